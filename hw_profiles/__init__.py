@@ -1,0 +1,1 @@
+"""Hardware profiles: one YAML file per device or system, each figure with its source."""

@@ -1,0 +1,26 @@
+"""Device and system records, read from `hw_profiles/*.yaml` and from files of the same form.
+
+A profile is written in datasheet units, named in its keys; the records hold base units. Prefixes are decimal. Every
+figure keeps its source and how far to trust it: `read` there, `derived` from figures that were read, or `assumed`.
+"""
+
+from onnx_roofline.hardware.lint import Finding, lint
+from onnx_roofline.hardware.profiles import DEFAULT_SYSTEM, load_device, load_system, shipped_profiles
+from onnx_roofline.hardware.records import Concurrency, Device, Figure, Kind, Label, Link, System, profile_document
+
+__all__ = [
+    "DEFAULT_SYSTEM",
+    "Concurrency",
+    "Device",
+    "Figure",
+    "Finding",
+    "Kind",
+    "Label",
+    "Link",
+    "System",
+    "lint",
+    "load_device",
+    "load_system",
+    "profile_document",
+    "shipped_profiles",
+]

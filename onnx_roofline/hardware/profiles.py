@@ -1,0 +1,306 @@
+"""Reads and validates profiles: YAML in datasheet units with a source for every figure."""
+
+import os
+from collections.abc import Mapping
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from onnx_roofline.errors import ProfileError
+from onnx_roofline.hardware.records import Concurrency, Device, Figure, Kind, Label, Link, System
+from onnx_roofline.strict_yaml import Node, did_you_mean, parse, read, shown
+from onnx_roofline.units import DTYPE_BITS
+
+if TYPE_CHECKING:
+    from importlib.resources.abc import Traversable
+
+DEFAULT_SYSTEM = "teaching"
+
+_SCHEMA = 1
+_COMMON_KEYS = ("schema", "name", "kind", "sources", "notes")
+_DEVICE_NUMBERS = ("capacity_gb", "cache_mb", "launch_us")
+_DEVICE_KEYS = (*_COMMON_KEYS, *_DEVICE_NUMBERS, "peak_tflops", "bandwidth_gb_per_s", "energy", "check")
+_SYSTEM_KEYS = (*_COMMON_KEYS, "gpu", "pim", "link", "concurrency")
+_MAY_BE_ZERO = ("launch_us", "latency_us")
+_ENERGY_KEYS = ("dram_pj_per_bit", "cache_pj_per_bit", "mac_pj")
+_CHECK_NUMBERS = ("sm_count", "boost_mhz", "memory_mhz", "transfers_per_clock", "bus_bits", "internal_ratio")
+_CHECK_BY_DTYPE = ("flop_per_clk_per_sm", "quoted_mhz", "flop_per_byte")
+
+# Powers of ten from the unit of a key to the base unit.
+_TERA, _GIGA, _MEGA, _MICRO, _PICO = 12, 9, 6, -6, -12
+_BITS_PER_BYTE = 8
+
+_FREE_LAUNCH = Figure(0.0, "not stated in the profile: launches are counted as free", "assumed")
+
+
+def shipped_profiles() -> tuple[tuple[str, str, str], ...]:
+    """Slug, kind (gpu, pim, cpu, system) and name of every shipped profile, by slug.
+
+    >>> ("teaching", "system", "Teaching GPU and PIM") in shipped_profiles()
+    True
+    """
+    roots = ((slug, _root(slug)[1].entries) for slug in sorted(_shipped()))
+    return tuple((slug, root["kind"].characters, root["name"].characters) for slug, root in roots)
+
+
+def load_device(name_or_path: str | os.PathLike[str]) -> Device:
+    """The device of a shipped profile (by slug) or of a YAML file (by path). Raises ProfileError with all problems.
+
+    >>> load_device("teaching-pim").ridge("float32") == 20 / 6
+    True
+    """
+    slug, root, _ = _root(name_or_path)
+    kind_node = root.entries.get("kind")
+    if kind_node is not None and kind_node.characters == "system":
+        raise ProfileError(
+            f"{root.problems.name}:{kind_node.line}: found a system, wanted one device; name its gpu or its pim instead"
+        )
+    required = ("schema", "name", "kind", "peak_tflops", "bandwidth_gb_per_s", "sources")
+    entries = _entries(root, _DEVICE_KEYS, required)
+    figures = _Figures(entries.get("sources"))
+    name = _text(entries.get("name"))
+    kind: Kind | None = _KINDS.get(_text(entries.get("kind"), _KINDS) or "")
+    peaks = figures.numbers(entries.get("peak_tflops"), tuple(DTYPE_BITS))
+    if "peak_tflops" in entries and not entries["peak_tflops"].entries:
+        entries["peak_tflops"].report("found no dtype, wanted at least one, such as float16: 312")
+    needed = {"gpu": ("external",), "cpu": ("external",), "pim": ("internal",), None: ()}[kind]
+    bandwidths = figures.numbers(entries.get("bandwidth_gb_per_s"), ("external", "internal"), needed)
+    if kind in ("gpu", "cpu") and "internal" in bandwidths:
+        entries["bandwidth_gb_per_s"].entries["internal"].report("found for no PIM; leave it out or write kind: pim")
+    numbers = {key: figures.number(entries.get(key)) for key in _DEVICE_NUMBERS}
+    energy = figures.numbers(entries.get("energy"), _ENERGY_KEYS)
+    _read_check(entries.get("check"), figures)
+    notes = _notes(entries.get("notes"), root)
+    sourced = figures.sourced()
+    root.problems.raise_if_any()
+    assert name is not None, "a profile without a problem has a name"
+    assert kind is not None, "and a kind"
+    if numbers["launch_us"] is None:
+        sourced["launch_us"] = _FREE_LAUNCH
+    return Device(
+        slug=slug,
+        name=name,
+        kind=kind,
+        peaks_flops_per_s={dtype: _scaled(peak, _TERA) for dtype, peak in peaks.items()},
+        external_bytes_per_s=_optional(bandwidths.get("external"), _GIGA),
+        internal_bytes_per_s=_optional(bandwidths.get("internal"), _GIGA),
+        capacity_bytes=_whole(numbers["capacity_gb"], _GIGA),
+        cache_bytes=_whole(numbers["cache_mb"], _MEGA),
+        launch_s=_scaled(numbers["launch_us"] or 0.0, _MICRO),
+        dram_j_per_byte=_per_byte(energy.get("dram_pj_per_bit")),
+        cache_j_per_byte=_per_byte(energy.get("cache_pj_per_bit")),
+        j_per_mac=_optional(energy.get("mac_pj"), _PICO),
+        figures=sourced,
+        notes=notes,
+    )
+
+
+def load_system(name_or_path: str | os.PathLike[str] = DEFAULT_SYSTEM) -> System:
+    """The system of a shipped profile (by slug) or of a YAML file (by path), with its devices.
+
+    A file names its devices by shipped slug or by a path relative to itself. Raises ProfileError with the problems of
+    all the files.
+
+    >>> [device.slug for device in load_system("teaching").devices]
+    ['teaching-gpu', 'teaching-pim']
+    """
+    slug, root, folder = _root(name_or_path)
+    kind_node = root.entries.get("kind")
+    if kind_node is not None and kind_node.characters in _KINDS:
+        raise ProfileError(
+            f"{root.problems.name}:{kind_node.line}: found one device (kind: {kind_node.characters}), wanted a system;"
+            " write a file with kind: system that names a gpu, a pim and a link"
+        )
+    entries = _entries(root, _SYSTEM_KEYS, ("schema", "name", "kind", "gpu", "pim", "link", "sources"))
+    figures = _Figures(entries.get("sources"))
+    name = _text(entries.get("name"))
+    _text(entries.get("kind"), ("system",))
+    link = figures.numbers(entries.get("link"), ("gb_per_s", "latency_us", "pj_per_bit"), ("gb_per_s", "latency_us"))
+    concurrency_text = _text(entries.get("concurrency"), _CONCURRENCIES) if "concurrency" in entries else "exclusive"
+    notes = _notes(entries.get("notes"), root)
+    sourced = figures.sourced()
+    elsewhere: list[str] = []
+    gpu = _part(entries.get("gpu"), ("gpu", "cpu"), folder, elsewhere)
+    pim = _part(entries.get("pim"), ("pim",), folder, elsewhere)
+    if gpu is not None and pim is not None and gpu.slug == pim.slug:
+        entries["pim"].report(f"found the name {gpu.slug!r} for both devices, wanted two; rename one of the files")
+    messages = (*root.problems.lines(), *elsewhere)
+    if messages:
+        raise ProfileError("\n".join(messages))
+    assert name is not None, "a system without a problem has a name"
+    assert gpu is not None, "a GPU"
+    assert pim is not None, "and a PIM"
+    return System(
+        slug=slug,
+        name=name,
+        gpu=gpu,
+        pim=pim,
+        link=Link(
+            bandwidth_bytes_per_s=_scaled(link["gb_per_s"], _GIGA),
+            latency_s=_scaled(link["latency_us"], _MICRO),
+            j_per_byte=_per_byte(link.get("pj_per_bit")),
+            figures=sourced,
+        ),
+        concurrency=_CONCURRENCIES[concurrency_text or "exclusive"],
+        notes=notes,
+    )
+
+
+_KINDS: Mapping[str, Kind] = {"gpu": "gpu", "pim": "pim", "cpu": "cpu"}
+_LABELS: Mapping[str, Label] = {"read": "read", "derived": "derived", "assumed": "assumed"}
+_CONCURRENCIES: Mapping[str, Concurrency] = {
+    "exclusive": "exclusive", "partitioned": "partitioned", "dual_row_buffer": "dual_row_buffer"
+}  # fmt: skip
+
+
+class _Figures:
+    """The numbers of one profile while it is read, each waiting for its source."""
+
+    def __init__(self, sources: Node | None) -> None:
+        self._sources = sources
+        self._nodes: dict[str, tuple[Node, float | None]] = {}
+
+    def number(self, node: Node | None) -> float | None:
+        """The number at a node, noted as a figure; None when it is absent or reported."""
+        if node is None:
+            return None
+        value = node.number(zero=node.path.rpartition(".")[2] in _MAY_BE_ZERO)
+        self._nodes[node.path] = node, value
+        return value
+
+    def numbers(self, node: Node | None, keys: tuple[str, ...], required: tuple[str, ...] = ()) -> dict[str, float]:
+        """The numbers of a mapping by key, noted as figures."""
+        entries = {} if node is None else node.mapping(keys, required)
+        found = {key: self.number(entry) for key, entry in entries.items()}
+        return {key: value for key, value in found.items() if value is not None}
+
+    def sourced(self) -> dict[str, Figure]:
+        """Every figure with its source: that of its own path, of the nearest parent, or of `all`."""
+        entries = {} if self._sources is None else self._sources.mapping()
+        sources = {path: _source(node) for path, node in entries.items()}
+        used: set[str] = set()
+        figures: dict[str, Figure] = {}
+        for path, (node, value) in self._nodes.items():
+            covering = next((parent for parent in _with_parents(path) if parent in sources), None)
+            if covering is None:
+                node.report(f"found no source; add {path} (or a parent of it, or all) under sources")
+                continue
+            used.add(covering)
+            source = sources[covering]
+            if source is not None and value is not None:
+                figures[path] = Figure(value, *source)
+        for path, node in entries.items():
+            if path not in used:
+                node.report(f"found a source for no figure here{did_you_mean(path, self._nodes, listed=False)}")
+        return figures
+
+
+def _with_parents(path: str) -> tuple[str, ...]:
+    """A dotted path, its parents and `all`, nearest first.
+
+    >>> _with_parents("energy.mac_pj")
+    ('energy.mac_pj', 'energy', 'all')
+    """
+    parts = path.split(".")
+    return (*(".".join(parts[:count]) for count in range(len(parts), 0, -1)), "all")
+
+
+def _source(node: Node) -> tuple[str, Label] | None:
+    entries = node.mapping(("source", "label"), ("source", "label"))
+    text = _text(entries.get("source"))
+    label = _LABELS.get(_text(entries.get("label"), _LABELS) or "")
+    return None if text is None or label is None else (text, label)
+
+
+def _entries(root: Node, known: tuple[str, ...], required: tuple[str, ...]) -> Mapping[str, Node]:
+    entries = root.mapping(known, required)
+    schema = entries["schema"].integer() if "schema" in entries else None
+    if schema not in (None, _SCHEMA):
+        entries["schema"].report(f"found {schema}, wanted {_SCHEMA}; this version reads no other form of profile")
+    return entries
+
+
+def _read_check(node: Node | None, figures: _Figures) -> None:
+    """The figures that `lint` recomputes the peaks and the bandwidth from."""
+    entries = {} if node is None else node.mapping((*_CHECK_NUMBERS, *_CHECK_BY_DTYPE))
+    for key, entry in entries.items():
+        if key in _CHECK_BY_DTYPE:
+            figures.numbers(entry, tuple(DTYPE_BITS))
+        else:
+            figures.number(entry)
+
+
+def _notes(node: Node | None, root: Node) -> dict[str, str]:
+    """Remarks by the dotted path of what they are about."""
+    entries = {} if node is None else node.mapping()
+    for path, entry in entries.items():
+        if path.split(".")[0] not in root.entries:
+            entry.report("found a note about a key that the file does not have; use the dotted path of a key")
+    return {path: text for path, entry in entries.items() if (text := entry.text()) is not None}
+
+
+def _text(node: Node | None, choices: Mapping[str, object] | tuple[str, ...] = ()) -> str | None:
+    return None if node is None else node.text(choices)
+
+
+def _part(node: Node | None, kinds: tuple[Kind, ...], folder: Path | None, elsewhere: list[str]) -> Device | None:
+    """The device that a system names; problems of its own file go to `elsewhere`."""
+    reference = _text(node)
+    if node is None or reference is None:
+        return None
+    relative = folder is not None and reference not in _shipped() and _looks_like_path(reference)
+    try:
+        device = load_device(folder / reference if folder is not None and relative else reference)
+    except ProfileError as error:
+        if relative or reference in _shipped():
+            elsewhere.append(str(error))
+        else:
+            node.report(str(error))
+        return None
+    if device.kind not in kinds:
+        node.report(f"found {reference!r}, a {device.kind}, wanted a {' or '.join(kinds)}")
+        return None
+    return device
+
+
+def _root(name_or_path: str | os.PathLike[str]) -> tuple[str, Node, Path | None]:
+    """Slug, root node and folder (None for a shipped profile). Raises ProfileError for what can't be read."""
+    text = os.fspath(name_or_path)
+    shipped = _shipped()
+    if text in shipped and isinstance(name_or_path, str):
+        return text, parse(shipped[text].read_bytes(), f"{text}.yaml"), None
+    if not isinstance(name_or_path, str) or _looks_like_path(text):
+        path = Path(text)
+        slug = "".join(c if c.isascii() and (c.isalnum() or c in "._-") else "-" for c in path.stem)
+        return slug, read(path), path.parent
+    known = ", ".join(sorted(shipped))
+    guess = did_you_mean(text, shipped, listed=False)
+    raise ProfileError(f"found no shipped profile {shown(text)}{guess} (shipped: {known}; a file's path ends in .yaml)")
+
+
+def _looks_like_path(text: str) -> bool:
+    return "/" in text or os.sep in text or text.endswith((".yaml", ".yml"))
+
+
+def _shipped() -> "dict[str, Traversable]":
+    from importlib.resources import files  # costs 10 ms, which `--help` need not pay
+
+    entries = files("onnx_roofline.hw_profiles").iterdir()
+    return {entry.name.removesuffix(".yaml"): entry for entry in entries if entry.name.endswith(".yaml")}
+
+
+def _scaled(value: float, power: int) -> float:
+    """value * 10**power, rounded once: 6.9 microseconds are 6.9e-06 s."""
+    return float(Decimal(repr(value)).scaleb(power))
+
+
+def _optional(value: float | None, power: int) -> float | None:
+    return None if value is None else _scaled(value, power)
+
+
+def _whole(value: float | None, power: int) -> int | None:
+    return None if value is None else int(Decimal(repr(value)).scaleb(power))
+
+
+def _per_byte(pj_per_bit: float | None) -> float | None:
+    return None if pj_per_bit is None else float(_BITS_PER_BYTE * Decimal(repr(pj_per_bit)).scaleb(_PICO))

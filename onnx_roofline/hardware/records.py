@@ -1,0 +1,140 @@
+"""Records of devices and systems, in base units (FLOP/s, bytes/s, bytes, s, J), and their JSON form."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+Kind = Literal["gpu", "pim", "cpu"]
+Label = Literal["read", "derived", "assumed"]
+# When GPU and PIM may work at the same time: never; on separate memory; on the same memory with two row buffers.
+Concurrency = Literal["exclusive", "partitioned", "dual_row_buffer"]
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A figure as its profile states it (in the unit of its key), its public source, and how far to trust it."""
+
+    value: float
+    source: str
+    label: Label
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """A processor with its memory. What a profile does not state is None: unknown, not 0."""
+
+    slug: str
+    name: str
+    kind: Kind
+    peaks_flops_per_s: Mapping[str, float] = field(hash=False)  # dense; by ONNX dtype; absent = unsupported
+    external_bytes_per_s: float | None  # what a host sees
+    internal_bytes_per_s: float | None  # PIM: what the units in the memory see
+    capacity_bytes: int | None
+    cache_bytes: int | None  # last level
+    launch_s: float  # paid per kernel
+    dram_j_per_byte: float | None
+    cache_j_per_byte: float | None
+    j_per_mac: float | None
+    figures: Mapping[str, Figure] = field(hash=False)  # by dotted path in the profile
+    notes: Mapping[str, str] = field(hash=False)
+
+    def peak_flops_per_s(self, dtype: str) -> float | None:
+        """Dense peak for an ONNX dtype (FLOP/s; op/s for integers); None means the device has no unit for it."""
+        return self.peaks_flops_per_s.get(dtype)
+
+    @property
+    def bandwidth_bytes_per_s(self) -> float:
+        """What the compute units see: the internal bandwidth of a PIM, the external one of everything else."""
+        bandwidth = self.internal_bytes_per_s if self.kind == "pim" else self.external_bytes_per_s
+        assert bandwidth is not None, "the loader requires it"
+        return bandwidth
+
+    def ridge(self, dtype: str) -> float | None:
+        """Arithmetic intensity (FLOP/byte) where the memory roof meets the compute roof; None for an unsupported dtype.
+
+        >>> from onnx_roofline.hardware import load_device
+        >>> load_device("teaching-gpu").ridge("float32")
+        250.0
+        """
+        peak = self.peak_flops_per_s(dtype)
+        return None if peak is None else peak / self.bandwidth_bytes_per_s
+
+    @property
+    def assumed(self) -> tuple[str, ...]:
+        """Dotted paths of the figures that nobody published."""
+        return tuple(path for path, figure in self.figures.items() if figure.label == "assumed")
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """What joins GPU and PIM: bytes/s in one direction, the fixed time of a transfer, and its energy where known."""
+
+    bandwidth_bytes_per_s: float
+    latency_s: float
+    j_per_byte: float | None
+    figures: Mapping[str, Figure] = field(hash=False)
+
+    def transfer_s(self, size_bytes: float) -> float:
+        """Time to move `size_bytes` one way."""
+        return self.latency_s + size_bytes / self.bandwidth_bytes_per_s
+
+
+@dataclass(frozen=True, slots=True)
+class System:
+    """A GPU (or CPU), a PIM and the link between them."""
+
+    slug: str
+    name: str
+    gpu: Device
+    pim: Device
+    link: Link
+    concurrency: Concurrency
+    notes: Mapping[str, str] = field(hash=False)
+
+    @property
+    def devices(self) -> tuple[Device, Device]:
+        """The GPU, then the PIM."""
+        return self.gpu, self.pim
+
+
+def profile_document(profile: Device | System) -> dict[str, object]:
+    """The profile as JSON-ready values in base units, each figure with its source; null where nothing is stated."""
+    if isinstance(profile, System):
+        link = profile.link
+        return {
+            "slug": profile.slug,
+            "name": profile.name,
+            "devices": {device.slug: profile_document(device) for device in profile.devices},
+            "gpu": profile.gpu.slug,
+            "pim": profile.pim.slug,
+            "link": {
+                "bandwidth_bytes_per_s": link.bandwidth_bytes_per_s,
+                "latency_s": link.latency_s,
+                "j_per_byte": link.j_per_byte,
+                "figures": _figures_document(link.figures),
+            },
+            "concurrency": profile.concurrency,
+            "notes": dict(profile.notes),
+        }
+    return {
+        "slug": profile.slug,
+        "name": profile.name,
+        "kind": profile.kind,
+        "peak_flops_per_s": dict(profile.peaks_flops_per_s),
+        "bandwidth_bytes_per_s": {"external": profile.external_bytes_per_s, "internal": profile.internal_bytes_per_s},
+        "capacity_bytes": profile.capacity_bytes,
+        "cache_bytes": profile.cache_bytes,
+        "launch_s": profile.launch_s,
+        "energy": {
+            "dram_j_per_byte": profile.dram_j_per_byte,
+            "cache_j_per_byte": profile.cache_j_per_byte,
+            "j_per_mac": profile.j_per_mac,
+        },
+        "ridge_flops_per_byte": {dtype: profile.ridge(dtype) for dtype in profile.peaks_flops_per_s},
+        "figures": _figures_document(profile.figures),
+        "notes": dict(profile.notes),
+    }
+
+
+def _figures_document(figures: Mapping[str, Figure]) -> dict[str, dict[str, object]]:
+    return {path: {"value": f.value, "source": f.source, "label": f.label} for path, f in figures.items()}

@@ -1,0 +1,63 @@
+"""File -> Model: the weightless reader, its limits, and the binding of dims. The only importer of onnx for reading."""
+
+import os
+from dataclasses import replace
+
+from onnx_roofline.graph import Model, Notice
+from onnx_roofline.load.build import ParsedModel, parse_model
+from onnx_roofline.load.dims import DimOptions, alternatives, bind, parse_dim, parse_input_shape
+from onnx_roofline.load.limits import Limits
+from onnx_roofline.load.wire import read_slim
+
+__all__ = [
+    "DimOptions",
+    "Limits",
+    "ParsedModel",
+    "alternatives",
+    "bind",
+    "load",
+    "parse",
+    "parse_dim",
+    "parse_input_shape",
+]
+
+NO_OPTIONS = DimOptions({}, {})
+
+
+def parse(path: str | os.PathLike[str], limits: Limits | None = None) -> ParsedModel:
+    """The graphs of a file, without its weights; memory and time follow the graph.
+
+    Raises NotAModelError, MalformedModelError or LimitError, each a sentence for the user.
+    """
+    limits = limits or Limits()
+    name = os.fspath(path)
+    parsed = parse_model(read_slim(name, limits), name, limits)
+    return replace(parsed, notices=parsed.notices + _missing_external_files(parsed))
+
+
+def load(path: str | os.PathLike[str], options: DimOptions = NO_OPTIONS, limits: Limits | None = None) -> Model:
+    """The model in a file with its dims bound; see `parse` and `bind` for what is refused."""
+    return bind(parse(path, limits), options)
+
+
+def _missing_external_files(parsed: ParsedModel) -> tuple[Notice, ...]:
+    """One notice for each external data file that is not there; its weights are known by their dims all the same."""
+    folder = os.path.dirname(parsed.path)
+    pending = [parsed.graph]
+    locations: dict[str, int] = {}
+    while pending:
+        graph = pending.pop()
+        for stored in graph.stored.values():
+            if stored.alias is not None:
+                locations[stored.alias[0]] = locations.get(stored.alias[0], 0) + 1
+        for op in graph.ops:
+            pending.extend(op.bodies.values())
+    return tuple(
+        Notice(
+            "external-data-missing",
+            location,
+            f"external data file is not there; the sizes of its {count} tensors come from their dims",
+        )
+        for location, count in locations.items()
+        if not os.path.lexists(os.path.join(folder, location))
+    )

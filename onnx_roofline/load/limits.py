@@ -1,0 +1,58 @@
+"""The stated limits of the loader: each has a name, a default, and the option `--limit NAME=N`."""
+
+from dataclasses import asdict, dataclass, fields, replace
+
+from onnx_roofline.errors import LimitError, UsageError
+from onnx_roofline.units import parse_quantity
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Defaults follow the precedents of the onnx checker and of onnxruntime, generous for real models."""
+
+    # ops in all graphs and functions of a file together
+    nodes: int = 1_000_000
+    # control-flow bodies inside each other; onnxruntime stops at 32
+    nesting: int = 32
+    # dims of one tensor
+    rank: int = 64
+    # bytes of the file without the payload of large tensors
+    graph_bytes: int = 256 * 2**20
+    # elements of a tensor whose values are followed for shape inference
+    value_elements: int = 1024
+
+    def check(self, name: str, found: int, where: str) -> None:
+        """Raise LimitError if `found` is over the limit `name`."""
+        allowed = getattr(self, name)
+        if found > allowed:
+            raise LimitError(
+                f"{where}: found {found:,} {name.replace('_', ' ')}, the limit is {allowed:,}; "
+                f"raise it with --limit {name}={found} if you trust the file"
+            )
+
+    def as_dict(self) -> dict[str, int]:
+        """Limit name to value."""
+        return asdict(self)
+
+    def override(self, settings: tuple[str, ...]) -> "Limits":
+        """These limits with `NAME=N` settings applied.
+
+        Raises UsageError for an unknown name or a value that is not a positive whole number.
+
+        >>> Limits().override(("rank=8", "nodes=2M")).nodes
+        2000000
+        """
+        changed: dict[str, int] = {}
+        known = [f.name for f in fields(self)]
+        for setting in settings:
+            name, _, text = setting.partition("=")
+            if name not in known:
+                raise UsageError(f"--limit {setting}: found no limit named {name!r}; the limits are {', '.join(known)}")
+            try:
+                value = parse_quantity(text)
+            except ValueError:
+                value = 0.0
+            if value < 1 or value != int(value):
+                raise UsageError(f"--limit {setting}: found {text!r}, wanted a positive whole number")
+            changed[name] = int(value)
+        return replace(self, **changed)

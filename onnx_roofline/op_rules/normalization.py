@@ -1,0 +1,129 @@
+"""Softmax and normalisations. n is the number of elements, R the number of rows that are normalised."""
+
+from onnx_roofline.op_rules.registry import OpView, rows_and_columns, rule, work
+from onnx_roofline.records import Counts, Work
+from onnx_roofline.units import product
+
+
+def softmax_counts(rows: int, columns: int) -> Counts:
+    """Stable softmax of `rows` rows: maximum, subtraction, exp, sum, division; 5n - 2R operations.
+
+    >>> softmax_counts(64, 64).flops
+    20352
+    """
+    n = rows * columns
+    return Counts(adds=n + n - rows, divs=n, compares=n - rows, transcendentals=n)
+
+
+def _softmax_rows(op: OpView) -> tuple[int, int]:
+    """Before opset 13 the input is taken as a matrix from `axis` (default 1) on; since then one axis is normalised."""
+    shape = op.x.shape
+    if op.version < 13:
+        return rows_and_columns(shape, op.int_attr("axis", 1))
+    columns = shape[op.int_attr("axis", -1)] if shape else 1
+    return product(shape) // max(1, columns), columns
+
+
+@rule("Softmax")
+def softmax(op: OpView) -> Work:
+    """transcendentals: n + adds: 2n - R + divs: n + compares: n - R.
+
+    Source: ONNX Softmax-13 (one axis), Softmax-1 (all axes from `axis` on); with the maximum for stability.
+    """
+    return work(op, softmax_counts(*_softmax_rows(op)))
+
+
+@rule("LogSoftmax")
+def log_softmax(op: OpView) -> Work:
+    """transcendentals: n + R + adds: 3n - R + compares: n - R.
+
+    Source: ONNX LogSoftmax-13: x - max - log(sum(exp(x - max))).
+    """
+    rows, columns = _softmax_rows(op)
+    n = rows * columns
+    return work(op, Counts(adds=3 * n - rows, compares=n - rows, transcendentals=n + rows))
+
+
+def layer_norm_counts(n: int, rows: int, scale: bool = True, bias: bool = True) -> Counts:
+    """Mean, variance, normalisation and affine part of `rows` rows of n elements together.
+
+    Per row: sum and division (n - R, R), deviation (n), squares and their sum (n, n - R), division and epsilon (R, R),
+    reciprocal square root (R); then n multiplications, and n each for scale and bias.
+
+    >>> layer_norm_counts(100, 10)
+    Counts(macs=0, adds=390, muls=300, divs=20, compares=0, transcendentals=10, int_ops=0, bit_ops=0)
+    """
+    return Counts(
+        adds=3 * n - rows + (n if bias else 0),
+        muls=2 * n + (n if scale else 0),
+        divs=2 * rows,
+        transcendentals=rows,
+    )
+
+
+def rms_norm_counts(n: int, rows: int) -> Counts:
+    """Mean of squares, reciprocal square root, normalisation and scale.
+
+    >>> rms_norm_counts(100, 10)
+    Counts(macs=0, adds=100, muls=300, divs=10, compares=0, transcendentals=10, int_ops=0, bit_ops=0)
+    """
+    return Counts(adds=n, muls=3 * n, divs=rows, transcendentals=rows)
+
+
+@rule("LayerNormalization", since=17)
+def layer_normalization(op: OpView) -> Work:
+    """adds: 4n - R + muls: 3n + divs: 2R + transcendentals: R (adds n fewer without a bias).
+
+    Source: ONNX LayerNormalization-17.
+    """
+    rows, columns = rows_and_columns(op.x.shape, op.int_attr("axis", -1))
+    return work(op, layer_norm_counts(rows * columns, rows, bias=op.has(2)))
+
+
+@rule("RMSNormalization", since=23)
+def rms_normalization(op: OpView) -> Work:
+    """adds: n + muls: 3n + divs: R + transcendentals: R.
+
+    Source: ONNX RMSNormalization-23.
+    """
+    rows, columns = rows_and_columns(op.x.shape, op.int_attr("axis", -1))
+    return work(op, rms_norm_counts(rows * columns, rows))
+
+
+@rule("BatchNormalization")
+def batch_normalization(op: OpView) -> Work:
+    """adds: n + muls: n; scale and shift per channel are computed once from the four statistics.
+
+    Source: ONNX BatchNormalization-15, inference.
+    """
+    n = op.x.elements
+    return work(op, Counts(adds=n, muls=n))
+
+
+@rule("InstanceNormalization")
+def instance_normalization(op: OpView) -> Work:
+    """As LayerNormalization with one row per image and channel.
+
+    Source: ONNX InstanceNormalization-6.
+    """
+    return work(op, layer_norm_counts(op.x.elements, product(op.x.shape[:2])))
+
+
+@rule("GroupNormalization", since=18)
+def group_normalization(op: OpView) -> Work:
+    """As LayerNormalization with one row per image and group.
+
+    Source: ONNX GroupNormalization-21.
+    """
+    return work(op, layer_norm_counts(op.x.elements, op.x.shape[0] * op.int_attr("num_groups", 1)))
+
+
+@rule("LRN")
+def local_response_normalization(op: OpView) -> Work:
+    """muls: 2n + adds: n x size + divs: n + transcendentals: n.
+
+    n squares; a window sum of `size` squares and the bias; times alpha / size, to a power; the quotient.
+    Source: ONNX LRN-13.
+    """
+    n, size = op.x.elements, op.int_attr("size", 1)
+    return work(op, Counts(muls=2 * n, adds=n * size, divs=n, transcendentals=n))

@@ -1,0 +1,218 @@
+"""The records that passes produce, one frozen class a column. Units are in the field names."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+from onnx_roofline.graph import Op, TensorType
+from onnx_roofline.units import FLOPS_PER_MAC
+
+if TYPE_CHECKING:
+    from onnx_roofline.graph import Array
+
+# What an op is for. Only `compute` ops are counted and placed: `shape_only` ops work on rank-0 and rank-1 values that
+# follow from shapes alone and live on the host; `constant` ops depend on nothing but stored values and run once.
+ROLES = ("compute", "shape_only", "constant")
+
+# How sure a figure is, surest first.
+STATUSES = ("exact", "bounded", "heuristic", "unknown")
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """A graph that an op runs: which one, in which scope, and how often per run of the op.
+
+    `repeat` is the trip count of a Loop, the length of a Scan or sequence, 1 for a call; None where an If leaves the
+    choice to the costs. `origin` is "exact", "bound" (a trip count or probability that the user gave) or "assumed".
+    """
+
+    attribute: str
+    scope: str
+    repeat: Fraction | None
+    origin: str
+    outputs: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TypedOp:
+    """Column of the shape inference: an op in one scope with the types of its operands.
+
+    A function body or loop body has one scope for each distinct signature, so rows are (scope, op); the row id is
+    `scope + op.id`. `values` holds what is known of small inputs. An absent input has type None.
+    """
+
+    op: Op
+    scope: str
+    inputs: tuple[TensorType | None, ...]
+    outputs: tuple[TensorType, ...]
+    values: tuple["Array | None", ...]
+    role: str = "compute"
+    bodies: tuple[Body, ...] = ()
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """Operations by class. A multiply-accumulate is one `macs`; comparisons include max, min and clamps."""
+
+    macs: int = 0
+    adds: int = 0
+    muls: int = 0
+    divs: int = 0
+    compares: int = 0
+    transcendentals: int = 0
+    int_ops: int = 0
+    bit_ops: int = 0
+
+    @property
+    def flops(self) -> int:
+        """Floating-point operations: two for a MAC, one for every other float operation.
+
+        >>> Counts(macs=10, adds=3, int_ops=7).flops
+        23
+        """
+        return FLOPS_PER_MAC * self.macs + self.adds + self.muls + self.divs + self.compares + self.transcendentals
+
+    @property
+    def operations(self) -> int:
+        """Everything an execution unit does, integer and bit operations included; the roofline's numerator."""
+        return self.flops + self.int_ops + self.bit_ops
+
+    def __add__(self, other: "Counts") -> "Counts":
+        return Counts(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(self)))
+
+    def scaled(self, factor: int) -> "Counts":
+        """These counts `factor` times.
+
+        >>> Counts(macs=2, adds=1).scaled(3)
+        Counts(macs=6, adds=3, muls=0, divs=0, compares=0, transcendentals=0, int_ops=0, bit_ops=0)
+        """
+        return Counts(*(getattr(self, f.name) * factor for f in fields(self)))
+
+    def as_dict(self) -> dict[str, int]:
+        """Class name to count, every class present."""
+        return {f.name: getattr(self, f.name) for f in fields(self)}
+
+
+COUNT_CLASSES = tuple(f.name for f in fields(Counts))
+
+
+@dataclass(frozen=True, slots=True)
+class Contraction:
+    """A contraction in its canonical form: `batch` independent products of [M, K] and [K, N].
+
+    A convolution is an implicit GEMM with M = output channels of a group, N = batch x output positions,
+    K = input channels of a group x taps, `batch` = groups; `kernel`, `strides`, `dilations` and the spatial sizes keep
+    what im2col would hide. `lhs` and `rhs` are the positions of its operands among the op's inputs (None: an
+    intermediate inside the op).
+    """
+
+    batch: int
+    m: int
+    n: int
+    k: int
+    kernel: tuple[int, ...] = ()
+    strides: tuple[int, ...] = ()
+    dilations: tuple[int, ...] = ()
+    input_spatial: tuple[int, ...] = ()
+    output_spatial: tuple[int, ...] = ()
+    images: int = 1
+    lhs: int | None = 0
+    rhs: int | None = 1
+
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulates of the whole contraction."""
+        return self.batch * self.m * self.n * self.k
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What an op does and touches: the answer of its rule.
+
+    `reads` and `writes` are elements touched per input and output operand, each once however often the algorithm
+    comes back to it; None is unknown. `moves_data` is False for a view, with the reason in `note`.
+    `compute_dtype` selects the peak. `sequential_steps` is the length of the longest chain of dependent steps inside
+    the op (the time loop of an LSTM). `rule` names the rule, as in `ai.onnx.MatMul-13`.
+    """
+
+    counts: Counts | None
+    reads: tuple[int | None, ...]
+    writes: tuple[int | None, ...]
+    status: str = "exact"
+    rule: str = ""
+    contractions: tuple[Contraction, ...] = ()
+    compute_dtype: str = ""
+    sequential_steps: int = 1
+    moves_data: bool = True
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Traffic:
+    """Bytes between memory and the op when it runs alone, each operand once; None is unknown."""
+
+    read_bytes: tuple[int | None, ...]
+    write_bytes: tuple[int | None, ...]
+    naive_bytes: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Executions:
+    """How often a row runs in one run of the model, over all loops, branches and calls that lead to it."""
+
+    count: Fraction
+    origin: str = "exact"
+
+
+@dataclass(frozen=True, slots=True)
+class Roof:
+    """One op on the roofline of one device, for a single execution.
+
+    `intensity` is operations per byte (None without bytes), `ridge` in the same unit for the op's dtype,
+    `attainable_flops_per_s` = min(peak, intensity x bandwidth). Times are None where the device can't run the op or its
+    work is unknown; `bound` is "memory", "compute", "launch" or "nothing to do"; `reason` says why it is unsupported.
+    """
+
+    supported: bool
+    reason: str
+    intensity: float | None
+    ridge: float | None
+    attainable_flops_per_s: float | None
+    compute_time_s: float | None
+    memory_time_s: float | None
+    launch_time_s: float | None
+    total_time_s: float | None
+    bound: str
+
+
+@dataclass(frozen=True, slots=True)
+class Roofline:
+    """Column of the roofline pass: the op on each device by the device's slug."""
+
+    devices: Mapping[str, Roof]
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """Which device runs the op and why; `device` is None where the op is out of placement."""
+
+    device: str | None
+    reason: str
+    explanation: str
+    time_s: float | None
+
+
+def total(values: "tuple[int | None, ...] | list[int | None]") -> int | None:
+    """Sum, or None if any part is unknown: unknown is a value, never 0.
+
+    >>> total((1, 2)), total((1, None))
+    (3, None)
+    """
+    result = 0
+    for value in values:
+        if value is None:
+            return None
+        result += value
+    return result

@@ -1,0 +1,152 @@
+"""The onnx library's inference of one op: types in, types out, with the values of small inputs where they are known.
+
+The only caller of the library's C++ inference. It is called for single ops without bodies, so its time is bounded by
+the op and not by the graph.
+"""
+
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from onnx_roofline.errors import ShapeError
+from onnx_roofline.graph import Op, TensorType
+from onnx_roofline.units import dtype_name, dtype_number
+
+if TYPE_CHECKING:
+    import onnx
+
+    from onnx_roofline.graph import Array
+
+
+@lru_cache(maxsize=4096)
+def find_schema(domain: str, op_type: str, version: int) -> "onnx.defs.OpSchema | None":
+    """The schema of an op at an opset version, or None where the onnx library does not know it."""
+    from onnx import defs
+
+    try:
+        return defs.get_schema(op_type, version, domain)
+    except defs.SchemaError:
+        return None
+
+
+def check_arity(op: Op, schema: "onnx.defs.OpSchema") -> None:
+    """Raise ShapeError for a number of operands that the schema does not allow, or a missing attribute."""
+    given = len(op.inputs)
+    if given > schema.max_input or given < schema.min_input:
+        wanted = str(schema.min_input) if schema.min_input == schema.max_input else (
+            f"{schema.min_input} to {schema.max_input}")  # fmt: skip
+        raise ShapeError(f"found {given} inputs, wanted {wanted}")
+    if len(op.outputs) > schema.max_output:
+        raise ShapeError(f"found {len(op.outputs)} outputs, wanted at most {schema.max_output}")
+    for name, attribute in schema.attributes.items():
+        if attribute.required and name not in op.attributes and name not in op.bodies:
+            raise ShapeError(f"found no attribute {name!r}, which {op.op_type} needs")
+
+
+def infer_outputs(
+    op: Op, inputs: tuple[TensorType | None, ...], values: tuple["Array | None", ...]
+) -> tuple[TensorType, ...] | None:
+    """Types of an op's outputs, or None where the library does not know the op.
+
+    Raises ShapeError with the library's reason where the operands contradict each other.
+    """
+    schema = find_schema(op.domain, op.op_type, op.version)
+    if schema is None:
+        return None
+    check_arity(op, schema)
+    from onnx import numpy_helper
+    from onnx.shape_inference import InferenceError, infer_node_outputs
+
+    types: dict[str, onnx.TypeProto] = {}
+    data: dict[str, onnx.TensorProto] = {}
+    for name, kind, value in zip(op.inputs, inputs, values, strict=True):
+        if not name or kind is None:
+            continue
+        types[name] = _type_proto(kind)
+        if value is not None:
+            data[name] = numpy_helper.from_array(value, name)
+    try:
+        found = infer_node_outputs(schema, op.proto, types, data, opset_imports=_imports(op.domain, op.version))
+    except InferenceError as error:
+        raise ShapeError(_reason(error)) from None
+    except (RuntimeError, ValueError, KeyError, TypeError, OverflowError, MemoryError) as error:
+        raise ShapeError(_reason(error)) from None
+    return tuple(_tensor_type(found.get(name)) for name in op.outputs)
+
+
+@lru_cache(maxsize=64)
+def _imports(domain: str, version: int) -> "list[onnx.OperatorSetIdProto]":
+    from onnx import helper
+
+    return [helper.make_opsetid(domain, version)]
+
+
+def _reason(error: Exception) -> str:
+    """The library's message without its call sites, on one line."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    text = lines[-1] if lines else type(error).__name__
+    for marker in ("[ShapeInferenceError] ", "[TypeInferenceError] "):
+        text = text.rpartition(marker)[2]
+    return text[:300]
+
+
+@lru_cache(maxsize=4096)
+def _type_proto(kind: TensorType) -> "onnx.TypeProto":
+    from onnx import TypeProto, helper
+
+    if kind.container == "map" or not kind.dtype:
+        return TypeProto()
+    shape = None if kind.shape is None else list(kind.shape)
+    proto = helper.make_tensor_type_proto(dtype_number(kind.dtype), shape)
+    if kind.container == "sequence":
+        return helper.make_sequence_type_proto(proto)
+    if kind.container == "optional":
+        return helper.make_optional_type_proto(proto)
+    return proto
+
+
+def _tensor_type(proto: "onnx.TypeProto | None") -> TensorType:
+    container = "tensor"
+    current = proto
+    while current is not None:
+        kind = current.WhichOneof("value")
+        if kind in ("tensor_type", "sparse_tensor_type"):
+            tensor = getattr(current, kind)
+            shape = None
+            if tensor.HasField("shape"):
+                shape = tuple(d.dim_value if d.HasField("dim_value") and d.dim_value >= 0 else None
+                              for d in tensor.shape.dim)  # fmt: skip
+            return TensorType(dtype_name(tensor.elem_type), shape, container=container)
+        if kind in ("sequence_type", "optional_type"):
+            container = "sequence" if kind == "sequence_type" or container == "sequence" else "optional"
+            current = getattr(current, kind).elem_type
+            continue
+        if kind == "map_type":
+            return TensorType("", None, container="map")
+        break
+    return TensorType("", None)
+
+
+def known_attributes(attributes: Mapping[str, object]) -> tuple[tuple[str, object], ...]:
+    """Attributes as a hashable key; tensors by identity, since a file holds each once."""
+    return tuple((name, value if isinstance(value, int | float | str | tuple) else id(value))
+                 for name, value in attributes.items())  # fmt: skip
+
+
+def node_with_attributes(proto: object, attributes: Mapping[str, object]) -> "onnx.NodeProto":
+    """A copy of a node whose attribute references are replaced by the values of a call; others are dropped."""
+    import onnx
+    from onnx import helper
+
+    node = onnx.NodeProto()
+    assert isinstance(proto, onnx.NodeProto)
+    node.CopyFrom(proto)
+    kept = [attribute for attribute in node.attribute if not attribute.ref_attr_name]
+    references = [attribute.name for attribute in node.attribute if attribute.ref_attr_name]
+    del node.attribute[:]
+    node.attribute.extend(kept)
+    for name in references:
+        value = attributes.get(name)
+        if isinstance(value, int | float | str) or (isinstance(value, tuple) and value):
+            node.attribute.append(helper.make_attribute(name, value))
+    return node

@@ -1,0 +1,92 @@
+"""What is known of the tensors of one scope while shapes are inferred, and how scopes ask for one another."""
+
+from collections.abc import Generator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from onnx_roofline.graph import UNKNOWN_TYPE, AttributeValue, Graph, Op, TensorType
+from onnx_roofline.records import Body
+
+if TYPE_CHECKING:
+    from onnx_roofline.graph import Array
+
+# Where a tensor's value comes from, least dependent first: stored values alone, shapes, or what the user feeds.
+CONSTANT, FROM_SHAPE, DATA = 0, 1, 2
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known of one tensor: type, value if small and computable, and what the value depends on."""
+
+    type: TensorType
+    value: "Array | None" = None
+    origin: int = DATA
+
+
+@dataclass(slots=True)
+class Scope:
+    """One run of a graph with given inputs: `prefix` begins the row ids, `tensors` fills as ops are visited."""
+
+    prefix: str
+    graph: Graph
+    parent: "Scope | None" = None
+    attributes: Mapping[str, AttributeValue] = field(default_factory=dict)
+    tensors: dict[str, Known] = field(default_factory=dict)
+
+    def find(self, name: str) -> Known:
+        """What is known of a name here or in the scopes around."""
+        scope: Scope | None = self
+        while scope is not None:
+            known = scope.tensors.get(name)
+            if known is not None:
+                return known
+            scope = scope.parent
+        return Known(UNKNOWN_TYPE)
+
+
+@dataclass(frozen=True, slots=True)
+class BodyRequest:
+    """Infer a control-flow body: `inputs` are what its formal inputs are known to be, in order."""
+
+    op: Op
+    attribute: str
+    graph: Graph
+    scope: Scope
+    inputs: tuple[Known, ...]
+
+    @property
+    def prefix(self) -> str:
+        """Scope of the body: `loop_12/body/` in its parent's."""
+        kind = self.op.id.partition(":")[2].lower()
+        return f"{self.scope.prefix}{kind}_{self.op.index}/{self.attribute}/"
+
+
+@dataclass(frozen=True, slots=True)
+class CallRequest:
+    """Infer a model-local function for one signature of inputs and attributes."""
+
+    op: Op
+    scope: Scope
+    inputs: tuple[Known, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class GraphResult:
+    """What a graph's outputs are known to be, and the scope its rows are in."""
+
+    outputs: tuple[Known, ...]
+    prefix: str
+
+
+@dataclass(frozen=True, slots=True)
+class OpResult:
+    """What an op's outputs are known to be, with the bodies it runs."""
+
+    outputs: tuple[Known, ...]
+    bodies: tuple[Body, ...] = ()
+    note: str = ""
+
+
+Request = BodyRequest | CallRequest
+# A step that may ask for other graphs before it answers; the driver keeps the stack, so nothing recurses.
+Steps = Generator[Request, GraphResult, OpResult]

@@ -1,0 +1,93 @@
+"""Op count: what every op does and touches, by the rule of its (domain, op, version)."""
+
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+from onnx_roofline.errors import NotModelledError
+from onnx_roofline.graph import Model
+from onnx_roofline.op_rules import Operand, OpView, Rule, find_rule
+from onnx_roofline.pipeline import PassResult
+from onnx_roofline.records import STATUSES, Counts, TypedOp, Work
+
+
+@dataclass(frozen=True)
+class OpCount:
+    """An op without a rule, or with operands that its rule can't use, is `unknown`; the analysis goes on."""
+
+    name: ClassVar[str] = "op-count"
+    requires: ClassVar[tuple[type, ...]] = (TypedOp,)
+    produces: ClassVar[type] = Work
+
+    def run(self, model: Model) -> PassResult:
+        """A Work for every row; ops that are not `compute` count nothing and touch nothing."""
+        memo: dict[object, Work] = {}
+        return PassResult({key: _work_of(row, memo) for key, row in model.column(TypedOp).items()})
+
+
+def _work_of(row: TypedOp, memo: dict[object, Work]) -> Work:
+    op = row.op
+    if row.role != "compute":
+        note = "follows from shapes alone" if row.role == "shape_only" else "depends on stored values alone, runs once"
+        return Work(Counts(), (0,) * len(op.inputs), (0,) * len(op.outputs), moves_data=False, note=note)
+    if op.function is not None:
+        return Work(Counts(), (0,) * len(op.inputs), (0,) * len(op.outputs), rule=f"function {op.function}",
+                    moves_data=False, note="the cost is that of the function's body")  # fmt: skip
+    rule = find_rule(op.domain, op.op_type, op.version)
+    if rule is None:
+        return _unknown(row, f"no rule for {op.qualified_type}")
+    # Rows of repeated layers share their signature; only small values and plain attributes are part of it.
+    signature = (
+        rule.name, op.version, row.inputs, row.outputs,
+        tuple((name, value if isinstance(value, int | float | str | tuple) else id(value))
+              for name, value in op.attributes.items()),
+        tuple(None if value is None else value.tobytes() for value in row.values),
+        tuple(map(bool, op.inputs)), tuple(map(bool, op.outputs)), row.note,
+    )  # fmt: skip
+    found = memo.get(signature)
+    if found is None:
+        found = memo[signature] = _apply(rule, row)
+    return found
+
+
+def _apply(rule: Rule, row: TypedOp) -> Work:
+    try:
+        work = rule.apply(view_of(row))
+    except NotModelledError as error:
+        return replace(_unknown(row, str(error)), rule=rule.name)
+    status = work.status
+    inexact = any(kind is not None and not kind.exact for kind in (*row.inputs, *row.outputs))
+    if inexact and STATUSES.index(status) < STATUSES.index("bounded"):
+        status = "bounded"
+    return replace(work, rule=rule.name, status=status)
+
+
+def view_of(row: TypedOp) -> OpView:
+    """What a rule sees of a row."""
+    op = row.op
+    return OpView(
+        op_type=op.op_type,
+        domain=op.domain,
+        version=op.version,
+        inputs=tuple(
+            None if kind is None else Operand(kind, value, f"input {position} ({name!r})")
+            for position, (name, kind, value) in enumerate(zip(op.inputs, row.inputs, row.values, strict=True))
+        ),
+        outputs=tuple(
+            Operand(kind, None, f"output {position} ({name!r})") if name else None
+            for position, (name, kind) in enumerate(zip(op.outputs, row.outputs, strict=True))
+        ),
+        attributes=op.attributes,
+    )
+
+
+def _unknown(row: TypedOp, reason: str) -> Work:
+    """Unknown counts; the bytes are still those of the tensors."""
+    kinds = (*(kind for kind in row.inputs if kind is not None), *row.outputs)
+    return Work(
+        counts=None,
+        reads=tuple(0 if kind is None else kind.elements for kind in row.inputs),
+        writes=tuple(kind.elements if name else 0 for name, kind in zip(row.op.outputs, row.outputs, strict=True)),
+        status="unknown",
+        compute_dtype=next((kind.dtype for kind in kinds if kind.dtype), ""),
+        note=reason,
+    )

@@ -1,0 +1,393 @@
+"""Shape inference: a forward walk that gives every op the types of its operands, in every scope it runs in.
+
+Inference beats declaration: what the file declares is compared and used only where nothing else is known. Repeated
+signatures are inferred once. Function bodies are inferred once for each distinct signature, bodies of control flow once
+for each op. The walk keeps its own stack; nothing recurses over the graph.
+"""
+
+from collections.abc import Generator, Mapping
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from onnx_roofline.errors import NotModelledError, ShapeError
+from onnx_roofline.graph import (
+    UNKNOWN_TYPE,
+    AttributeReference,
+    GraphInput,
+    Model,
+    Notice,
+    Op,
+    StoredTensor,
+    TensorType,
+    captured_names,
+)
+from onnx_roofline.op_rules.registry import Operand, OpView
+from onnx_roofline.pipeline import PassResult
+from onnx_roofline.records import Body, TypedOp
+from onnx_roofline.shape_rules.control_flow import infer_control_flow
+from onnx_roofline.shape_rules.library import infer_outputs, known_attributes
+from onnx_roofline.shape_rules.registry import find_shape_rule
+from onnx_roofline.shape_rules.scope import (
+    CONSTANT,
+    DATA,
+    FROM_SHAPE,
+    BodyRequest,
+    CallRequest,
+    GraphResult,
+    Known,
+    OpResult,
+    Request,
+    Scope,
+    Steps,
+)
+from onnx_roofline.shape_rules.values import RANDOM_OPS, evaluate
+
+if TYPE_CHECKING:
+    from onnx_roofline.graph import Array
+
+# Notices about declarations that contradict the inference; more than this are only counted.
+SHOWN_CONTRADICTIONS = 20
+# Ops that turn stored weights into what is computed with at every run, since folding them would undo the compression.
+_NOT_FOLDED = frozenset({"DequantizeLinear", "DynamicQuantizeLinear"})
+
+
+@dataclass(frozen=True)
+class ShapeInference:
+    """Options: `assume_dtype` recosts floating tensors at another width; `trips`, `branches`: what the user says of
+    loops and branches; `observed` holds true shapes of tensors of the main graph, from one real run.
+    """
+
+    assume_dtype: str = ""
+    trips: Mapping[str, int] = field(default_factory=dict)
+    branches: Mapping[str, Fraction] = field(default_factory=dict)
+    observed: Mapping[str, TensorType] = field(default_factory=dict, repr=False)
+    value_elements: int = 1024
+
+    name: ClassVar[str] = "shape-inference"
+    requires: ClassVar[tuple[type, ...]] = ()
+    produces: ClassVar[type] = TypedOp
+
+    def run(self, model: Model) -> PassResult:
+        """A TypedOp for every op of every scope.
+
+        Raises ShapeError where operands contradict each other; the message names the file, the op and the tensors.
+        """
+        walk = _Walk(model, self)
+        walk.infer_main()
+        rows: Mapping[str, TypedOp] = walk.rows
+        if self.assume_dtype:
+            rows = {key: _recast(row, self.assume_dtype) for key, row in rows.items()}
+        return PassResult(rows, walk.all_notices())
+
+
+def _recast(row: TypedOp, dtype: str) -> TypedOp:
+    """The row with its 32- and 64-bit floating tensors at another width."""
+    return replace(
+        row,
+        inputs=tuple(None if kind is None else recast(kind, dtype) for kind in row.inputs),
+        outputs=tuple(recast(kind, dtype) for kind in row.outputs),
+    )
+
+
+def recast(kind: TensorType, dtype: str) -> TensorType:
+    """A floating tensor at another width; other tensors as they are."""
+    return replace(kind, dtype=dtype) if kind.dtype in ("float32", "float64", "float16", "bfloat16") else kind
+
+
+GraphSteps = Generator[Request, GraphResult, GraphResult]
+
+
+class _Walk:
+    """One inference: the rows so far, the memo of signatures, and the notices."""
+
+    def __init__(self, model: Model, options: ShapeInference) -> None:
+        self.model, self.options = model, options
+        self.rows: dict[str, TypedOp] = {}
+        self._outputs_by_signature: dict[object, tuple[tuple[TensorType, ...], tuple[Array | None, ...]]] = {}
+        self._functions: dict[object, GraphResult] = {}
+        self._function_scopes: dict[str, int] = {}
+        self._notices: list[Notice] = []
+        self._contradictions = 0
+
+    def all_notices(self) -> tuple[Notice, ...]:
+        if self._contradictions > SHOWN_CONTRADICTIONS:
+            more = self._contradictions - SHOWN_CONTRADICTIONS
+            return (*self._notices, Notice("declared-shape", "", f"{more} more declarations contradict the inference"))
+        return tuple(self._notices)
+
+    def infer_main(self) -> None:
+        """Drive the main graph and whatever it asks for, with an explicit stack."""
+        main = Scope("", self.model.graph)
+        for graph_input in self.model.graph.inputs:
+            main.tensors[graph_input.name] = Known(graph_input.type)
+        stack: list[tuple[GraphSteps, object]] = [(self._infer_graph(main), None)]
+        answer: GraphResult | None = None
+        while stack:
+            steps, memo_key = stack[-1]
+            try:
+                request = next(steps) if answer is None else steps.send(answer)
+            except StopIteration as stopped:
+                stack.pop()
+                answer = stopped.value
+                if memo_key is not None and answer is not None:
+                    self._functions[memo_key] = answer
+                continue
+            answer = None
+            if isinstance(request, BodyRequest):
+                stack.append((self._infer_graph(self._body_scope(request)), None))
+                continue
+            key = self._signature_of_call(request)
+            answer = self._functions.get(key)
+            if answer is None:
+                stack.append((self._infer_graph(self._call_scope(request)), key))
+
+    def _body_scope(self, request: BodyRequest) -> Scope:
+        scope = Scope(request.prefix, request.graph, request.scope, request.scope.attributes)
+        for formal, known in zip(request.graph.inputs, request.inputs, strict=False):
+            if known.type == UNKNOWN_TYPE:
+                known = Known(formal.type)
+            scope.tensors[formal.name] = known
+        return scope
+
+    def _signature_of_call(self, request: CallRequest) -> object:
+        inputs = tuple(
+            (known.type, None if known.value is None else known.value.tobytes(), known.origin)
+            for known in request.inputs
+        )
+        attributes = known_attributes(self._resolved(request.op, request.scope).attributes)
+        return request.op.function, inputs, attributes, len(request.op.outputs)
+
+    def _call_scope(self, request: CallRequest) -> Scope:
+        assert request.op.function is not None
+        function = self.model.functions[request.op.function]
+        number = self._function_scopes.get(function.key, 0)
+        self._function_scopes[function.key] = number + 1
+        given = {
+            name: value
+            for name, value in self._resolved(request.op, request.scope).attributes.items()
+            if not isinstance(value, AttributeReference)
+        }
+        scope = Scope(f"{function.key}@{number}/", function.graph, None, {**function.attribute_defaults, **given})
+        for formal, known in zip(function.graph.inputs, request.inputs, strict=False):
+            scope.tensors[formal.name] = known
+        return scope
+
+    def _resolved(self, op: Op, scope: Scope) -> Op:
+        """The op with the attributes that its function's call gives filled in."""
+        if not any(isinstance(value, AttributeReference) for value in op.attributes.values()):
+            return op
+        attributes: dict[str, Any] = {}
+        for name, value in op.attributes.items():
+            if not isinstance(value, AttributeReference):
+                attributes[name] = value
+            elif value.name in scope.attributes:
+                attributes[name] = scope.attributes[value.name]
+        return replace(op, attributes=attributes, proto=_with_attributes(op, attributes))
+
+    def _infer_graph(self, scope: Scope) -> GraphSteps:
+        graph = scope.graph
+        for name, stored in graph.stored.items():
+            scope.tensors[name] = Known(stored.type, stored.value, CONSTANT)
+        for op in graph.ops:
+            resolved = self._resolved(op, scope)
+            inputs = tuple(scope.find(name) if name else None for name in resolved.inputs)
+            result = yield from self._infer_op(resolved, scope, inputs)
+            self._record(resolved, scope, inputs, result)
+        return GraphResult(tuple(scope.find(output.name) for output in graph.outputs), scope.prefix)
+
+    def _infer_op(self, op: Op, scope: Scope, inputs: tuple[Known | None, ...]) -> Steps:
+        try:
+            if op.function is not None:
+                return (yield from self._infer_call(op, scope, inputs))
+            if op.bodies and not op.domain:
+                steps = infer_control_flow(op, scope, inputs, self.options.trips, self.options.branches)
+                return (yield from steps)
+            return self._infer_plain(op, scope, inputs)
+        except ShapeError as error:
+            raise ShapeError(self._located(op, scope, inputs, error)) from None
+
+    def _located(self, op: Op, scope: Scope, inputs: tuple[Known | None, ...], error: ShapeError) -> str:
+        """The message with file, op and operands, unless an inner op has put them there."""
+        text = str(error)
+        if text.startswith(self.model.info.path + ":"):
+            return text
+        name = f" ({op.name!r})" if op.name else ""
+        operands = ", ".join(
+            f"{tensor!r} {known.type}" for tensor, known in zip(op.inputs, inputs, strict=True) if known is not None
+        )
+        return f"{self.model.info.path}: node {scope.prefix}{op.id}{name}: {text}; its inputs are {operands or 'none'}"
+
+    def _infer_call(self, op: Op, scope: Scope, inputs: tuple[Known | None, ...]) -> Steps:
+        known = tuple(Known(UNKNOWN_TYPE) if item is None else item for item in inputs)
+        result = yield CallRequest(op, scope, known)
+        return OpResult(result.outputs, (Body("call", result.prefix, Fraction(1), "exact"),))
+
+    def _infer_plain(self, op: Op, scope: Scope, inputs: tuple[Known | None, ...]) -> OpResult:
+        origin = _origin(op, inputs)
+        if op.op_type == "Constant" and not op.domain:
+            return OpResult((_constant(op),))
+        types = tuple(None if known is None else known.type for known in inputs)
+        values = tuple(None if known is None else known.value for known in inputs)
+        signature = (
+            op.domain, op.op_type, op.version, len(op.outputs), types, known_attributes(op.attributes),
+            tuple(None if value is None else value.tobytes() for value in values),
+            tuple(bool(name) for name in op.outputs),
+        )  # fmt: skip
+        answer = self._outputs_by_signature.get(signature)
+        if answer is None:
+            outputs = self._output_types(op, types, values)
+            limit = self.options.value_elements
+            answer = outputs, evaluate(op, types, values, outputs, limit) if origin != DATA else (None,) * len(outputs)
+            self._outputs_by_signature[signature] = answer
+        outputs, results = answer
+        known = []
+        for name, kind, value in zip(op.outputs, outputs, results, strict=True):
+            final = self._reconciled(name, kind, scope)
+            known.append(Known(final, value, origin))
+        return OpResult(tuple(known))
+
+    def _output_types(
+        self, op: Op, types: tuple[TensorType | None, ...], values: "tuple[Array | None, ...]"
+    ) -> tuple[TensorType, ...]:
+        own = find_shape_rule(op.domain, op.op_type)
+        if own is not None:
+            try:
+                found = tuple(own(_view(op, types, values)))
+                return (*found, *(UNKNOWN_TYPE,) * (len(op.outputs) - len(found)))[: len(op.outputs)]
+            except NotModelledError:
+                pass
+        inferred = infer_outputs(op, types, values)
+        if inferred is None:
+            return (UNKNOWN_TYPE,) * len(op.outputs)
+        if all(kind is None or kind.exact for kind in types):
+            return inferred
+        return tuple(replace(kind, exact=False) for kind in inferred)
+
+    def _reconciled(self, name: str, inferred: TensorType, scope: Scope) -> TensorType:
+        """The inferred type; where it says nothing, what the file declares; a contradiction is noted."""
+        if not scope.prefix and name in self.options.observed:
+            return self.options.observed[name]
+        declared = scope.graph.declared.get(name)
+        if declared is None or inferred.container != "tensor":
+            return inferred
+        if inferred.is_known and inferred.dtype:
+            self._note_contradiction(name, inferred, declared)
+            return inferred
+        stated = declared.type
+        if declared.symbols is not None:
+            shape = tuple(self._bound(symbol) for symbol in declared.symbols)
+            stated = replace(stated, shape=shape)
+        if inferred.shape is None:
+            return replace(stated, dtype=inferred.dtype or stated.dtype, exact=False)
+        if stated.shape is None or len(stated.shape) != len(inferred.shape):
+            return inferred
+        shape = tuple(b if a is None else a for a, b in zip(inferred.shape, stated.shape, strict=True))
+        return replace(inferred, dtype=inferred.dtype or stated.dtype, shape=shape, exact=inferred.exact and False)
+
+    def _bound(self, symbol: int | str | None) -> int | None:
+        if isinstance(symbol, str):
+            dim = self.model.dims.get(symbol)
+            return None if dim is None else dim.value
+        return symbol
+
+    def _note_contradiction(self, name: str, inferred: TensorType, declared: GraphInput) -> None:
+        stated = declared.type
+        if stated.shape is None or not inferred.exact:
+            return
+        same_rank = len(stated.shape) == len(inferred.dims)
+        if same_rank and all(s is None or s == i for s, i in zip(stated.shape, inferred.dims, strict=True)):
+            return
+        self._contradictions += 1
+        if self._contradictions <= SHOWN_CONTRADICTIONS:
+            self._notices.append(
+                Notice(
+                    "declared-shape", name, f"the file declares {stated}, inference gives {inferred}; inference holds"
+                )
+            )
+
+    def _record(self, op: Op, scope: Scope, inputs: tuple[Known | None, ...], result: OpResult) -> None:
+        outputs = (*result.outputs, *(Known(UNKNOWN_TYPE),) * (len(op.outputs) - len(result.outputs)))
+        outputs = outputs[: len(op.outputs)]
+        for name, known in zip(op.outputs, outputs, strict=True):
+            if name:
+                scope.tensors[name] = known
+        self.rows[scope.prefix + op.id] = TypedOp(
+            op=op,
+            scope=scope.prefix,
+            inputs=tuple(None if known is None else known.type for known in inputs),
+            outputs=tuple(known.type for known in outputs),
+            values=tuple(None if known is None else known.value for known in inputs),
+            role=self._role(op, scope, inputs, outputs, result),
+            bodies=result.bodies,
+            note=result.note,
+        )
+
+    def _role(
+        self,
+        op: Op,
+        scope: Scope,
+        inputs: tuple[Known | None, ...],
+        outputs: tuple[Known, ...],
+        result: OpResult,
+    ) -> str:
+        if result.bodies:
+            captured = [scope.find(name).origin for name in captured_names(op)] if op.bodies else []
+            origins = [known.origin for known in inputs if known is not None] + captured
+            return "constant" if origins and max(origins) == CONSTANT else "compute"
+        origin = max((known.origin for known in outputs), default=DATA)
+        if origin == CONSTANT:
+            return "constant"
+        if origin == FROM_SHAPE and all(
+            known.type.shape is not None and len(known.type.shape) <= 1 for known in outputs
+        ):
+            return "shape_only"
+        return "compute"
+
+
+def _origin(op: Op, inputs: tuple[Known | None, ...]) -> int:
+    """What the outputs' values depend on: the most dependent input decides."""
+    if op.op_type in RANDOM_OPS or op.op_type in _NOT_FOLDED or (op.domain and not inputs):
+        return DATA
+    origin = max((known.origin for known in inputs if known is not None), default=CONSTANT)
+    return min(origin, FROM_SHAPE) if op.op_type in ("Shape", "Size") and not op.domain else origin
+
+
+def _constant(op: Op) -> Known:
+    """The output of a Constant node, whichever attribute holds it."""
+    import numpy as np
+
+    for name, value in op.attributes.items():
+        if isinstance(value, StoredTensor):
+            return Known(value.type, value.value, CONSTANT)
+        if name in ("value_float", "value_floats"):
+            array = np.asarray(value, np.float32)
+            return Known(TensorType("float32", array.shape), array, CONSTANT)
+        if name in ("value_int", "value_ints"):
+            array = np.asarray(value, np.int64)
+            return Known(TensorType("int64", array.shape), array, CONSTANT)
+        if name in ("value_string", "value_strings"):
+            shape = () if isinstance(value, str) else (len(value),) if isinstance(value, tuple) else ()
+            return Known(TensorType("string", shape), None, CONSTANT)
+    raise ShapeError("found no value attribute, which Constant needs")
+
+
+def _view(op: Op, types: tuple[TensorType | None, ...], values: "tuple[Array | None, ...]") -> OpView:
+    return OpView(
+        op_type=op.op_type,
+        domain=op.domain,
+        version=op.version,
+        inputs=tuple(
+            None if kind is None else Operand(kind, value, f"input {position} ({name!r})")
+            for position, (name, kind, value) in enumerate(zip(op.inputs, types, values, strict=True))
+        ),
+        outputs=tuple(Operand(UNKNOWN_TYPE, None, f"output {name!r}") if name else None for name in op.outputs),
+        attributes=op.attributes,
+    )
+
+
+def _with_attributes(op: Op, attributes: Mapping[str, Any]) -> object:
+    """The node with references replaced by values, as the onnx library's inference wants it."""
+    from onnx_roofline.shape_rules.library import node_with_attributes
+
+    return node_with_attributes(op.proto, attributes)
