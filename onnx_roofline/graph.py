@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 # A column is keyed by its record's class, so that reading one is typed.
 C = TypeVar("C")
 
+# Floating types that a deployment at another width replaces; narrower ones are a quantisation that stays.
+_RECASTABLE = frozenset({"float32", "float64", "float16", "bfloat16"})
+
 
 @dataclass(frozen=True, slots=True)
 class TensorType:
@@ -62,6 +65,10 @@ class TensorType:
         """Bytes in memory with packed sub-byte types, or None if unknown."""
         elements = self.elements
         return None if elements is None else tensor_bytes(self.dtype, elements)
+
+    def at_width_of(self, dtype: str) -> "TensorType":
+        """This type with `dtype` in place of a floating type of 16 bits or more; "" leaves it as it is."""
+        return replace(self, dtype=dtype) if dtype and self.dtype in _RECASTABLE else self
 
     def __str__(self) -> str:
         if self.shape is None:

@@ -29,7 +29,7 @@ class Body:
 
     attribute: str
     scope: str
-    repeat: Fraction | None
+    repeat: int | Fraction | None
     origin: str
     outputs: tuple[str, ...] = ()
 
@@ -160,10 +160,20 @@ class Traffic:
 
 @dataclass(frozen=True, slots=True)
 class Executions:
-    """How often a row runs in one run of the model, over all loops, branches and calls that lead to it."""
+    """How often a row runs in one run of the model, over all loops, branches and calls that lead to it.
 
-    count: Fraction
+    An integer but for expected counts of branches with probabilities, which are fractions.
+    """
+
+    count: int | Fraction
     origin: str = "exact"
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """Bytes of activations that are alive while the op runs, its inputs and outputs included; None is unknown."""
+
+    bytes: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,6 +212,15 @@ class Placement:
     reason: str
     explanation: str
     time_s: float | None
+
+
+def whole(value: int | Fraction) -> int | Fraction:
+    """A fraction that is a whole number as an integer, which later arithmetic keeps fast.
+
+    >>> whole(Fraction(6, 2)), whole(Fraction(1, 2))
+    (3, Fraction(1, 2))
+    """
+    return value.numerator if value.denominator == 1 else value
 
 
 def total(values: "tuple[int | None, ...] | list[int | None]") -> int | None:

@@ -10,7 +10,9 @@ from typing import ClassVar
 
 from onnx_roofline.graph import Model
 from onnx_roofline.pipeline import PassResult
-from onnx_roofline.records import Body, Executions, Traffic, TypedOp, Work
+from onnx_roofline.records import Body, Executions, Traffic, TypedOp, Work, whole
+
+Cost = int | Fraction
 
 # How sure a count is, surest first; a row is as sure as the least sure step that leads to it.
 _ORIGINS = ("exact", "bound", "data", "assumed")
@@ -32,16 +34,16 @@ class CountExecutions:
             members.setdefault(row.scope, []).append(key)
         order = _callees_first(rows, members)
         costs = _scope_costs(model, members, order)
-        counts: dict[str, Executions] = {"": Executions(Fraction(1))}
+        counts: dict[str, Executions] = {"": Executions(1)}
         for scope in reversed(order):
-            here = counts.get(scope, Executions(Fraction(0)))
+            here = counts.get(scope, Executions(0))
             for key in members.get(scope, ()):
                 for body in rows[key].bodies:
                     share = _repeat(body, rows[key].bodies, costs)
-                    before = counts.get(body.scope, Executions(Fraction(0)))
+                    before = counts.get(body.scope, Executions(0))
                     origin = max(here.origin, body.origin, before.origin, key=_ORIGINS.index)
-                    counts[body.scope] = Executions(before.count + here.count * share, origin)
-        nowhere = Executions(Fraction(0))
+                    counts[body.scope] = Executions(whole(before.count + here.count * share), origin)
+        nowhere = Executions(0)
         return PassResult({key: counts.get(row.scope, nowhere) for key, row in rows.items()})
 
 
@@ -66,28 +68,29 @@ def _callees_first(rows: "dict[str, TypedOp] | object", members: dict[str, list[
     return order
 
 
-def _scope_costs(model: Model, members: dict[str, list[str]], order: list[str]) -> dict[str, tuple[Fraction, Fraction]]:
+def _scope_costs(model: Model, members: dict[str, list[str]], order: list[str]) -> dict[str, tuple[Cost, Cost]]:
     """(operations, bytes) of one run of each scope, with what it runs; what is unknown counts as nothing here."""
     rows, works, traffics = model.column(TypedOp), model.column(Work), model.column(Traffic)
-    costs: dict[str, tuple[Fraction, Fraction]] = {}
+    costs: dict[str, tuple[Cost, Cost]] = {}
     for scope in order:
-        operations, moved = Fraction(0), Fraction(0)
+        operations: Cost = 0
+        moved: Cost = 0
         for key in members.get(scope, ()):
             counts = works[key].counts
             operations += 0 if counts is None else counts.operations
             moved += traffics[key].naive_bytes or 0
             for body in rows[key].bodies:
                 share = _repeat(body, rows[key].bodies, costs)
-                inner = costs.get(body.scope, (Fraction(0), Fraction(0)))
+                inner = costs.get(body.scope, (0, 0))
                 operations, moved = operations + share * inner[0], moved + share * inner[1]
         costs[scope] = operations, moved
     return costs
 
 
-def _repeat(body: Body, siblings: tuple[Body, ...], costs: dict[str, tuple[Fraction, Fraction]]) -> Fraction:
+def _repeat(body: Body, siblings: tuple[Body, ...], costs: dict[str, tuple[Cost, Cost]]) -> Cost:
     """How often a body runs per run of its op; of open branches the costlier one runs, the first of equals."""
     if body.repeat is not None:
-        return body.repeat
-    nothing = (Fraction(0), Fraction(0))
+        return whole(body.repeat)
+    nothing: tuple[Cost, Cost] = (0, 0)
     chosen = max(siblings, key=lambda sibling: costs.get(sibling.scope, nothing))
-    return Fraction(int(body is chosen))
+    return int(body is chosen)

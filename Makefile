@@ -1,0 +1,64 @@
+# `make demo` and `make test` need Python 3.11 or newer and nothing else: they make their own virtual environment.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+SAMPLE ?= sample_models/resnet50.onnx
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-slow check format lint types wheel bench samples real clean
+
+help:  ## show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+$(STAMP): pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "onnx-roofline needs Python 3.11 or newer: make PYTHON=python3.11")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	@touch $@
+
+$(VENV)/.developed: $(STAMP)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@
+
+demo: $(STAMP)  ## analyse a sample model
+	$(BIN)/onnx-roofline analyze $(SAMPLE)
+
+test: $(VENV)/.developed  ## run the tests
+	$(BIN)/python -m pytest -n 2 -q
+
+test-slow: $(VENV)/.developed  ## run the slow tests too: real models, world data
+	$(BIN)/python tests/real/fetch.py
+	$(BIN)/python tests/real/derived.py
+	$(BIN)/python -m pytest -n 2 -q -m "slow or not slow"
+
+check: format lint types wheel test  ## everything that CI runs
+
+format: $(VENV)/.developed  ## is the code formatted?
+	$(BIN)/ruff format --check .
+
+lint: $(VENV)/.developed  ## ruff's rules
+	$(BIN)/ruff check .
+
+wheel: $(VENV)/.developed  ## build the wheel and look at what is in it
+	rm -rf build/wheel build/lib && $(BIN)/python -m build --wheel --outdir build/wheel . > build.log 2>&1 || { cat build.log; exit 1; }
+	@rm -f build.log
+	$(BIN)/check-wheel-contents build/wheel
+
+types: wheel  ## mypy --strict on the unzipped wheel, which is what users get
+	rm -rf build/types && mkdir -p build/types && $(BIN)/python -m zipfile -e build/wheel/*.whl build/types
+	cd build/types && ../../$(BIN)/python -m mypy --config-file ../../pyproject.toml -p onnx_roofline
+
+bench: $(VENV)/.developed  ## time and memory against peers, as ratios in one run
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check onnx-tool onnxsim
+	$(BIN)/python tests/bench/bench.py
+
+samples: $(STAMP)  ## rebuild sample_models/ (installs PyTorch, transformers and torch_geometric)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r sample_models/requirements.txt
+	$(BIN)/python sample_models/export.py
+
+real: $(VENV)/.developed  ## fetch the real models that the slow tests read
+	$(BIN)/python tests/real/fetch.py
+
+clean:  ## remove what make has made
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

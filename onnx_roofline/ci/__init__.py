@@ -1,0 +1,1 @@
+"""Gates for model repositories: limits on an analysis, and what breaks them."""

@@ -1,0 +1,95 @@
+"""Limits on the totals of a model, `flops=9G`, and the lines that say which are broken."""
+
+from dataclasses import dataclass
+
+from onnx_roofline.analysis import Analysis
+from onnx_roofline.errors import UsageError
+from onnx_roofline.strict_yaml import did_you_mean
+from onnx_roofline.units import format_si, parse_quantity
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """An upper limit on one metric, in the metric's base unit."""
+
+    metric: str
+    maximum: float
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """A limit that does not hold. `found` is None where the metric is unknown, which never counts as within."""
+
+    limit: Limit
+    found: float | int | None
+    message: str
+
+
+def parse_limit(text: str) -> Limit:
+    """`flops=9G` -> a Limit.
+
+    Raises UsageError for another form, with what is wrong.
+    """
+    metric, separator, quantity = text.partition("=")
+    if not separator or not metric:
+        raise UsageError(f"--max {text}: wanted METRIC=LIMIT, such as --max flops=9G")
+    try:
+        return Limit(metric.strip(), parse_quantity(quantity), quantity.strip())
+    except ValueError as error:
+        raise UsageError(f"--max {text}: {error}") from None
+
+
+def metrics_of(analysis: Analysis) -> dict[str, tuple[float | int | None, str]]:
+    """Every metric that a limit can name, with its unit; None is unknown."""
+    summary = analysis.summary
+    complete = summary.unknown_ops == 0
+    counts = {name: (value if complete else None, "") for name, value in summary.counts.as_dict().items()}
+    metrics: dict[str, tuple[float | int | None, str]] = {
+        **counts,
+        "macs": (summary.counts.macs if complete else None, "MAC"),
+        "flops": (summary.counts.flops if complete else None, "FLOP"),
+        "naive_bytes": (summary.naive_bytes if not summary.unknown_bytes_ops else None, "B"),
+        "parameters": (summary.parameters, ""),
+        "weight_bytes": (summary.weight_bytes, "B"),
+        "file_bytes": (analysis.model.info.file_bytes, "B"),
+        "peak_activation_bytes": (summary.peak_activation_bytes, "B"),
+        "sequential_steps": (summary.sequential_steps, ""),
+        "ops": (summary.ops, ""),
+        "unknown_ops": (summary.unknown_ops, ""),
+    }
+    for name, time_s in summary.time_s.items():
+        metrics[f"time_s.{name}"] = (time_s if complete else None, "s")
+    return metrics
+
+
+def broken_limits(analysis: Analysis, limits: tuple[Limit, ...]) -> tuple[Broken, ...]:
+    """The limits that do not hold; an unknown metric breaks its limit.
+
+    Raises UsageError where a limit names no metric.
+    """
+    metrics = metrics_of(analysis)
+    broken = []
+    for limit in limits:
+        if limit.metric not in metrics:
+            hint = did_you_mean(limit.metric, metrics)
+            raise UsageError(f"--max {limit.metric}={limit.text}: found no metric {limit.metric!r}{hint}")
+        found, unit = metrics[limit.metric]
+        if found is not None and found <= limit.maximum:
+            continue
+        if found is None:
+            message = f"{limit.metric} is unknown: some ops have no figure; the limit is {limit.text}"
+        else:
+            message = _over(limit, found, unit)
+        broken.append(Broken(limit, found, message))
+    return tuple(broken)
+
+
+def _over(limit: Limit, found: float, unit: str) -> str:
+    """How far over; figures that round to the same text are given in full."""
+    shown, allowed = format_si(found, unit), format_si(limit.maximum, unit)
+    if shown == allowed:
+        shown, allowed = f"{found:,} {unit}".strip(), f"{limit.maximum:,.0f} {unit}".strip()
+    over = found - limit.maximum
+    percent = f" (+{100 * over / limit.maximum:.3g} %)" if limit.maximum else ""
+    return f"{limit.metric} is {shown}, {format_si(over, unit)} over the limit of {allowed}{percent}"

@@ -1,0 +1,1 @@
+"""Projections of an analysis: JSON, tables, CSV, pictures. Pure functions; only `files` writes."""

@@ -1,0 +1,43 @@
+"""Writes result files whole or not at all: a temporary file in the same folder takes the target's place at the end."""
+
+import os
+import tempfile
+from collections.abc import Iterable
+
+from onnx_roofline.errors import UsageError
+
+
+def write_atomically(path: str, parts: Iterable[str]) -> None:
+    """Write UTF-8 text to `path`; on any failure the old file, or none, is what stays.
+
+    Raises UsageError where the folder can't be written.
+    """
+    folder = os.path.dirname(os.path.abspath(path))
+    try:
+        if os.path.exists(path) and not os.path.isfile(path):
+            # /dev/stdout and the like: there is nothing to replace.
+            with open(path, "w", encoding="utf-8") as target:
+                target.writelines(parts)
+            return
+        descriptor, temporary = tempfile.mkstemp(prefix=".onnx-roofline-", dir=folder)
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be written: {error.strerror}") from None
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8", newline="\n") as target:
+            target.writelines(parts)
+            target.flush()
+            os.fsync(target.fileno())
+        os.chmod(temporary, 0o666 & ~_umask())
+        os.replace(temporary, path)
+    except OSError as error:
+        os.unlink(temporary)
+        raise UsageError(f"{path}: cannot be written: {error.strerror}") from None
+    except BaseException:
+        os.unlink(temporary)
+        raise
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

@@ -1,0 +1,47 @@
+"""The per-op table as CSV: one row an op and scope, plain numbers in base units, empty where unknown."""
+
+import csv
+import io
+from collections.abc import Iterator
+
+from onnx_roofline.analysis import Analysis
+from onnx_roofline.records import COUNT_CLASSES, Executions, Placement, Roofline, Traffic, TypedOp, Work
+from onnx_roofline.report.names import csv_cell
+
+
+def write_csv(analysis: Analysis) -> Iterator[str]:
+    """Lines of the CSV, header first; counts and bytes are of one execution."""
+    model, devices = analysis.model, analysis.system.devices
+    header = ["id", "name", "op_type", "domain", "module", "role", "executions", "status", "rule", "compute_dtype",
+              "macs", "flops", *COUNT_CLASSES[1:], "naive_bytes", "intensity_flops_per_byte"]  # fmt: skip
+    header += [f"{device.slug}_{figure}" for device in devices for figure in ("time_s", "bound")]
+    yield _line([*header, "placement", "placement_reason"])
+    works, traffics, executions = model.column(Work), model.column(Traffic), model.column(Executions)
+    roofs, placements = model.column(Roofline), model.column(Placement)
+    for key, row in model.column(TypedOp).items():
+        work, counts, count = works[key], works[key].counts, executions[key].count
+        roof = roofs[key].devices
+        names = (key, row.op.name, row.op.op_type, row.op.domain, row.op.module)
+        yield _line(
+            [
+                *(csv_cell(name) for name in names),
+                row.role,
+                count.numerator if count.denominator == 1 else float(count),
+                work.status,
+                csv_cell(work.rule),
+                work.compute_dtype,
+                *((None, None) if counts is None else (counts.macs, counts.flops)),
+                *(None if counts is None else getattr(counts, name) for name in COUNT_CLASSES[1:]),
+                traffics[key].naive_bytes,
+                roof[devices[0].slug].intensity,
+                *(cell for device in devices for cell in (roof[device.slug].total_time_s, roof[device.slug].bound)),
+                placements[key].device,
+                placements[key].reason,
+            ]
+        )
+
+
+def _line(cells: list[object]) -> str:
+    buffer = io.StringIO()
+    csv.writer(buffer, lineterminator="\n").writerow(["" if cell is None else cell for cell in cells])
+    return buffer.getvalue()

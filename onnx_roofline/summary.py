@@ -1,0 +1,246 @@
+"""Totals, coverage and roll-ups over all rows, each times its executions."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+from onnx_roofline.graph import Graph, Model, StoredTensor, op_reads
+from onnx_roofline.records import (
+    COUNT_CLASSES,
+    STATUSES,
+    Counts,
+    Executions,
+    Live,
+    Placement,
+    Roofline,
+    Traffic,
+    TypedOp,
+    Work,
+    whole,
+)
+
+if TYPE_CHECKING:
+    from onnx_roofline.hardware import System
+
+
+@dataclass(frozen=True)
+class Group:
+    """A roll-up: ops of one type or module. `time_s` is that of the placement."""
+
+    name: str
+    ops: int
+    macs: int
+    flops: int
+    naive_bytes: int
+    time_s: float
+    unknown_ops: int
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What holds for the whole model in one run of it.
+
+    Sums are over what is known; `unknown_ops` and `unknown_bytes_ops` say how many executed ops are missing from them.
+    `time_s` is None for a device that can't run the whole model.
+    """
+
+    ops: int
+    status_counts: Mapping[str, int]
+    unknown_op_types: tuple[str, ...]
+    unknown_bytes_share: float | None
+    unknown_bytes_ops: int
+    counts: Counts
+    naive_bytes: int
+    parameters: int
+    weight_bytes: int | None
+    peak_activation_bytes: int | None
+    sequential_steps: int
+    time_s: Mapping[str, float | None]
+    unsupported_ops: Mapping[str, int]
+    by_type: tuple[Group, ...]
+    by_module: tuple[Group, ...]
+
+    @property
+    def unknown_ops(self) -> int:
+        """Ops whose counts are unknown."""
+        return self.status_counts["unknown"]
+
+
+def summarize(model: Model, system: "System") -> Summary:
+    """The Summary of a model that all passes have run on."""
+    rows, works, traffics = model.column(TypedOp), model.column(Work), model.column(Traffic)
+    executions = model.column(Executions)
+    statuses = Counter(work.status for work in works.values())
+    unknown_types = {
+        rows[key].op.qualified_type: None for key, work in works.items() if work.status == "unknown"
+    }
+    sums: dict[str, int | Fraction] = dict.fromkeys(COUNT_CLASSES, 0)
+    known_bytes: int | Fraction = 0
+    unknown_bytes: int | Fraction = 0
+    unsized = 0
+    for key, work in works.items():
+        count = executions[key].count
+        if work.counts is not None and count:
+            for name, value in work.counts.as_dict().items():
+                if value:
+                    sums[name] += value * count
+        size = traffics[key].naive_bytes
+        if size is None:
+            unsized += 1
+        elif work.status == "unknown":
+            unknown_bytes += size * count
+        known_bytes += (size or 0) * count
+    parameters, weight_bytes = _weights(model)
+    share = None if unsized else float(unknown_bytes / known_bytes) if known_bytes else 0.0
+    return Summary(
+        ops=len(rows),
+        status_counts={status: statuses.get(status, 0) for status in STATUSES},
+        unknown_op_types=tuple(sorted(unknown_types)),
+        unknown_bytes_share=share,
+        unknown_bytes_ops=unsized,
+        counts=Counts(**{name: round(value) for name, value in sums.items()}),
+        naive_bytes=round(known_bytes),
+        parameters=parameters,
+        weight_bytes=weight_bytes,
+        peak_activation_bytes=_peak(model),
+        sequential_steps=_sequential_steps(model),
+        time_s=_times(model, system),
+        unsupported_ops=_unsupported(model, system),
+        by_type=_groups(model, {key: row.op.qualified_type for key, row in rows.items()}),
+        by_module=_groups(model, {key: row.op.module for key, row in rows.items()}),
+    )
+
+
+def _graphs(model: Model) -> list[Graph]:
+    """Every graph of the file once, bodies and functions included."""
+    pending = [model.graph, *(function.graph for function in model.functions.values())]
+    found = []
+    while pending:
+        graph = pending.pop()
+        found.append(graph)
+        for op in graph.ops:
+            pending.extend(op.bodies.values())
+    return found
+
+
+def stored_weights(model: Model) -> dict[str, StoredTensor]:
+    """Every weight that the file stores, once: two initializers of the same external bytes are one weight."""
+    weights: dict[str, StoredTensor] = {}
+    seen: set[tuple[str, int, int]] = set()
+    for position, graph in enumerate(_graphs(model)):
+        tensors = list(graph.stored.items())
+        tensors += [
+            (op.outputs[0], value)
+            for op in graph.ops
+            if op.op_type == "Constant" and op.outputs
+            for value in op.attributes.values()
+            if isinstance(value, StoredTensor)
+        ]
+        for name, stored in tensors:
+            if not stored.is_weight or (stored.alias is not None and stored.alias in seen):
+                continue
+            if stored.alias is not None:
+                seen.add(stored.alias)
+            weights[name if not position else f"{position}:{name}"] = stored
+    return weights
+
+
+def _weights(model: Model) -> tuple[int, int | None]:
+    """(parameters, bytes): stored weights, and weights that the file makes from nothing (ConstantOfShape)."""
+    parameters = 0
+    size: int | None = 0
+    for stored in stored_weights(model).values():
+        parameters += stored.type.elements or 0
+        stored_bytes = stored.stored_bytes
+        size = None if size is None or stored_bytes is None else size + stored_bytes
+    for row in model.column(TypedOp).values():
+        if row.role != "constant" or row.op.op_type != "ConstantOfShape":
+            continue
+        kind = row.outputs[0]
+        if StoredTensor(kind, None, is_constant_node=True).is_weight:
+            parameters += kind.elements or 0
+            size = None if size is None or kind.bytes is None else size + kind.bytes
+    return parameters, size
+
+
+def _peak(model: Model) -> int | None:
+    sizes = [row.bytes for key, row in model.column(Live).items() if not model.column(TypedOp)[key].scope]
+    known = [size for size in sizes if size is not None]
+    return None if len(known) < len(sizes) else max(known, default=0)
+
+
+def _times(model: Model, system: "System") -> dict[str, float | None]:
+    """Seconds of the whole model on each device alone, and where the placement puts each op."""
+    executions = model.column(Executions)
+    times: dict[str, float | None] = {}
+    for device in system.devices:
+        seconds: float | None = 0.0
+        for key, row in model.column(Roofline).items():
+            roof, count = row.devices[device.slug], executions[key].count
+            if not count:
+                continue
+            if not roof.supported:
+                seconds = None
+                break
+            seconds = (seconds or 0.0) + (roof.total_time_s or 0.0) * float(count)
+        times[device.slug] = seconds
+    placed = 0.0
+    able = True
+    for key, row in model.column(Placement).items():
+        count = executions[key].count
+        able = able and not (row.device is None and row.reason == "unsupported" and count)
+        placed += (row.time_s or 0.0) * float(count)
+    times["placement"] = placed if able else None
+    return times
+
+
+def _unsupported(model: Model, system: "System") -> dict[str, int]:
+    roofs = model.column(Roofline).values()
+    return {device.slug: sum(not row.devices[device.slug].supported for row in roofs) for device in system.devices}
+
+
+def _groups(model: Model, names: Mapping[str, str]) -> tuple[Group, ...]:
+    """Roll-up of the compute rows by name, the most expensive first."""
+    rows, works, traffics = model.column(TypedOp), model.column(Work), model.column(Traffic)
+    executions, placements = model.column(Executions), model.column(Placement)
+    sums: dict[str, list[Fraction | float | int]] = {}
+    for key, name in names.items():
+        work, count = works[key], executions[key].count
+        if rows[key].role != "compute" or not (work.moves_data or work.counts is None):
+            continue
+        entry = sums.setdefault(name, [0, 0, 0, 0, 0.0, 0])
+        entry[0] += 1
+        if work.counts is not None:
+            entry[1] += work.counts.macs * count
+            entry[2] += work.counts.flops * count
+        else:
+            entry[5] += 1
+        entry[3] += (traffics[key].naive_bytes or 0) * count
+        entry[4] += (placements[key].time_s or 0.0) * float(count)
+    groups = [
+        Group(name, int(e[0]), round(e[1]), round(e[2]), round(e[3]), float(e[4]), int(e[5])) for name, e in sums.items()
+    ]
+    return tuple(sorted(groups, key=lambda group: (-group.time_s, -group.flops, group.name)))
+
+
+def _sequential_steps(model: Model) -> int:
+    """Length of the longest chain of dependent steps: one an op that does work, T for a time loop of T steps.
+
+    With unlimited parallel hardware this is how many steps one run takes.
+    """
+    rows, works = model.column(TypedOp), model.column(Work)
+    depth: dict[str, dict[str, int | Fraction]] = {}
+    longest: dict[str, int | Fraction] = {}
+    for key, row in rows.items():
+        known = depth.setdefault(row.scope, {})
+        before = max((known.get(name, 0) for name in op_reads(row.op)), default=0)
+        work = works[key]
+        steps: int | Fraction = work.sequential_steps if row.role == "compute" and work.moves_data else 0
+        if row.bodies:
+            steps += max(longest.get(b.scope, 0) * (1 if b.repeat is None else whole(b.repeat)) for b in row.bodies)
+        for name in row.op.outputs:
+            known[name] = before + steps
+        longest[row.scope] = max(longest.get(row.scope, 0), before + steps)
+    return round(longest.get("", 0))

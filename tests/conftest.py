@@ -1,0 +1,34 @@
+"""Shared places and one analysis of each sample model for all tests."""
+
+import functools
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from onnx_roofline.analysis import Analysis, Settings, analyze
+
+ROOT = Path(__file__).resolve().parents[1]
+SAMPLES = ROOT / "sample_models"
+REFERENCE = json.loads((SAMPLES / "reference.json").read_text("utf-8"))["models"]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--update-golden", action="store_true", help="rewrite tests/golden from what is printed now")
+
+
+@functools.lru_cache(maxsize=None)
+def sample_analysis(name: str) -> Analysis:
+    """A sample under the dims that its reference figures were taken with."""
+    return analyze(SAMPLES / name, Settings(dims=REFERENCE[name]["dims"]))
+
+
+@pytest.fixture(scope="session")
+def analyzed_sample() -> Callable[[str], Analysis]:
+    return sample_analysis
+
+
+@pytest.fixture(scope="session")
+def sample_names() -> list[str]:
+    return sorted(REFERENCE)
