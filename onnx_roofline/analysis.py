@@ -91,6 +91,7 @@ def default_pipeline(settings: Settings, system: "System") -> Pipeline:
     from onnx_roofline.passes.memory_traffic import MemoryTraffic
     from onnx_roofline.passes.op_count import OpCount
     from onnx_roofline.passes.placement import PlacementPass
+    from onnx_roofline.passes.quantization import QuantizationFolding
     from onnx_roofline.passes.roofline import RooflinePass
     from onnx_roofline.passes.shape_inference import ShapeInference
 
@@ -102,7 +103,16 @@ def default_pipeline(settings: Settings, system: "System") -> Pipeline:
         value_elements=settings.limits.value_elements,
     )
     return Pipeline(
-        (shapes, OpCount(), MemoryTraffic(), CountExecutions(), Liveness(), RooflinePass(system), PlacementPass(system))
+        (
+            shapes,
+            QuantizationFolding(),
+            OpCount(),
+            MemoryTraffic(),
+            CountExecutions(),
+            Liveness(),
+            RooflinePass(system),
+            PlacementPass(system),
+        )
     )
 
 

@@ -52,6 +52,25 @@ class TypedOp:
     note: str = ""
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Folding:
+    """Column of the quantisation pass: how an op computes once the Q and DQ ops around it are folded into it.
+
+    `compute_dtype` is the quantised element type it computes in ("": its own). `inputs` holds for each input what is
+    read instead (the stored tensor, its scale, its zero point), or None where it is read as it is; `output` is the
+    quantised type that is written. `dequantized` and `requantized` are the rows it takes over; `dequantizes` says that
+    it restores floating-point weights itself. `folded_into` is set on a Q or DQ op that vanishes.
+    """
+
+    compute_dtype: str = ""
+    inputs: tuple[tuple[TensorType, ...] | None, ...] = ()
+    output: TensorType | None = None
+    dequantized: tuple[str, ...] = ()
+    requantized: tuple[str, ...] = ()
+    dequantizes: bool = False
+    folded_into: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Counts:
     """Operations by class. A multiply-accumulate is one `macs`; comparisons include max, min and clamps."""

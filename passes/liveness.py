@@ -30,7 +30,7 @@ class Liveness:
         # A body's rows are recorded before the row of the op that runs it, so its scope's first row comes first too.
         finished = {key: position for position, key in enumerate(rows)}
         for scope in sorted(scopes, key=lambda name: finished[scopes[name][-1]]):
-            inputs, outputs = _boundary(model, rows, scope)
+            inputs, outputs = _boundary(model, scope)
             live = _live_bytes(model, scopes[scope], inputs, outputs, peaks)
             result.update(live)
             known = [row.bytes for row in live.values()]
@@ -38,7 +38,7 @@ class Liveness:
         return PassResult({key: result[key] for key in rows})
 
 
-def _boundary(model: Model, rows: "object", scope: str) -> tuple[dict[str, TensorType], frozenset[str]]:
+def _boundary(model: Model, scope: str) -> tuple[dict[str, TensorType], frozenset[str]]:
     """Inputs that are alive from the start and outputs that are alive to the end, of the main graph."""
     if scope:
         return {}, frozenset()
@@ -68,9 +68,11 @@ def _live_bytes(
         for name, kind in zip(op.outputs, rows[key].outputs, strict=True):
             if rows[key].role == "constant" or not name:
                 continue
-            if not work.moves_data and not rows[key].bodies and source in size:
-                owner[name] = source
-                last_use[source] = position
+            if not work.moves_data and not rows[key].bodies:
+                # A view: it keeps what it views alive, and a view of a weight costs nothing.
+                if source in size:
+                    owner[name] = source
+                    last_use[source] = max(last_use[source], position)
                 continue
             size[name] = kind.bytes
             last_use[name] = position

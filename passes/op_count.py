@@ -1,5 +1,6 @@
 """Op count: what every op does and touches, by the rule of its (domain, op, version)."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
@@ -7,7 +8,8 @@ from onnx_roofline.errors import NotModelledError
 from onnx_roofline.graph import Model
 from onnx_roofline.op_rules import Operand, OpView, Rule, find_rule
 from onnx_roofline.pipeline import PassResult
-from onnx_roofline.records import STATUSES, Counts, TypedOp, Work
+from onnx_roofline.records import STATUSES, Counts, Folding, TypedOp, Work
+from onnx_roofline.units import FLOPS_PER_MAC
 
 
 @dataclass(frozen=True)
@@ -15,13 +17,34 @@ class OpCount:
     """An op without a rule, or with operands that its rule can't use, is `unknown`; the analysis goes on."""
 
     name: ClassVar[str] = "op-count"
-    requires: ClassVar[tuple[type, ...]] = (TypedOp,)
+    requires: ClassVar[tuple[type, ...]] = (TypedOp, Folding)
     produces: ClassVar[type] = Work
 
     def run(self, model: Model) -> PassResult:
         """A Work for every row; ops that are not `compute` count nothing and touch nothing."""
         memo: dict[object, Work] = {}
-        return PassResult({key: _work_of(row, memo) for key, row in model.column(TypedOp).items()})
+        foldings = model.column(Folding)
+        alone = {key: _work_of(row, memo) for key, row in model.column(TypedOp).items()}
+        return PassResult({key: _folded(work, foldings[key], alone) for key, work in alone.items()})
+
+
+def _folded(work: Work, folding: Folding, alone: Mapping[str, Work]) -> Work:
+    """The work of an op with the Q and DQ ops that it takes over; their counts move into it."""
+    if folding.folded_into:
+        return replace(work, counts=Counts(), reads=(0,) * len(work.reads), writes=(0,) * len(work.writes),
+                       moves_data=False, note=f"folded into {folding.folded_into}")  # fmt: skip
+    if not folding.inputs or work.counts is None:
+        return work
+    counts = work.counts
+    if folding.compute_dtype and "int" in folding.compute_dtype:
+        operations = counts.operations - FLOPS_PER_MAC * counts.macs
+        counts = Counts(macs=counts.macs, int_ops=operations)
+    taken = folding.requantized + (folding.dequantized if folding.dequantizes else ())
+    for key in taken:
+        other = alone[key].counts
+        counts = counts + other if other is not None else counts
+    note = f"computes on {folding.compute_dtype}" if folding.compute_dtype else "dequantises its weight as it reads it"
+    return replace(work, counts=counts, compute_dtype=folding.compute_dtype or work.compute_dtype, note=note)
 
 
 def _work_of(row: TypedOp, memo: dict[object, Work]) -> Work:

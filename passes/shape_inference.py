@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from onnx_roofline.errors import NotModelledError, ShapeError
+from onnx_roofline.errors import ShapeError
 from onnx_roofline.graph import (
     UNKNOWN_TYPE,
     AttributeReference,
@@ -22,12 +22,11 @@ from onnx_roofline.graph import (
     TensorType,
     captured_names,
 )
-from onnx_roofline.op_rules.registry import Operand, OpView
 from onnx_roofline.pipeline import PassResult
 from onnx_roofline.records import Body, TypedOp
 from onnx_roofline.shape_rules.control_flow import infer_control_flow
-from onnx_roofline.shape_rules.library import infer_outputs, known_attributes
-from onnx_roofline.shape_rules.registry import find_shape_rule
+from onnx_roofline.shape_rules.library import known_attributes
+from onnx_roofline.shape_rules.outputs import output_types
 from onnx_roofline.shape_rules.scope import (
     CONSTANT,
     DATA,
@@ -41,7 +40,7 @@ from onnx_roofline.shape_rules.scope import (
     Scope,
     Steps,
 )
-from onnx_roofline.shape_rules.values import RANDOM_OPS, evaluate
+from onnx_roofline.shape_rules.values import RANDOM_OPS, SHAPE_OPS, evaluate
 
 if TYPE_CHECKING:
     from onnx_roofline.graph import Array
@@ -82,17 +81,12 @@ class ShapeInference:
 
 
 def _recast(row: TypedOp, dtype: str) -> TypedOp:
-    """The row with its 32- and 64-bit floating tensors at another width."""
+    """The row with its floating tensors at another width."""
     return replace(
         row,
-        inputs=tuple(None if kind is None else recast(kind, dtype) for kind in row.inputs),
-        outputs=tuple(recast(kind, dtype) for kind in row.outputs),
+        inputs=tuple(None if kind is None else kind.at_width_of(dtype) for kind in row.inputs),
+        outputs=tuple(kind.at_width_of(dtype) for kind in row.outputs),
     )
-
-
-def recast(kind: TensorType, dtype: str) -> TensorType:
-    """A floating tensor at another width; other tensors as they are."""
-    return replace(kind, dtype=dtype) if kind.dtype in ("float32", "float64", "float16", "bfloat16") else kind
 
 
 GraphSteps = Generator[Request, GraphResult, GraphResult]
@@ -144,6 +138,7 @@ class _Walk:
 
     def _body_scope(self, request: BodyRequest) -> Scope:
         scope = Scope(request.prefix, request.graph, request.scope, request.scope.attributes)
+        scope.loops = request.scope.loops + (request.op.op_type == "Loop")
         for formal, known in zip(request.graph.inputs, request.inputs, strict=False):
             if known.type == UNKNOWN_TYPE:
                 known = Known(formal.type)
@@ -169,6 +164,7 @@ class _Walk:
             if not isinstance(value, AttributeReference)
         }
         scope = Scope(f"{function.key}@{number}/", function.graph, None, {**function.attribute_defaults, **given})
+        scope.loops = request.scope.loops
         for formal, known in zip(function.graph.inputs, request.inputs, strict=False):
             scope.tensors[formal.name] = known
         return scope
@@ -236,7 +232,7 @@ class _Walk:
         )  # fmt: skip
         answer = self._outputs_by_signature.get(signature)
         if answer is None:
-            outputs = self._output_types(op, types, values)
+            outputs = output_types(op, types, values)
             limit = self.options.value_elements
             answer = outputs, evaluate(op, types, values, outputs, limit) if origin != DATA else (None,) * len(outputs)
             self._outputs_by_signature[signature] = answer
@@ -246,23 +242,6 @@ class _Walk:
             final = self._reconciled(name, kind, scope)
             known.append(Known(final, value, origin))
         return OpResult(tuple(known))
-
-    def _output_types(
-        self, op: Op, types: tuple[TensorType | None, ...], values: "tuple[Array | None, ...]"
-    ) -> tuple[TensorType, ...]:
-        own = find_shape_rule(op.domain, op.op_type)
-        if own is not None:
-            try:
-                found = tuple(own(_view(op, types, values)))
-                return (*found, *(UNKNOWN_TYPE,) * (len(op.outputs) - len(found)))[: len(op.outputs)]
-            except NotModelledError:
-                pass
-        inferred = infer_outputs(op, types, values)
-        if inferred is None:
-            return (UNKNOWN_TYPE,) * len(op.outputs)
-        if all(kind is None or kind.exact for kind in types):
-            return inferred
-        return tuple(replace(kind, exact=False) for kind in inferred)
 
     def _reconciled(self, name: str, inferred: TensorType, scope: Scope) -> TensorType:
         """The inferred type; where it says nothing, what the file declares; a contradiction is noted."""
@@ -350,7 +329,7 @@ def _origin(op: Op, inputs: tuple[Known | None, ...]) -> int:
     if op.op_type in RANDOM_OPS or op.op_type in _NOT_FOLDED or (op.domain and not inputs):
         return DATA
     origin = max((known.origin for known in inputs if known is not None), default=CONSTANT)
-    return min(origin, FROM_SHAPE) if op.op_type in ("Shape", "Size") and not op.domain else origin
+    return min(origin, FROM_SHAPE) if op.op_type in SHAPE_OPS and not op.domain else origin
 
 
 def _constant(op: Op) -> Known:
@@ -370,20 +349,6 @@ def _constant(op: Op) -> Known:
             shape = () if isinstance(value, str) else (len(value),) if isinstance(value, tuple) else ()
             return Known(TensorType("string", shape), None, CONSTANT)
     raise ShapeError("found no value attribute, which Constant needs")
-
-
-def _view(op: Op, types: tuple[TensorType | None, ...], values: "tuple[Array | None, ...]") -> OpView:
-    return OpView(
-        op_type=op.op_type,
-        domain=op.domain,
-        version=op.version,
-        inputs=tuple(
-            None if kind is None else Operand(kind, value, f"input {position} ({name!r})")
-            for position, (name, kind, value) in enumerate(zip(op.inputs, types, values, strict=True))
-        ),
-        outputs=tuple(Operand(UNKNOWN_TYPE, None, f"output {name!r}") if name else None for name in op.outputs),
-        attributes=op.attributes,
-    )
 
 
 def _with_attributes(op: Op, attributes: Mapping[str, Any]) -> object:

@@ -4,8 +4,9 @@ import os
 from dataclasses import replace
 
 from onnx_roofline.graph import Model, Notice
+from onnx_roofline.load.assumptions import alternatives
 from onnx_roofline.load.build import ParsedModel, parse_model
-from onnx_roofline.load.dims import DimOptions, alternatives, bind, parse_dim, parse_input_shape
+from onnx_roofline.load.dims import DimOptions, bind, parse_dim, parse_input_shape
 from onnx_roofline.load.limits import Limits
 from onnx_roofline.load.wire import read_slim
 
@@ -30,7 +31,7 @@ def parse(path: str | os.PathLike[str], limits: Limits | None = None) -> ParsedM
     Raises NotAModelError, MalformedModelError or LimitError, each a sentence for the user.
     """
     limits = limits or Limits()
-    name = os.fspath(path)
+    name = os.fsdecode(path)
     parsed = parse_model(read_slim(name, limits), name, limits)
     return replace(parsed, notices=parsed.notices + _missing_external_files(parsed))
 

@@ -8,12 +8,14 @@ Source: protobuf encoding (protobuf.dev/programming-guides/encoding) and the fie
 """
 
 import os
-import stat
+import re
 from dataclasses import dataclass, field
 
 from onnx_roofline.errors import MalformedModelError, NotAModelError
+from onnx_roofline.load.files import open_regular, refuse_other_kinds
 from onnx_roofline.load.limits import Limits
-from onnx_roofline.units import DTYPE_BITS, ceil_div, dtype_name, product
+from onnx_roofline.load.names import shown, shown_path
+from onnx_roofline.units import DTYPE_BITS, INTEGER_DTYPES, ceil_div, dtype_name, product
 
 # A message up to this many bytes is copied whole: it can't hold a payload that is worth skipping.
 SMALL_BYTES = 4096
@@ -22,8 +24,7 @@ WINDOW_BYTES = 1 << 16
 
 # Which length-delimited fields of a message hold messages that can hold a tensor: {message: {field number: message}}.
 _CHILDREN: dict[str, dict[int, str]] = {
-    "model": {7: "graph", 20: "training", 25: "function"},
-    "training": {1: "graph", 2: "graph"},
+    "model": {7: "graph", 25: "function"},
     "graph": {1: "node", 5: "tensor", 15: "sparse"},
     "function": {7: "node", 11: "attribute"},
     "node": {5: "attribute"},
@@ -31,11 +32,31 @@ _CHILDREN: dict[str, dict[int, str]] = {
     "sparse": {1: "tensor", 2: "tensor"},
     "tensor": {},
 }
-# TensorProto: field number of each payload, and the bytes of one element where the encoding fixes it.
-_PAYLOADS: dict[int, int | None] = {4: 4, 5: None, 6: None, 7: None, 9: None, 10: 8, 11: None}
+# Fields that the format does not define, or that nothing here reads (doc strings, training graphs), are left out where
+# they are large: {message: field numbers kept}.
+_KEPT: dict[str, frozenset[int]] = {
+    "model": frozenset({1, 2, 3, 4, 5, 7, 8, 14, 25, 26}),
+    "graph": frozenset({1, 2, 5, 11, 12, 13, 14, 15, 16}),
+    "function": frozenset({1, 4, 5, 6, 7, 9, 10, 11, 12, 13, 14}),
+    "node": frozenset({1, 2, 3, 4, 5, 7, 8, 9, 10}),
+    "attribute": frozenset({1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 14, 15, 20, 21, 22, 23}),
+    "sparse": frozenset({1, 2, 3}),
+    "tensor": frozenset({1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 13, 14, 16}),
+}
+# Field number of the nodes of a message, to stop at the limit before anything is built.
+_NODES = {"graph": 1, "function": 7}
+# TensorProto: field numbers of the payloads.
+_PAYLOADS = frozenset({4, 5, 6, 7, 9, 10, 11})
 _DIMS, _DATA_TYPE, _NAME, _RAW_DATA, _FLOAT_DATA, _DOUBLE_DATA = 1, 2, 8, 9, 4, 10
-# TensorProto.data_location (field 14, varint) = EXTERNAL
-_EXTERNAL_MARK = bytes((14 << 3, 1))
+# TensorProto.data_location (field 14, varint) = EXTERNAL, and an entry of external_data (field 13) without a key: the
+# sign that the payload was left out here, which no real external tensor has.
+_SKIPPED_MARK = bytes((14 << 3, 1, 13 << 3 | 2, 0))
+# Runs of unpacked payload fields, which a faulty writer makes of a packed one: a tag byte and its value, by wire type.
+_RUNS = {
+    number << 3 | wire: re.compile(b"(?:" + re.escape(bytes((number << 3 | wire,))) + value + b")+", re.DOTALL)
+    for number in _PAYLOADS
+    for wire, value in ((0, b"[\x80-\xff]{0,9}[\x00-\x7f]"), (5, b".{4}"), (1, b".{8}"))
+}
 
 
 @dataclass(slots=True)
@@ -65,6 +86,25 @@ class _TensorHead:
     data_type: int = 0
     name: str = ""
     payloads: dict[int, int] = field(default_factory=dict)
+    # first and last byte of the payload's fields, and whether nothing else lies between
+    span: tuple[int, int] = (0, 0)
+    is_contiguous: bool = True
+
+    def add_payload(self, number: int, size: int, start: int, end: int) -> None:
+        """Notes one field; raw_data is a single field, of which the format takes the last."""
+        self.is_contiguous = not self.payloads or (self.is_contiguous and self.span[1] == start)
+        self.span = (self.span[0] if self.payloads else start, end)
+        self.payloads[number] = size + (0 if number == _RAW_DATA else self.payloads.get(number, 0))
+
+    def is_followed(self, limits: Limits) -> bool:
+        """Whether the values are to be kept: few integers, on which shapes may depend."""
+        dtype = dtype_name(self.data_type)
+        if dtype not in INTEGER_DTYPES or not self.is_contiguous or any(dim < 0 for dim in self.dims):
+            return False
+        # A varint takes at most 10 bytes and a tag.
+        return product(self.dims) <= limits.value_elements and self.span[1] - self.span[0] <= 11 * (
+            limits.value_elements + 1
+        )
 
 
 class _Reader:
@@ -73,12 +113,12 @@ class _Reader:
     def __init__(self, descriptor: int, size: int, path: str) -> None:
         self.descriptor, self.size, self.path = descriptor, size, path
         self.base, self.window = 0, b""
-        self.kept_bytes = 0
+        self.kept_bytes = self.nodes = 0
 
     def bytes_at(self, offset: int, length: int) -> bytes:
         """`length` bytes at `offset`, from the window where they are in it."""
         start = offset - self.base
-        if 0 <= start and start + length <= len(self.window):
+        if start >= 0 and start + length <= len(self.window):
             return self.window[start : start + length]
         if length > WINDOW_BYTES:
             data = self._pread(offset, length)
@@ -103,7 +143,7 @@ class _Reader:
     def varint(self, offset: int) -> tuple[int, int]:
         """The varint at `offset` and the offset behind it."""
         start = offset - self.base
-        if not (0 <= start and start + 10 <= len(self.window)):
+        if not (start >= 0 and start + 10 <= len(self.window)):
             self.bytes_at(offset, min(10, self.size - offset))
             start = offset - self.base
         window, value, shift = self.window, 0, 0
@@ -133,85 +173,20 @@ def _not_onnx(reader: _Reader, offset: int) -> NotAModelError:
 
 
 def read_slim(path: str, limits: Limits) -> Slim:
-    """The model in `path` without the payload of tensors over 4 KiB.
+    """The model in `path` without the payload of tensors over 4 KiB, save integers few enough to be followed.
 
     Raises NotAModelError for what is not a regular, complete, binary ONNX file, LimitError where the rest is larger
     than `limits.graph_bytes`, and MalformedModelError for a payload whose size contradicts its dims.
     """
-    descriptor = _open_regular(path)
+    label = shown_path(path)
+    descriptor = open_regular(path, label)
     try:
         size = os.fstat(descriptor).st_size
-        reader = _Reader(descriptor, size, path)
-        _refuse_other_kinds(reader)
+        reader = _Reader(descriptor, size, label)
+        refuse_other_kinds(reader.bytes_at(0, min(size, 512)), label)
         return _strip(reader, limits)
     finally:
         os.close(descriptor)
-
-
-def _open_regular(path: str) -> int:
-    try:
-        mode = os.stat(path).st_mode
-    except FileNotFoundError:
-        raise NotAModelError(f"{path}: found no such file; check the path") from None
-    except (OSError, ValueError) as error:
-        raise NotAModelError(f"{path!r}: cannot be opened: {error}") from None
-    if not stat.S_ISREG(mode):
-        raise NotAModelError(f"{path}: found {_kind_of_file(mode)}, wanted a regular .onnx file")
-    try:
-        # O_NONBLOCK: if a FIFO takes the file's place meanwhile, the open returns and fstat refuses it.
-        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
-    except OSError as error:
-        raise NotAModelError(f"{path}: cannot be opened: {error.strerror}") from None
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        os.close(descriptor)
-        raise NotAModelError(f"{path}: is not a regular file any more; wanted a regular .onnx file")
-    return descriptor
-
-
-def _kind_of_file(mode: int) -> str:
-    names = (
-        (stat.S_ISDIR, "a directory"),
-        (stat.S_ISFIFO, "a FIFO"),
-        (stat.S_ISCHR, "a character device"),
-        (stat.S_ISBLK, "a block device"),
-        (stat.S_ISSOCK, "a socket"),
-    )
-    return next((name for test, name in names if test(mode)), "a special file")
-
-
-# First bytes of files that people pass by mistake, what they are, and what to do.
-_OTHER_KINDS: tuple[tuple[bytes, str], ...] = (
-    (b"version https://git-lfs", "a Git LFS pointer; run: git lfs pull"),
-    (b"PK\x03\x04", "a zip archive (perhaps a PyTorch checkpoint); export the model with torch.onnx.export"),
-    (b"\x80\x02", "a Python pickle (perhaps a PyTorch checkpoint); export the model with torch.onnx.export"),
-    (b"\x80\x04", "a Python pickle; export the model with torch.onnx.export"),
-    (b"GGUF", "a GGUF file; export the model to ONNX"),
-    (b"\x89HDF", "an HDF5 file (perhaps Keras); convert it with tf2onnx"),
-    (b"\x1f\x8b", "a gzip archive; unpack it first"),
-    (b"ORTM", "an onnxruntime .ort file; pass the .onnx file that it was made from"),
-    (b"<", "a text or markup file; wanted a binary ONNX file"),
-)
-_TEXT_ADVICE = "convert it: onnx.save(onnx.load(path, format={0!r}), 'model.onnx')"
-
-
-def _refuse_other_kinds(reader: _Reader) -> None:
-    if reader.size == 0:
-        raise NotAModelError(f"{reader.path}: is empty (0 bytes), wanted a binary ONNX file; fetch or export it again")
-    head = reader.bytes_at(0, min(reader.size, 512))
-    for magic, meaning in _OTHER_KINDS:
-        if head.startswith(magic) or head[4:].startswith(b"ORTM") and magic == b"ORTM":
-            raise NotAModelError(f"{reader.path}: is {meaning}")
-    if head[4:8] == b"TFL3":
-        raise NotAModelError(f"{reader.path}: is a TensorFlow Lite file; convert it with tf2onnx")
-    text = head.lstrip(b"\xef\xbb\xbf \t\r\n")
-    if text.startswith(b"{"):
-        raise NotAModelError(f"{reader.path}: is ONNX as JSON or another JSON file, wanted the binary form; "
-                             + _TEXT_ADVICE.format("json"))  # fmt: skip
-    if text.startswith((b"ir_version:", b"opset_import", b"graph {", b"producer_name:", b"# ")):
-        raise NotAModelError(f"{reader.path}: is ONNX as text (textproto), wanted the binary form; "
-                             + _TEXT_ADVICE.format("textproto"))  # fmt: skip
-    if len(head) > 8 and head[8:10] == b'{"':
-        raise NotAModelError(f"{reader.path}: is a safetensors file: it holds weights and no graph; export the model")
 
 
 def _strip(reader: _Reader, limits: Limits) -> Slim:
@@ -226,10 +201,7 @@ def _strip(reader: _Reader, limits: Limits) -> Slim:
             if len(stack) == 1:
                 break
             stack.pop()
-            if frame.tensor is not None:
-                _check_payload(reader, frame.tensor)
-                if frame.tensor.payloads:
-                    frame.parts.append(_EXTERNAL_MARK)
+            skipped += _finish_tensor(reader, frame, limits)
             body = b"".join(frame.parts)
             stack[-1].parts += (_varint(frame.tag), _varint(len(body)), body)
             stack[-1].copied = offset
@@ -237,55 +209,94 @@ def _strip(reader: _Reader, limits: Limits) -> Slim:
         start = offset
         tag, offset = reader.varint(start)
         number, wire = tag >> 3, tag & 7
-        if number == 0:
+        if number == 0 or wire not in (0, 1, 2, 5):
             raise _not_onnx(reader, start)
         if wire == 2:
             length, offset = reader.varint(offset)
             end = offset + length
             if end > frame.end:
-                if frame.kind == "model" and not _looks_like_model(frame, start):
+                if start == 0:
+                    # an ONNX file starts with ir_version or another small field
                     raise _not_onnx(reader, start)
                 raise _truncated(reader, offset, length)
-            if frame.tensor is not None:
-                skipped += _tensor_field(reader, frame, number, start, offset, length, limits)
+            if number == _NODES.get(frame.kind):
+                reader.nodes += 1
+                limits.check("nodes", reader.nodes, reader.path)
+            if frame.tensor is not None and number in _KEPT["tensor"]:
+                _tensor_field(reader, frame, number, start, offset, length, limits)
                 offset = end
                 continue
-            child = _CHILDREN[frame.kind].get(number) if length > SMALL_BYTES else None
+            if length <= SMALL_BYTES:
+                offset = end
+                continue
+            if number not in _KEPT[frame.kind]:
+                _leave_out(reader, frame, start, end, limits)
+                skipped += length
+                offset = end
+                continue
+            child = _CHILDREN[frame.kind].get(number)
             if child is None:
                 offset = end
                 continue
             _flush(reader, frame, start, limits)
             stack.append(_Frame(child, end, offset, tag, tensor=_TensorHead() if child == "tensor" else None))
             # A graph inside an attribute inside a node: three messages a level.
-            limits.check("nesting", len(stack) // 3 - 1, reader.path)
+            limits.check("nesting", (len(stack) - 2) // 3 if child == "graph" else 0, reader.path)
             continue
-        if wire == 0:
-            value, offset = reader.varint(offset)
-            if frame.tensor is not None and number == _DATA_TYPE:
-                frame.tensor.data_type = value
-            elif frame.tensor is not None and number == _DIMS:
-                frame.tensor.dims.append(value - (1 << 64) if value >> 63 else value)
-            elif frame.tensor is not None and number in _PAYLOADS:
-                # An unpacked numeric payload, one field an element: leave it out like a packed one.
-                _flush(reader, frame, start, limits)
-                frame.tensor.payloads[number] = frame.tensor.payloads.get(number, 0) + 1
-                frame.copied = offset
-        elif wire == 5 or wire == 1:
-            offset += 4 if wire == 5 else 8
-            if frame.tensor is not None and number in _PAYLOADS:
-                _flush(reader, frame, start, limits)
-                frame.tensor.payloads[number] = frame.tensor.payloads.get(number, 0) + (4 if wire == 5 else 8)
-                frame.copied = offset
-        else:
-            raise _not_onnx(reader, start)
+        offset = _scalar_field(reader, frame, tag, start, offset, limits)
         if offset > frame.end:
             raise _truncated(reader, start, offset - start)
     return Slim(b"".join(root.parts), reader.size, skipped)
 
 
-def _looks_like_model(frame: _Frame, offset: int) -> bool:
-    """Whether anything before `offset` was plausible: an ONNX file starts with ir_version or another small field."""
-    return bool(frame.parts) or offset > 0
+def _scalar_field(reader: _Reader, frame: _Frame, tag: int, start: int, offset: int, limits: Limits) -> int:
+    """The offset behind the value of a field of fixed width or a varint; notes what a tensor says."""
+    number, wire = tag >> 3, tag & 7
+    value = 0
+    if wire == 0:
+        value, offset = reader.varint(offset)
+    else:
+        offset += 4 if wire == 5 else 8
+    head = frame.tensor
+    if head is None or offset > frame.end:
+        return offset
+    if number in _PAYLOADS:
+        # An unpacked payload has one field an element; the window's run of them is passed over at once.
+        run = _RUNS[number << 3 | wire].match(reader.window, start - reader.base, frame.end - reader.base)
+        offset = max(offset, reader.base + run.end()) if run else offset
+        each = {0: 1, 5: 4, 1: 8}[wire]
+        head.add_payload(number, (offset - start) // (each + 1) * each, start, offset)
+        _leave_out(reader, frame, start, offset, limits)
+    elif number == _DATA_TYPE and wire == 0:
+        head.data_type = value
+    elif number == _DIMS and wire == 0:
+        _add_dim(reader, head, value, limits)
+    return offset
+
+
+def _add_dim(reader: _Reader, head: _TensorHead, value: int, limits: Limits) -> None:
+    value &= (1 << 64) - 1
+    head.dims.append(value - (1 << 64) if value >> 63 else value)
+    limits.check("rank", len(head.dims), f"{reader.path}: tensor {shown(head.name)}")
+
+
+def _leave_out(reader: _Reader, frame: _Frame, start: int, end: int, limits: Limits) -> None:
+    _flush(reader, frame, start, limits)
+    frame.copied = end
+
+
+def _finish_tensor(reader: _Reader, frame: _Frame, limits: Limits) -> int:
+    """Checks a tensor that ends and puts back a payload whose values are followed; returns the bytes left out."""
+    head = frame.tensor
+    if head is None or not head.payloads:
+        return 0
+    _check_payload(reader, head)
+    start, end = head.span
+    if head.is_followed(limits):
+        frame.parts.append(reader.bytes_at(start, end - start))
+        return 0
+    frame.parts.append(_SKIPPED_MARK)
+    return sum(head.payloads.values())
 
 
 def _flush(reader: _Reader, frame: _Frame, until: int, limits: Limits) -> None:
@@ -300,23 +311,20 @@ def _flush(reader: _Reader, frame: _Frame, until: int, limits: Limits) -> None:
 
 def _tensor_field(
     reader: _Reader, frame: _Frame, number: int, start: int, offset: int, length: int, limits: Limits
-) -> int:
-    """Notes or leaves out a length-delimited field of a tensor; returns the bytes left out."""
+) -> None:
+    """Notes what a length-delimited field of a tensor says; leaves it out if it is a payload."""
     head = frame.tensor
     assert head is not None
     if number == _NAME:
-        head.name = reader.bytes_at(offset, min(length, 200)).decode("utf-8", "backslashreplace")
+        head.name = reader.bytes_at(offset, min(length, 800)).decode("utf-8", "backslashreplace")
     elif number == _DIMS:
         position, end = offset, offset + length
         while position < end:
             value, position = reader.varint(position)
-            head.dims.append(value - (1 << 64) if value >> 63 else value)
-    if number not in _PAYLOADS:
-        return 0
-    _flush(reader, frame, start, limits)
-    head.payloads[number] = head.payloads.get(number, 0) + length
-    frame.copied = offset + length
-    return length
+            _add_dim(reader, head, value, limits)
+    elif number in _PAYLOADS:
+        head.add_payload(number, length, start, offset + length)
+        _leave_out(reader, frame, start, offset + length, limits)
 
 
 def _check_payload(reader: _Reader, head: _TensorHead) -> None:
@@ -335,7 +343,7 @@ def _check_payload(reader: _Reader, head: _TensorHead) -> None:
         found, wanted = head.payloads[_DOUBLE_DATA], 8 * elements
     if wanted is not None and found != wanted:
         raise MalformedModelError(
-            f"{reader.path}: tensor {head.name!r}: found {found:,} bytes of data, wanted {wanted:,} for "
+            f"{reader.path}: tensor {shown(head.name)}: found {found:,} bytes of data, wanted {wanted:,} for "
             f"{dtype_name(head.data_type)}{head.dims}; the file is damaged or was written by a faulty exporter"
         )
 

@@ -1,14 +1,26 @@
 """What each op does and touches: one file per op family, one rule per (domain, op, since_version)."""
 
 from onnx_roofline.op_rules import (  # noqa: F401  (imported to register their rules)
+    attention,
     contraction,
     control_flow,
+    einsum,
     elementwise,
+    image,
+    loss,
+    machine_learning,
+    microsoft,
     movement,
     normalization,
     pooling,
+    quantization,
+    random,
     recurrent,
     reduction,
+    sequence,
+    signal,
+    training,
+    trees,
 )
 from onnx_roofline.op_rules.registry import Operand, OpView, Rule, all_rules, find_rule
 

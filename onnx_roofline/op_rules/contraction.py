@@ -6,7 +6,7 @@ MACs are dense: a tap that falls into padding is counted, as in every published 
 from onnx_roofline.errors import NotModelledError
 from onnx_roofline.op_rules.registry import Operand, OpView, rule, work
 from onnx_roofline.records import Contraction, Counts, Work
-from onnx_roofline.units import product
+from onnx_roofline.units import dmax, product
 
 
 def matmul_contraction(a: Operand, b: Operand, out: Operand, lhs: int = 0, rhs: int = 1) -> Contraction:
@@ -51,7 +51,7 @@ def gemm(op: OpView) -> Work:
 
 
 def conv_contraction(op: OpView, x: Operand, weight: Operand, out: Operand, lhs: int = 0, rhs: int = 1) -> Contraction:
-    """A convolution as implicit GEMM: batch = groups, M = C_out / g, N = images x output positions, K = C_in / g x taps.
+    """A convolution as implicit GEMM: batch = groups, M = C_out / g, N = images x positions, K = C_in / g x taps.
 
     x [N, C_in, *spatial], weight [C_out, C_in / g, *kernel], out [N, C_out, *spatial].
     """
@@ -111,3 +111,17 @@ def conv_transpose(op: OpView) -> Work:
         rhs=0,
     )
     return work(op, Counts(macs=macs, adds=op.out.elements if op.has(2) else 0), contractions=(product_,))
+
+
+@rule("Det")
+def determinant(op: OpView) -> Work:
+    """for each matrix muls: u + n - 1 + adds: u = (n - 1) n (2n - 1) / 6 + divs and compares: n (n - 1) / 2.
+
+    Gaussian elimination with row pivots, then the product of the diagonal. Source: ONNX Det-22; the algorithm is the
+    runtime's choice: heuristic.
+    """
+    size = op.x.shape[-1]
+    below = size * (size - 1) // 2
+    updates = below * (2 * size - 1) // 3
+    each = Counts(muls=updates + dmax(0, size - 1), adds=updates, divs=below, compares=below)
+    return work(op, each.scaled(op.out.elements), status="heuristic")

@@ -15,10 +15,15 @@ rule("Equal", "Greater", "Less", "GreaterOrEqual", "LessOrEqual", "Relu", "IsNaN
 rule("And", "Or", "Xor", "Not", "BitwiseAnd", "BitwiseOr", "BitwiseXor", "BitwiseNot", "BitShift")(
     elementwise(bit_ops=1)
 )
-rule("LeakyRelu", "PRelu", "ThresholdedRelu")(elementwise(compares=1, muls=1))
-rule("Elu", "Celu")(elementwise(transcendentals=1, adds=1, muls=1, compares=1))
+rule("LeakyRelu", "PRelu")(elementwise(compares=1, muls=1))
+rule("ThresholdedRelu")(elementwise(compares=1))
+# x < -lambda: x + bias, x > lambda: x - bias
+rule("Shrink")(elementwise(compares=2, adds=1))
+# alpha (exp(x) - 1) where x < 0; Celu has x / alpha in it
+rule("Elu")(elementwise(transcendentals=1, adds=1, muls=1, compares=1))
+rule("Celu")(elementwise(transcendentals=1, adds=1, muls=1, divs=1, compares=1))
 rule("Selu")(elementwise(transcendentals=1, adds=1, muls=2, compares=1))
-# 1 / (1 + exp(-x))
+# The inverse of 1 + exp(-x).
 rule("Sigmoid")(elementwise(transcendentals=1, adds=1, divs=1))
 # log(1 + exp(x)); x / (1 + |x|)
 rule("Softplus")(elementwise(transcendentals=2, adds=1))
@@ -30,15 +35,16 @@ rule("HardSwish")(elementwise(muls=2, adds=1, compares=2))
 rule("Mish")(elementwise(transcendentals=3, adds=1, muls=1))
 
 
-@rule("Swish")
+@rule("Swish", "SwiGLU")
 def swish(op: OpView) -> Work:
-    """transcendentals: n + adds: n + divs: n + muls: n, and n more where alpha is not 1.
+    """transcendentals: n + adds: n + divs: n + muls: n, n more for SwiGLU and n more where alpha is not 1.
 
-    Source: ONNX Swish-24, x / (1 + exp(-alpha x)).
+    Source: ONNX Swish-24, x / (1 + exp(-alpha x)); SwiGLU-28, that times b.
     """
     n = op.out.elements
-    scales = op.float_attr("alpha", 1.0) != 1.0
-    return work(op, Counts(transcendentals=n, adds=n, divs=n, muls=n + (n if scales else 0)))
+    scales = n if op.float_attr("alpha", 1.0) != 1.0 else 0
+    gate = n if op.op_type == "SwiGLU" else 0
+    return work(op, Counts(transcendentals=n, adds=n, divs=n, muls=n + scales + gate))
 
 
 @rule("Clip")

@@ -1,14 +1,14 @@
 """Ops that move data or only rename it: views, gathers, scatters, slices, concatenations, casts."""
 
-from onnx_roofline.op_rules.registry import OpView, rule, view, work
+from onnx_roofline.op_rules.registry import OpView, as_view, rule, view, work
 from onnx_roofline.records import Counts, Work
-from onnx_roofline.units import dmin, product
+from onnx_roofline.units import dmax, dmin
 
 view("Reshape", "Flatten", "Squeeze", "Unsqueeze", why="the same bytes under another shape")
 view("Identity", why="the same bytes under another name")
 view("Shape", "Size", why="the answer follows from the shape")
 view("Constant", why="the bytes are in the file")
-view("Optional", "OptionalGetElement", "OptionalHasElement", why="a container around the same bytes")
+view("BitCast", why="the same bits under another type")
 
 
 @rule("Concat")
@@ -27,21 +27,8 @@ def cast(op: OpView) -> Work:
     Source: ONNX Cast-21.
     """
     if op.x.dtype == op.out.dtype:
-        return Work(Counts(), (0,) * len(op.inputs), (0,), moves_data=False, compute_dtype=op.x.dtype,
-                    note="cast to the same type")  # fmt: skip
+        return as_view(op, "cast to the same type")
     return work(op, reads={1: 0})
-
-
-@rule("Dropout")
-def dropout(op: OpView) -> Work:
-    """nothing: inference; the mask, if asked for, is written.
-
-    Source: ONNX Dropout-13.
-    """
-    mask = op.outputs[1].type.elements if len(op.outputs) > 1 and op.outputs[1] is not None else 0
-    is_view = not mask
-    return Work(Counts(), (0,) * len(op.inputs), (0, mask)[: len(op.outputs)], moves_data=not is_view,
-                compute_dtype=op.x.dtype, note="the identity at inference")  # fmt: skip
 
 
 @rule("Transpose")
@@ -54,12 +41,14 @@ def transpose(op: OpView) -> Work:
     order = op.ints_attr("perm", tuple(reversed(range(len(shape)))))
     kept = [axis for axis in order if shape[axis] != 1]
     if kept == sorted(kept):
-        return Work(Counts(), (0,), (0,), moves_data=False, compute_dtype=op.x.dtype,
-                    note="only axes of size 1 change place")  # fmt: skip
+        return as_view(op, "only axes of size 1 change place")
     return work(op)
 
 
-@rule("Slice", "Split", "Expand", "Tile", "Pad", "DepthToSpace", "SpaceToDepth", "Trilu", "ReverseSequence")
+@rule(
+    "Slice", "Split", "Expand", "Tile", "Pad", "CenterCropPad", "DepthToSpace", "SpaceToDepth", "Trilu",
+    "ReverseSequence",
+)  # fmt: skip
 def touched(op: OpView) -> Work:
     """nothing; reads only what it needs of the first input, writes its outputs.
 
@@ -110,7 +99,7 @@ def range_(op: OpView) -> Work:
 
 @rule("OneHot")
 def one_hot(op: OpView) -> Work:
-    """compares: n, in the element type of the indices.
+    """int_ops: n, one comparison with an index for each output element.
 
     Source: ONNX OneHot-11.
     """
@@ -123,4 +112,43 @@ def non_zero(op: OpView) -> Work:
 
     Source: ONNX NonZero-13.
     """
-    return work(op, Counts(compares=product(op.x.shape)), dtype=op.x.dtype)
+    return work(op, Counts(compares=op.x.elements), dtype=op.x.dtype)
+
+
+@rule("Compress")
+def compress(op: OpView) -> Work:
+    """nothing; reads the condition and at most the elements that it keeps.
+
+    Source: ONNX Compress-11; how many are kept depends on values.
+    """
+    kept = op.out.type.elements
+    return work(op, reads={0: op.x.elements if kept is None else dmin(op.x.elements, kept)}, dtype=op.x.dtype)
+
+
+@rule("Unique")
+def unique(op: OpView) -> Work:
+    """compares: N ceil(log2 R), a merge sort of R slices of N elements together.
+
+    R is the length of the axis, N without one. Source: ONNX Unique-11; the algorithm is the runtime's choice.
+    """
+    slices = op.x.shape[op.int_attr("axis", 0)] if "axis" in op.attributes else op.x.elements
+    counts = Counts(compares=op.x.elements * dmax(0, slices - 1).bit_length())
+    return work(op, counts, dtype=op.x.dtype, status="heuristic")
+
+
+@rule("TensorScatter")
+def tensor_scatter(op: OpView) -> Work:
+    """nothing; reads the update and writes it into the cache, which stays where it is.
+
+    Source: ONNX TensorScatter-24, "models an in-place update to a KV cache buffer".
+    """
+    return work(op, reads={0: 0}, writes={0: op.input(1).elements}, note="the cache is updated in place")
+
+
+@rule("MaxUnpool")
+def max_unpool(op: OpView) -> Work:
+    """nothing; reads values and indices, writes the whole output.
+
+    Source: ONNX MaxUnpool-11.
+    """
+    return work(op)

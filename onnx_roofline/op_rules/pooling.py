@@ -1,8 +1,8 @@
-"""Pooling and resizing. k is the number of taps of a window, n the number of output elements."""
+"""Pooling. k is the number of taps of a window, n the number of output elements."""
 
 from onnx_roofline.op_rules.registry import OpView, rule, work
 from onnx_roofline.records import Counts, Work
-from onnx_roofline.units import product
+from onnx_roofline.units import dmax, product
 
 
 @rule("MaxPool")
@@ -12,7 +12,7 @@ def max_pool(op: OpView) -> Work:
     Source: ONNX MaxPool-12.
     """
     taps = product(op.ints_attr("kernel_shape"))
-    return work(op, Counts(compares=max(0, taps - 1) * op.out.elements), dtype=op.x.dtype)
+    return work(op, Counts(compares=dmax(0, taps - 1) * op.out.elements), dtype=op.x.dtype)
 
 
 @rule("AveragePool")
@@ -22,7 +22,7 @@ def average_pool(op: OpView) -> Work:
     Source: ONNX AveragePool-11.
     """
     taps = product(op.ints_attr("kernel_shape"))
-    return work(op, Counts(adds=max(0, taps - 1) * op.out.elements, divs=op.out.elements))
+    return work(op, Counts(adds=dmax(0, taps - 1) * op.out.elements, divs=op.out.elements))
 
 
 @rule("LpPool")
@@ -31,13 +31,27 @@ def lp_pool(op: OpView) -> Work:
 
     Source: ONNX LpPool-11.
     """
-    n, taps, p = op.out.elements, product(op.ints_attr("kernel_shape")), op.int_attr("p", 2)
-    adds = max(0, taps - 1) * n
+    taps = product(op.ints_attr("kernel_shape"))
+    return work(op, _lp_counts(op, taps * op.out.elements, op.out.elements))
+
+
+@rule("GlobalLpPool")
+def global_lp_pool(op: OpView) -> Work:
+    """As LpPool with one window of N / n taps.
+
+    Source: ONNX GlobalLpPool-22; p is a float before version 2.
+    """
+    return work(op, _lp_counts(op, op.x.elements, op.out.elements))
+
+
+def _lp_counts(op: OpView, taken: int, outputs: int) -> Counts:
+    """Powers of what the windows take, their sums, and a root for each output; p = 1 takes absolute values."""
+    p, adds = op.float_attr("p", 2.0), dmax(0, taken - outputs)
     if p == 1:
-        return work(op, Counts(adds=adds + taps * n))
+        return Counts(adds=adds + taken)
     if p == 2:
-        return work(op, Counts(muls=taps * n, adds=adds, transcendentals=n))
-    return work(op, Counts(transcendentals=(taps + 1) * n, adds=adds))
+        return Counts(muls=taken, adds=adds, transcendentals=outputs)
+    return Counts(transcendentals=taken + outputs, adds=adds)
 
 
 @rule("GlobalAveragePool")
@@ -46,7 +60,7 @@ def global_average_pool(op: OpView) -> Work:
 
     Source: ONNX GlobalAveragePool-1.
     """
-    return work(op, Counts(adds=op.x.elements - op.out.elements, divs=op.out.elements))
+    return work(op, Counts(adds=dmax(0, op.x.elements - op.out.elements), divs=op.out.elements))
 
 
 @rule("GlobalMaxPool")
@@ -55,20 +69,4 @@ def global_max_pool(op: OpView) -> Work:
 
     Source: ONNX GlobalMaxPool-1.
     """
-    return work(op, Counts(compares=op.x.elements - op.out.elements))
-
-
-@rule("Resize", "Upsample")
-def resize(op: OpView) -> Work:
-    """linear in d resized axes: muls: 2^d n + adds: (2^d - 1) n; cubic: macs: 4^d n; nearest: nothing.
-
-    Source: ONNX Resize-13; the interpolation weights are per axis and not counted.
-    """
-    resized = sum(a != b for a, b in zip(op.x.shape, op.out.shape, strict=True))
-    n, mode = op.out.elements, op.str_attr("mode", "nearest")
-    touched = {0: min(op.x.elements, n if mode == "nearest" else op.x.elements)}
-    if mode == "linear":
-        return work(op, Counts(muls=2**resized * n, adds=(2**resized - 1) * n), reads=touched)
-    if mode == "cubic":
-        return work(op, Counts(macs=4**resized * n), reads=touched)
-    return work(op, reads=touched)
+    return work(op, Counts(compares=dmax(0, op.x.elements - op.out.elements)))

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from onnx_roofline.errors import NotModelledError
 from onnx_roofline.graph import StoredTensor, TensorType
+from onnx_roofline.op_rules.introduced import INTRODUCED
 from onnx_roofline.records import Contraction, Counts, Work
 from onnx_roofline.units import COMPLEX_DTYPES, FLOAT_DTYPES, product
 
@@ -140,6 +141,13 @@ class OpView:
             raise NotModelledError(f"attribute {name} is {value!r}, wanted integers")
         return tuple(int(item) for item in value)
 
+    def list_attr(self, name: str) -> tuple[object, ...]:
+        """A list attribute of any kind; empty where it is absent."""
+        value = self.attributes.get(name, ())
+        if not isinstance(value, tuple):
+            raise NotModelledError(f"attribute {name} is {value!r}, wanted a list")
+        return value
+
     def tensor_attr(self, name: str) -> StoredTensor:
         """A tensor attribute, which the op needs."""
         value = self.attributes.get(name)
@@ -172,43 +180,60 @@ _TABLE: dict[tuple[str, str], list[Rule]] = {}
 
 
 def rule(
-    *op_types: str, domain: str = "", since: int = 1, formula: str = "", source: str = ""
+    *op_types: str, domain: str = "", since: int = 0, formula: str = "", source: str = ""
 ) -> Callable[[RuleFunction], RuleFunction]:
-    """Register a rule for one or more ops from opset version `since` on.
+    """Register a rule for one or more ops from opset version `since` on; 0 is the first version that has the op.
 
-    `formula` and `source` default to the first line and the `Source:` line of the function's docstring.
+    `formula` and `source` default to the first line and the `Source:` line of the function's docstring. Arithmetic
+    that fails on operands which contradict each other makes the op not modelled.
     Raises ValueError for a rule that is there already.
     """
 
     def register(function: RuleFunction) -> RuleFunction:
-        lines = [line.strip() for line in (function.__doc__ or "").strip().splitlines()]
-        text = formula or (lines[0] if lines else "")
-        cited = source or next((line.removeprefix("Source:").strip() for line in lines if "Source:" in line), "")
+        text = " ".join((function.__doc__ or "").split())
+        first = (function.__doc__ or "").strip().partition("\n")[0].strip()
+        cited = source or text.partition("Source:")[2].partition(";")[0].strip(" .")
+        guarded = _guarded(function)
         for op_type in op_types:
+            version = since or INTRODUCED.get((domain, op_type), 1)
             rows = _TABLE.setdefault((domain, op_type), [])
-            if any(row.since == since for row in rows):
-                raise ValueError(f"a rule for {domain or 'ai.onnx'}.{op_type}-{since} exists already")
-            default = f"ONNX {op_type}-{since}" if not domain else f"{domain} {op_type}-{since}"
+            if any(row.since == version for row in rows):
+                raise ValueError(f"a rule for {domain or 'ai.onnx'}.{op_type}-{version} exists already")
+            default = f"{domain or 'ONNX'} {op_type}-{version}"
             bisect.insort(
-                rows, Rule(domain, op_type, since, text, cited or default, function), key=lambda row: row.since
+                rows,
+                Rule(domain, op_type, version, formula or first.rstrip("."), cited or default, guarded),
+                key=lambda row: row.since,
             )
         return function
 
     return register
 
 
-def view(*op_types: str, why: str, domain: str = "", since: int = 1) -> None:
+def _guarded(function: RuleFunction) -> RuleFunction:
+    """The rule, with NotModelledError for operands that are not what the op takes (too few dims, a kernel of -1)."""
+
+    def apply(op: OpView) -> Work:
+        try:
+            answer = function(op)
+        except (ArithmeticError, LookupError, ValueError, TypeError) as error:
+            raise NotModelledError(f"the operands are not those of {op.op_type}: {error}") from error
+        if answer.counts is not None and min(answer.counts.as_dict().values()) < 0:
+            raise NotModelledError(f"the operands are not those of {op.op_type}: a count is negative")
+        return answer
+
+    return apply
+
+
+def view(*op_types: str, why: str, domain: str = "", since: int = 0) -> None:
     """Register ops that move and compute nothing, with the reason."""
-    rule(*op_types, domain=domain, since=since, formula=f"nothing: {why}")(
-        lambda op: Work(
-            Counts(),
-            reads=(0,) * len(op.inputs),
-            writes=(0,) * len(op.outputs),
-            moves_data=False,
-            compute_dtype=_dtype_of(op),
-            note=why,
-        )
-    )
+    rule(*op_types, domain=domain, since=since, formula=f"nothing: {why}")(lambda op: as_view(op, why))
+
+
+def as_view(op: OpView, why: str) -> Work:
+    """The answer for an op that, with these operands, moves and computes nothing."""
+    reads, writes = (0,) * len(op.inputs), (0,) * len(op.outputs)
+    return Work(Counts(), reads, writes, moves_data=False, compute_dtype=_dtype_of(op), note=why)
 
 
 def find_rule(domain: str, op_type: str, version: int) -> Rule | None:

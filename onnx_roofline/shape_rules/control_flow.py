@@ -8,12 +8,16 @@ from dataclasses import replace
 from fractions import Fraction
 
 from onnx_roofline.errors import ShapeError
-from onnx_roofline.graph import Graph, Op, TensorType
+from onnx_roofline.graph import UNKNOWN_TYPE, Graph, Op, TensorType
 from onnx_roofline.records import Body
-from onnx_roofline.shape_rules.scope import DATA, BodyRequest, Known, OpResult, Scope, Steps
+from onnx_roofline.shape_rules.scope import DATA, BodyRequest, GraphResult, Known, OpResult, Scope, Steps
+from onnx_roofline.shape_rules.types import merge_types
 
 # A trip count this large means "until the condition fails": exporters write INT64_MAX.
 UNBOUNDED_TRIPS = 2**31 - 1
+# Iterations of a loop whose carried shapes change that are followed one by one, by how many loops are around it: the
+# product over nested loops stays small.
+FOLLOWED_TRIPS = (16, 3, 2, 1)
 
 
 def infer_control_flow(
@@ -42,25 +46,22 @@ def stated_for(op: Op, scope: Scope, settings: Mapping[str, int]) -> int | None:
 
 
 def _infer_if(op: Op, scope: Scope, inputs: tuple[Known | None, ...], branches: Mapping[str, Fraction]) -> Steps:
+    """An If. Where the condition is known only its branch is inferred: the other may well not fit these shapes."""
     then, otherwise = _body(op, "then_branch"), _body(op, "else_branch")
+    if len(then.outputs) != len(otherwise.outputs):
+        counts = f"{len(then.outputs)} outputs in then_branch and {len(otherwise.outputs)} in else_branch"
+        raise ShapeError(f"found {counts}, wanted the same number")
+    condition = _scalar(inputs[0] if inputs else None)
+    if condition is not None:
+        taken, body = ("then_branch", then) if condition else ("else_branch", otherwise)
+        result = yield BodyRequest(op, taken, body, scope, ())
+        note = f"the condition is known: {taken} runs"
+        return OpResult(result.outputs, (Body(taken, result.prefix, Fraction(1), "exact"),), note)
     then_result = yield BodyRequest(op, "then_branch", then, scope, ())
     else_result = yield BodyRequest(op, "else_branch", otherwise, scope, ())
-    if len(then_result.outputs) != len(else_result.outputs):
-        raise ShapeError(
-            f"found {len(then_result.outputs)} outputs in then_branch and {len(else_result.outputs)} in else_branch"
-        )
-    condition = inputs[0]
-    chosen = None
-    if condition is not None and condition.value is not None and condition.value.size == 1:
-        chosen = bool(condition.value.reshape(-1)[0])
-    share: Fraction | None
-    if chosen is not None:
-        share, origin = Fraction(int(chosen)), "exact"
-        outputs = (then_result if chosen else else_result).outputs
-    else:
-        share, origin = _stated_share(op, branches)
-        pairs = zip(then_result.outputs, else_result.outputs, strict=True)
-        outputs = tuple(Known(merge_types(a.type, b.type)) for a, b in pairs)
+    share, origin = _stated_share(op, branches)
+    pairs = zip(then_result.outputs, else_result.outputs, strict=True)
+    outputs = tuple(Known(merge_types(a.type, b.type)) for a, b in pairs)
     bodies = (
         Body("then_branch", then_result.prefix, share, origin),
         Body("else_branch", else_result.prefix, None if share is None else 1 - share, origin),
@@ -78,70 +79,93 @@ def _stated_share(op: Op, branches: Mapping[str, Fraction]) -> tuple[Fraction | 
     return None, "assumed"
 
 
-def merge_types(a: TensorType, b: TensorType) -> TensorType:
-    """A type that holds either: the larger of two shapes of one rank, as a bound; unknown dims stay unknown.
-
-    >>> str(merge_types(TensorType("int64", (2, 3)), TensorType("int64", (4, 3))))
-    'int64[4, 3]'
-    """
-    if a == b:
-        return a
-    if a.shape is None or b.shape is None or len(a.shape) != len(b.shape):
-        larger = a if (a.elements or 0) >= (b.elements or 0) and a.shape is not None else b
-        return replace(larger, exact=False)
-    shape = tuple(None if x is None or y is None else max(x, y) for x, y in zip(a.shape, b.shape, strict=True))
-    same = a.shape == b.shape
-    length = a.length if a.length == b.length else max(a.length or 0, b.length or 0) or None
-    return TensorType(a.dtype or b.dtype, shape, a.exact and b.exact and same, a.container, length)
-
-
 def _infer_loop(op: Op, scope: Scope, inputs: tuple[Known | None, ...], trips: Mapping[str, int]) -> Steps:
+    """A Loop. Its carried tensors may change shape: few iterations are followed one by one, many are extrapolated."""
     body = _body(op, "body")
-    states = [known if known is not None else Known(TensorType("", None)) for known in inputs[2:]]
-    if len(body.inputs) != len(states) + 2:
-        raise ShapeError(f"found {len(body.inputs)} inputs of the body, wanted {len(states) + 2}")
+    states = tuple(known.type if known is not None else UNKNOWN_TYPE for known in inputs[2:])
+    _check_interface(body, len(states) + 2, len(states) + 1)
     counter, condition = Known(TensorType("int64", ())), Known(TensorType("bool", ()))
-    # The values of loop-carried tensors change from one iteration to the next; their types need not.
-    first = tuple(Known(known.type) for known in states)
-    result = yield BodyRequest(op, "body", body, scope, (counter, condition, *first))
-    carried = result.outputs[1 : 1 + len(states)]
-    count, origin = _trip_count(op, scope, inputs, trips)
-    growing = [_grows(a.type, b.type) for a, b in zip(first, carried, strict=True)]
-    note = "" if origin == "exact" else f"trip count {count} is {origin}"
-    if any(growing):
-        final = tuple(
-            Known(
-                _after(a.type, b.type, count) if grows else merge_types(a.type, b.type) if a.type != b.type else a.type
-            )
-            for a, b, grows in zip(first, carried, growing, strict=True)
-        )
-        result = yield BodyRequest(op, "body", body, scope, (counter, condition, *final))
-        carried = tuple(
-            Known(known.type if grows else merge_types(known.type, out.type))
-            for known, out, grows in zip(final, result.outputs[1 : 1 + len(states)], growing, strict=True)
-        )
-        note = (note + "; " if note else "") + "a loop-carried tensor grows: shapes are those of the last iteration"
-    else:
-        carried = tuple(Known(merge_types(a.type, b.type)) for a, b in zip(first, carried, strict=True))
-    scanned = tuple(
-        Known(_stacked(known.type, count, 0, origin == "exact")) for known in result.outputs[1 + len(states) :]
-    )
-    return OpResult((*carried, *scanned), (Body("body", result.prefix, Fraction(count), origin),), note)
+
+    def request(types: tuple[TensorType, ...]) -> BodyRequest:
+        # The values of loop-carried tensors change from one iteration to the next, so only their types are given.
+        return BodyRequest(op, "body", body, scope, (counter, condition, *(Known(kind) for kind in types)))
+
+    result = yield request(states)
+    count, origin = _trip_count(op, scope, inputs, trips, result.outputs[0])
+    scanned = result.outputs[1 + len(states) :]
+    final, notes = states, [] if origin == "exact" else [f"trip count {count} is {origin}"]
+    if count:
+        final = _carried(states, result, len(states))
+        followed, largest, before, earlier = 1, states, states, None
+        limit = min(count, FOLLOWED_TRIPS[min(scope.loops, len(FOLLOWED_TRIPS) - 1)])
+        while final != before and followed < limit:
+            largest = tuple(map(merge_types, largest, final))
+            result = yield request(final)
+            earlier, before = before, final
+            final, followed = _carried(final, result, len(states)), followed + 1
+            scanned = _merged(scanned, result.outputs[1 + len(states) :])
+        if final != before and followed < count:
+            steps = tuple(zip(earlier or (UNKNOWN_TYPE,) * len(states), before, final, strict=True))
+            is_plain = not any(inner.bodies or inner.function for inner in body.ops)
+            last = tuple(_advanced(*step, count - followed - 1, is_plain) for step in steps)
+            final = tuple(_advanced(*step, count - followed, is_plain) for step in steps)
+            largest = tuple(map(merge_types, largest, last))
+            notes.append("a loop-carried tensor changes its shape: extrapolated from its first steps")
+        if largest != states:
+            result = yield request(largest)
+            scanned = _merged(scanned, result.outputs[1 + len(states) :])
+            notes.append("the body is costed at the largest shapes of its loop-carried tensors")
+        if origin != "exact":
+            final = tuple(map(merge_types, states, final))
+    outputs = (*final, *(_stacked(known.type, count, 0, origin == "exact") for known in scanned))
+    repeat = (Body("body", result.prefix, Fraction(count), origin),)
+    return OpResult(tuple(Known(kind) for kind in outputs), repeat, "; ".join(notes))
 
 
-def _trip_count(op: Op, scope: Scope, inputs: tuple[Known | None, ...], trips: Mapping[str, int]) -> tuple[int, str]:
-    """(trip count, origin): exact where M is known and nothing ends the loop early, an upper bound where it may."""
+def _carried(before: tuple[TensorType, ...], result: GraphResult, count: int) -> tuple[TensorType, ...]:
+    """Types that the next iteration gets; where the body says nothing they stay."""
+    after = tuple(known.type for known in result.outputs[1 : 1 + count])
+    return tuple(old if new == UNKNOWN_TYPE else new for old, new in zip(before, after, strict=True))
+
+
+def _check_interface(body: Graph, inputs: int, outputs: int) -> None:
+    if len(body.inputs) != inputs:
+        raise ShapeError(f"found {len(body.inputs)} inputs of the body, wanted {inputs}")
+    if len(body.outputs) < outputs:
+        raise ShapeError(f"found {len(body.outputs)} outputs of the body, wanted at least {outputs}")
+
+
+def _trip_count(
+    op: Op, scope: Scope, inputs: tuple[Known | None, ...], trips: Mapping[str, int], condition: Known
+) -> tuple[int, str]:
+    """(trip count, origin): exact where M is known and nothing ends the loop early, an upper bound where it may.
+
+    `condition` is what the body's first output is known to be after one iteration, whatever the iteration.
+    """
     stated = stated_for(op, scope, trips)
     if stated is not None:
         return stated, "bound"
-    initial = inputs[1] if len(inputs) > 1 else None
-    if initial is not None and initial.value is not None and not bool(initial.value.reshape(-1)[0]):
+    initial = _scalar(inputs[1] if len(inputs) > 1 else None)
+    if initial is not None and not initial:
         return 0, "exact"
-    limit = inputs[0].value if inputs and inputs[0] is not None else None
-    if limit is None or int(limit.reshape(-1)[0]) >= UNBOUNDED_TRIPS:
+    has_condition = len(inputs) > 1 and inputs[1] is not None
+    limit = _scalar(inputs[0] if inputs else None)
+    again = _scalar(condition)
+    if again == 0 and (limit is None or limit >= 1):
+        is_sure = limit is not None or not inputs or inputs[0] is None
+        return 1, "exact" if is_sure and (initial is not None or not has_condition) else "data"
+    if limit is None or limit >= UNBOUNDED_TRIPS:
         return 1, "assumed"
-    count = max(0, int(limit.reshape(-1)[0]))
-    return count, "exact" if _condition_stays_true(op) else "data"
+    count = max(0, limit)
+    stays = again == 1 or _condition_stays_true(op)
+    return count, "exact" if count == 0 or (stays and (initial is not None or not has_condition)) else "data"
+
+
+def _scalar(known: Known | None) -> int | None:
+    """The value of a known tensor of one element."""
+    if known is None or known.value is None or known.value.size != 1:
+        return None
+    return int(known.value.reshape(-1)[0])
 
 
 def _condition_stays_true(op: Op) -> bool:
@@ -166,77 +190,113 @@ def _condition_stays_true(op: Op) -> bool:
     return False
 
 
-def _grows(before: TensorType, after: TensorType) -> bool:
-    if before.container == "sequence":
-        return False
-    return before.is_known and after.is_known and before.shape != after.shape and len(before.dims) == len(after.dims)
+def _merged(first: tuple[Known, ...], second: tuple[Known, ...]) -> tuple[Known, ...]:
+    return tuple(Known(merge_types(a.type, b.type)) for a, b in zip(first, second, strict=True))
 
 
-def _after(before: TensorType, after: TensorType, count: int) -> TensorType:
-    """The type at the start of the last of `count` iterations, if every iteration adds what the first added."""
-    steps = max(0, count - 1)
-    shape = tuple(max(0, a + steps * (b - a)) for a, b in zip(before.dims, after.dims, strict=True))
-    return replace(before, shape=shape, exact=False)
+def _advanced(earlier: TensorType, before: TensorType, after: TensorType, steps: int, is_plain: bool) -> TensorType:
+    """The type `steps` iterations later, if each adds what the last two added; a dim that adds otherwise is unknown.
+
+    A sequence's length must be exact: a body that is not plain may stop to insert at some length.
+    """
+    if before == after or steps <= 0:
+        return after
+
+    def ahead(oldest: int | None, old: int | None, new: int | None) -> int | None:
+        if old == new:
+            return new
+        if oldest is None or old is None or new is None or new - old != old - oldest:
+            return None
+        return max(0, new + steps * (new - old))
+
+    length = ahead(earlier.length, before.length, after.length)
+    if not is_plain and before.length != after.length:
+        length = None
+    shapes = [kind.shape for kind in (earlier, before, after) if kind.shape is not None]
+    if before.shape == after.shape:
+        shape = after.shape
+    elif len(shapes) < 3 or len({len(shape) for shape in shapes}) > 1:
+        shape = None
+    else:
+        shape = tuple(ahead(*sizes) for sizes in zip(*shapes, strict=True))
+    return replace(after, shape=shape, length=length, exact=False)
 
 
-def _stacked(kind: TensorType, count: int, axis: int, exact: bool) -> TensorType:
+def _stacked(kind: TensorType, count: int | None, axis: int, exact: bool) -> TensorType:
     """A type with `count` slices of `kind` stacked at `axis`."""
     if kind.shape is None:
         return replace(kind, exact=False)
-    axis = axis if axis >= 0 else axis + len(kind.shape) + 1
+    rank = len(kind.shape) + 1
+    if not -rank <= axis < rank:
+        raise ShapeError(f"found scan output axis {axis}, wanted one of a tensor of rank {rank}")
+    axis %= rank
     shape = (*kind.shape[:axis], count, *kind.shape[axis:])
+    # No slice: what one would be is not known, only that there is none.
     return replace(kind, shape=shape, exact=kind.exact and exact)
 
 
 def _infer_scan(op: Op, scope: Scope, inputs: tuple[Known | None, ...]) -> Steps:
+    """A Scan; the directions do not change shapes. Scan-8 has sequence lengths and a batch axis before the others."""
     body = _body(op, "body")
+    is_old = op.version < 9
     scanned = op.attributes.get("num_scan_inputs", 1)
-    assert isinstance(scanned, int)
-    if op.version < 9:
-        # Scan-8 has a leading optional input sequence_lens and a batch axis before the scan axis.
-        inputs = inputs[1:]
-    states = inputs[: len(inputs) - scanned]
-    slices = inputs[len(inputs) - scanned :]
-    axes = op.attributes.get("scan_input_axes")
-    axes = axes if isinstance(axes, tuple) else (0,) * scanned
-    first_axis = 1 if op.version < 9 else 0
-    length: int | None = None
-    formal = [Known(_without_batch(known, op.version)) for known in states]
-    for known, axis in zip(slices, axes, strict=True):
-        kind = _without_batch(known, op.version)
-        if kind.shape is None:
-            formal.append(Known(TensorType(kind.dtype, None)))
-            continue
-        if not kind.shape:
-            raise ShapeError("found a scan input without dims, wanted at least one to scan over")
-        position = (int(axis) - (first_axis if op.version < 9 else 0)) % len(kind.shape) if op.version >= 9 else 0
-        found = kind.shape[position]
-        if length is not None and found is not None and found != length:
-            raise ShapeError(f"found scan inputs of lengths {length} and {found}, wanted one length")
-        length = found if found is not None else length
-        formal.append(Known(replace(kind, shape=kind.shape[:position] + kind.shape[position + 1 :])))
-    if len(body.inputs) != len(formal):
-        raise ShapeError(f"found {len(body.inputs)} inputs of the body, wanted {len(formal)}")
-    result = yield BodyRequest(op, "body", body, scope, tuple(formal))
-    out_axes = op.attributes.get("scan_output_axes")
-    count = length if length is not None else 1
-    finals = tuple(result.outputs[: len(states)])
-    stacked = []
-    for index, known in enumerate(result.outputs[len(states) :]):
-        axis = int(out_axes[index]) if isinstance(out_axes, tuple) and op.version >= 9 else 0
-        stacked.append(Known(_stacked(known.type, count, axis, length is not None)))
-    outputs = tuple(Known(known.type) for known in (*finals, *stacked))
-    repeat = count
-    if op.version < 9:
-        batch = next((k.type.shape[0] for k in (*states, *slices) if k is not None and k.type.shape), None) or 1
-        outputs = tuple(Known(_stacked(known.type, batch, 0, True)) for known in outputs)
-        repeat = count * batch
-    origin = "exact" if length is not None else "assumed"
-    return OpResult(outputs, (Body("body", result.prefix, Fraction(repeat), origin),))
+    inputs = inputs[1:] if is_old else inputs
+    if not isinstance(scanned, int) or not 1 <= scanned <= len(inputs):
+        raise ShapeError(f"found num_scan_inputs {scanned!r} and {len(inputs)} inputs, wanted 1 to {len(inputs)}")
+    kinds = tuple(_without_batch(known, op.version) for known in inputs)
+    states, slices = kinds[: len(kinds) - scanned], kinds[len(kinds) - scanned :]
+    axes = _axes(op, "scan_input_axes", scanned)
+    lengths = {size for kind, axis in zip(slices, axes, strict=True) if (size := _scan_length(kind, axis)) is not None}
+    is_exact = all(kind.exact for kind in slices) and bool(lengths)
+    if len(lengths) > 1 and is_exact:
+        raise ShapeError(f"found scan inputs of lengths {sorted(lengths)}, wanted one length")
+    _check_interface(body, len(kinds), len(states))
+    formal = (*states, *(_slice_of(kind, axis) for kind, axis in zip(slices, axes, strict=True)))
+    result = yield BodyRequest(op, "body", body, scope, tuple(Known(kind) for kind in formal))
+    length = max(lengths) if lengths else None
+    count = 1 if length is None else length
+    finals = [known.type for known in result.outputs[: len(states)]]
+    pieces = result.outputs[len(states) :]
+    out_axes = _axes(op, "scan_output_axes", len(pieces))
+    stacked = [_stacked(known.type, length, axis, is_exact) for known, axis in zip(pieces, out_axes, strict=True)]
+    outputs = [*(merge_types(a, b) if is_old else b for a, b in zip(states, finals, strict=True)), *stacked]
+    origin = "exact" if is_exact else "data" if lengths else "assumed"
+    if is_old:
+        batch = next((known.type.shape[0] for known in inputs if known is not None and known.type.shape), None)
+        outputs = [_stacked(kind, batch, 0, True) for kind in outputs]
+        count *= 1 if batch is None else batch
+        if op.inputs and op.inputs[0]:
+            origin = "data"
+    return OpResult(tuple(Known(kind) for kind in outputs), (Body("body", result.prefix, Fraction(count), origin),))
+
+
+def _axes(op: Op, name: str, count: int) -> tuple[int, ...]:
+    """A scan's axes: 0 where the attribute is absent, and always in Scan-8."""
+    axes = op.attributes.get(name)
+    if axes is None or op.version < 9:
+        return (0,) * count
+    if not isinstance(axes, tuple) or len(axes) != count:
+        raise ShapeError(f"found {name} {axes!r}, wanted {count} axes")
+    return tuple(int(axis) for axis in axes)
+
+
+def _scan_length(kind: TensorType, axis: int) -> int | None:
+    if kind.shape is None:
+        return None
+    if not -len(kind.shape) <= axis < len(kind.shape):
+        raise ShapeError(f"found scan axis {axis} and a scan input of rank {len(kind.shape)}, wanted one of its axes")
+    return kind.shape[axis]
+
+
+def _slice_of(kind: TensorType, axis: int) -> TensorType:
+    if kind.shape is None:
+        return kind
+    axis %= len(kind.shape)
+    return replace(kind, shape=kind.shape[:axis] + kind.shape[axis + 1 :])
 
 
 def _without_batch(known: Known | None, version: int) -> TensorType:
-    kind = known.type if known is not None else TensorType("", None)
+    kind = known.type if known is not None else UNKNOWN_TYPE
     if version >= 9 or not kind.shape:
         return kind
     return replace(kind, shape=kind.shape[1:])
@@ -253,6 +313,7 @@ def _infer_sequence_map(op: Op, scope: Scope, inputs: tuple[Known | None, ...]) 
                 length = kind.length
             kind = replace(kind, container="tensor", length=None)
         formal.append(Known(kind))
+    _check_interface(body, len(formal), 0)
     result = yield BodyRequest(op, "body", body, scope, tuple(formal))
     count, origin = (length, "exact") if length is not None else (1, "assumed")
     outputs = tuple(

@@ -5,6 +5,7 @@ the op and not by the graph.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -38,9 +39,15 @@ def check_arity(op: Op, schema: "onnx.defs.OpSchema") -> None:
         raise ShapeError(f"found {given} inputs, wanted {wanted}")
     if len(op.outputs) > schema.max_output:
         raise ShapeError(f"found {len(op.outputs)} outputs, wanted at most {schema.max_output}")
-    for name, attribute in schema.attributes.items():
-        if attribute.required and name not in op.attributes and name not in op.bodies:
+    for name in _required_attributes(op.domain, op.op_type, op.version):
+        if name not in op.attributes and name not in op.bodies:
             raise ShapeError(f"found no attribute {name!r}, which {op.op_type} needs")
+
+
+@lru_cache(maxsize=4096)
+def _required_attributes(domain: str, op_type: str, version: int) -> tuple[str, ...]:
+    schema = find_schema(domain, op_type, version)
+    return () if schema is None else tuple(name for name, item in schema.attributes.items() if item.required)
 
 
 def infer_outputs(
@@ -53,8 +60,23 @@ def infer_outputs(
     schema = find_schema(op.domain, op.op_type, op.version)
     if schema is None:
         return None
-    check_arity(op, schema)
-    from onnx import numpy_helper
+    _check_attributes(op, inputs)
+    inputs = tuple(None if kind is None else _within_int64(kind) for kind in inputs)
+    try:
+        return _ask(op, schema, inputs, values)
+    except ShapeError as error:
+        if "overflow" not in str(error):
+            raise
+    # Sizes that C++ integers do not hold are no contradiction: ask again without them.
+    small = tuple(None if kind is None else _below(kind, 2**31) for kind in inputs)
+    return _ask(op, schema, small, (None,) * len(values))
+
+
+def _ask(
+    op: Op, schema: "onnx.defs.OpSchema", inputs: tuple[TensorType | None, ...], values: tuple["Array | None", ...]
+) -> tuple[TensorType, ...] | None:
+    from onnx import NodeProto, numpy_helper
+    from onnx.checker import ValidationError
     from onnx.shape_inference import InferenceError, infer_node_outputs
 
     types: dict[str, onnx.TypeProto] = {}
@@ -65,13 +87,63 @@ def infer_outputs(
         types[name] = _type_proto(kind)
         if value is not None:
             data[name] = numpy_helper.from_array(value, name)
+    assert isinstance(op.proto, NodeProto)
     try:
         found = infer_node_outputs(schema, op.proto, types, data, opset_imports=_imports(op.domain, op.version))
-    except InferenceError as error:
+    except ValidationError as error:
+        # The checks of a bare node know neither optionals nor maps.
+        if any(kind is not None and kind.container != "tensor" for kind in inputs):
+            return None
         raise ShapeError(_reason(error)) from None
-    except (RuntimeError, ValueError, KeyError, TypeError, OverflowError, MemoryError) as error:
+    except (InferenceError, RuntimeError, ValueError, KeyError, TypeError, OverflowError, MemoryError) as error:
         raise ShapeError(_reason(error)) from None
     return tuple(_tensor_type(found.get(name)) for name in op.outputs)
+
+
+# Attributes that name an axis or a small count. The library narrows them to 32 bits, where 2**32 becomes 0.
+_SMALL_ATTRIBUTES = ("axis", "axes", "perm", "batch_dims", "group", "blocksize", "scan_input_axes")
+
+
+def _check_attributes(op: Op, inputs: tuple[TensorType | None, ...]) -> None:
+    """Raise ShapeError for attributes that the library takes without a look."""
+    count = op.attributes.get("num_outputs")
+    if op.op_type == "Split" and isinstance(count, int) and count != len(op.outputs):
+        # It would build a list of that length first.
+        raise ShapeError(f"found num_outputs {count} and {len(op.outputs)} outputs, wanted the same number")
+    for name in _SMALL_ATTRIBUTES:
+        value = op.attributes.get(name)
+        for item in value if isinstance(value, tuple) else (value,):
+            if isinstance(item, int) and not -(2**31) <= item < 2**31:
+                raise ShapeError(f"found {name} {item}, wanted a number of a sensible size")
+    if op.op_type in ("Conv", "ConvTranspose"):
+        _check_channels(op, inputs)
+
+
+def _check_channels(op: Op, inputs: tuple[TensorType | None, ...]) -> None:
+    """Raise ShapeError where input channels, weight and group of a convolution contradict each other."""
+    group = op.attributes.get("group", 1)
+    if not isinstance(group, int) or group < 1:
+        raise ShapeError(f"found group {group!r}, wanted 1 or more")
+    shapes = [kind.shape for kind in inputs[:2] if kind is not None and kind.exact and kind.shape is not None]
+    if len(shapes) < 2 or any(len(shape) < 2 for shape in shapes):
+        return
+    (_, channels, *_), (first, second, *_) = shapes
+    wanted, outputs = (second * group if second is not None else None, first) if op.op_type == "Conv" else (first, None)
+    if channels is not None and wanted is not None and channels != wanted:
+        raise ShapeError(f"found {channels} input channels, wanted {wanted} as the weight and group {group} say")
+    if outputs is not None and outputs % group:
+        raise ShapeError(f"found {outputs} output channels, wanted a multiple of group {group}")
+
+
+def _within_int64(kind: TensorType) -> TensorType:
+    """The type with dims that protobuf can't hold left open."""
+    return _below(kind, 2**63)
+
+
+def _below(kind: TensorType, limit: int) -> TensorType:
+    if kind.shape is None or all(dim is None or dim < limit for dim in kind.shape):
+        return kind
+    return replace(kind, shape=tuple(dim if dim is None or dim < limit else None for dim in kind.shape))
 
 
 @lru_cache(maxsize=64)
@@ -114,8 +186,7 @@ def _tensor_type(proto: "onnx.TypeProto | None") -> TensorType:
             tensor = getattr(current, kind)
             shape = None
             if tensor.HasField("shape"):
-                shape = tuple(d.dim_value if d.HasField("dim_value") and d.dim_value >= 0 else None
-                              for d in tensor.shape.dim)  # fmt: skip
+                shape = tuple(d.dim_value if d.HasField("dim_value") else None for d in tensor.shape.dim)
             return TensorType(dtype_name(tensor.elem_type), shape, container=container)
         if kind in ("sequence_type", "optional_type"):
             container = "sequence" if kind == "sequence_type" or container == "sequence" else "optional"

@@ -25,13 +25,17 @@ class Known:
 
 @dataclass(slots=True)
 class Scope:
-    """One run of a graph with given inputs: `prefix` begins the row ids, `tensors` fills as ops are visited."""
+    """One run of a graph with given inputs: `prefix` begins the row ids, `tensors` fills as ops are visited.
+
+    `loops` is how many loops run it, inside each other.
+    """
 
     prefix: str
     graph: Graph
     parent: "Scope | None" = None
     attributes: Mapping[str, AttributeValue] = field(default_factory=dict)
     tensors: dict[str, Known] = field(default_factory=dict)
+    loops: int = 0
 
     def find(self, name: str) -> Known:
         """What is known of a name here or in the scopes around."""

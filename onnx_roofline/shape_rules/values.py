@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from onnx_roofline.graph import Op, StoredTensor, TensorType
-from onnx_roofline.units import product
+from onnx_roofline.units import dtype_number, product
 
 if TYPE_CHECKING:
     from onnx_roofline.graph import Array
@@ -16,14 +16,23 @@ if TYPE_CHECKING:
 Evaluator = Callable[[Mapping[str, Any], "Sequence[Any]"], Any]
 
 _TABLE: dict[str, Evaluator] = {}
+INT64_MAX = 2**63 - 1
 # Ops whose result is not a function of their operands.
 RANDOM_OPS = frozenset(
     {"RandomNormal", "RandomUniform", "RandomNormalLike", "RandomUniformLike", "Multinomial", "Bernoulli"}
 )
-# Ops that the reference implementation is not asked for: it would take long, or give nothing that shapes depend on.
-_NOT_FOLLOWED = RANDOM_OPS | {"Conv", "ConvTranspose", "LSTM", "GRU", "RNN", "Attention", "DequantizeLinear", "Loop",
-                              "Scan", "If", "SequenceMap", "StringNormalizer", "TfIdfVectorizer", "ImageDecoder",
-                              "RegexFullMatch", "StringSplit", "StringConcat"}  # fmt: skip
+# Ops that look at the type of their operand alone.
+SHAPE_OPS = frozenset({"Shape", "Size", "SequenceLength"})
+# Ops that the reference implementation is asked for, where the values are integers or few: what shape computations use.
+# Not the others: their time or memory does not follow from the sizes of their operands, or nothing depends on them.
+_BY_REFERENCE = frozenset(
+    {"ArgMax", "ArgMin", "BitShift", "BitwiseAnd", "BitwiseNot", "BitwiseOr", "BitwiseXor", "CastLike", "Clip",
+     "Compress", "CumSum", "EyeLike", "Flatten", "GatherElements", "GatherND", "Hardmax", "IsInf", "IsNaN", "MatMul",
+     "Mean", "NonZero", "OneHot", "Pad", "ReduceL1", "ReduceMean", "ReduceSumSquare", "Relu", "ReverseSequence",
+     "ScatterElements", "ScatterND", "Split", "Sum", "Tile", "TopK", "Trilu", "Unique"}
+)  # fmt: skip
+# Casts to these are the same bits everywhere; narrower floats round in ways that runtimes disagree on.
+_CAST_TO = frozenset({1, 2, 3, 4, 5, 6, 7, 9, 11, 12, 13})
 
 
 def evaluate(
@@ -42,15 +51,17 @@ def evaluate(
     none = (None,) * len(outputs)
     if op.domain:
         return none
-    if op.op_type in ("Shape", "Size"):
+    if op.op_type in SHAPE_OPS:
         return (_shape_or_size(op, inputs[0]), *none[1:])
-    if op.op_type in _NOT_FOLLOWED or any(kind.container != "tensor" for kind in outputs):
+    evaluator = _TABLE.get(op.op_type)
+    if evaluator is None and op.op_type not in _BY_REFERENCE:
+        return none
+    if any(kind.container != "tensor" for kind in outputs):
         return none
     if any(value is None for name, value in zip(op.inputs, values, strict=True) if name):
         return none
     if any((kind.elements or 0) > limit or not kind.is_known for kind in outputs):
         return none
-    evaluator = _TABLE.get(op.op_type)
     # A reference inside a function body whose call gave no value.
     if any(not isinstance(value, int | float | str | tuple | StoredTensor) for value in op.attributes.values()):
         return none
@@ -63,7 +74,7 @@ def evaluate(
                 results = result if isinstance(result, tuple) else (result,)
             else:
                 results = _by_reference(op, values)
-    except Exception:  # noqa: BLE001  a value that can't be computed is unknown; the types are known all the same
+    except Exception:
         return none
     return tuple(_checked(result, kind) for result, kind in zip((*results, *none), outputs, strict=False))
 
@@ -75,18 +86,24 @@ def _checked(result: Any, kind: TensorType) -> "Array | None":
     if result is None:
         return None
     array = np.asarray(result)
-    return array if array.shape == kind.shape else None
+    is_right = array.shape == kind.shape and array.dtype == _numpy_type(dtype_number(kind.dtype))
+    return array if is_right else None
 
 
 def _shape_or_size(op: Op, kind: TensorType | None) -> "Array | None":
     import numpy as np
 
-    if kind is None or kind.container != "tensor" or not kind.is_known or not kind.exact:
+    if kind is None:
+        return None
+    if op.op_type == "SequenceLength":
+        return None if kind.container != "sequence" or kind.length is None else np.asarray(kind.length, np.int64)
+    if kind.container != "tensor" or not kind.is_known or not kind.exact:
         return None
     if op.op_type == "Size":
-        return np.asarray(product(kind.dims), np.int64)
+        size = product(kind.dims)
+        return np.asarray(size, np.int64) if size <= INT64_MAX else None
     start, end = op.attributes.get("start", 0), op.attributes.get("end", len(kind.dims))
-    if not isinstance(start, int) or not isinstance(end, int):
+    if not isinstance(start, int) or not isinstance(end, int) or any(dim > INT64_MAX for dim in kind.dims):
         return None
     return np.asarray(kind.dims[slice(start, end)], np.int64)
 
@@ -114,19 +131,35 @@ def _evaluator(*op_types: str) -> Callable[[Evaluator], Evaluator]:
     return register
 
 
+def _fitting(result: Any, dtype: Any) -> Any:
+    """Python integers as an array of `dtype`, or None if one does not fit: nothing wraps."""
+    import numpy as np
+
+    array = np.asarray(result, object)
+    limits = np.iinfo(dtype)
+    if array.size and not (limits.min <= array.min() and array.max() <= limits.max):
+        return None
+    return array.astype(dtype)
+
+
 def _binary(name: str) -> Evaluator:
-    def apply(attributes: Mapping[str, Any], values: Sequence[Any]) -> Any:
+    def apply(_attributes: Mapping[str, Any], values: Sequence[Any]) -> Any:
         import numpy as np
 
+        if values[0].dtype.kind in "iu" and name in ("add", "subtract", "multiply"):
+            wide = getattr(np, name)(values[0].astype(object), values[1].astype(object))
+            return _fitting(wide, values[0].dtype)
         return getattr(np, name)(values[0], values[1])
 
     return apply
 
 
 def _unary(name: str) -> Evaluator:
-    def apply(attributes: Mapping[str, Any], values: Sequence[Any]) -> Any:
+    def apply(_attributes: Mapping[str, Any], values: Sequence[Any]) -> Any:
         import numpy as np
 
+        if values[0].dtype.kind in "iu" and name in ("negative", "abs"):
+            return _fitting(getattr(np, name)(values[0].astype(object)), values[0].dtype)
         return getattr(np, name)(values[0]).astype(values[0].dtype)
 
     return apply
@@ -143,40 +176,51 @@ for _op_type, _name in {"Neg": "negative", "Abs": "abs", "Floor": "floor", "Ceil
 
 
 @_evaluator("Not")
-def _not(attributes: Mapping[str, Any], values: Sequence[Any]) -> Any:
+def _not(_attributes: Mapping[str, Any], values: Sequence[Any]) -> Any:
     import numpy as np
 
     return np.logical_not(values[0])
 
 
 @_evaluator("Div")
-def _div(attributes: Mapping[str, Any], values: Sequence[Any]) -> Any:
-    """Integer division truncates towards zero."""
+def _div(_attributes: Mapping[str, Any], values: Sequence[Any]) -> Any:
+    """Integer division truncates towards zero; by zero it is unknown."""
     import numpy as np
 
     a, b = values
     if a.dtype.kind not in "iu":
         return (a / b).astype(a.dtype)
-    quotient = np.abs(a) // np.abs(b)
-    return (np.sign(a) * np.sign(b) * quotient).astype(a.dtype) if a.dtype.kind == "i" else a // b
+    if not b.all():
+        return None
+    wide_a, wide_b = a.astype(object), b.astype(object)
+    quotient = np.abs(wide_a) // np.abs(wide_b)
+    return _fitting(np.where((wide_a < 0) != (wide_b < 0), -quotient, quotient), a.dtype)
 
 
 @_evaluator("Mod")
 def _mod(attributes: Mapping[str, Any], values: Sequence[Any]) -> Any:
     import numpy as np
 
+    if values[1].dtype.kind in "iu" and not values[1].all():
+        return None
     return np.fmod(*values) if attributes.get("fmod", 0) else np.mod(*values)
 
 
 @_evaluator("Pow")
-def _pow(attributes: Mapping[str, Any], values: Sequence[Any]) -> Any:
+def _pow(_attributes: Mapping[str, Any], values: Sequence[Any]) -> Any:
+    """The base's type; integers are exact, with exponents that cannot run away."""
     import numpy as np
 
-    return np.power(values[0], values[1]).astype(values[0].dtype)
+    base, exponent = values
+    if base.dtype.kind not in "iu":
+        return np.power(base, exponent).astype(base.dtype)
+    if exponent.dtype.kind not in "iu" or (exponent.size and not 0 <= exponent.min() <= exponent.max() <= 64):
+        return None
+    return _fitting(np.power(base.astype(object), exponent.astype(object)), base.dtype)
 
 
 @_evaluator("Min")
-def _min(attributes: Mapping[str, Any], values: Sequence[Any]) -> Any:
+def _min(_attributes: Mapping[str, Any], values: Sequence[Any]) -> Any:
     import numpy as np
 
     result = values[0]
@@ -186,7 +230,7 @@ def _min(attributes: Mapping[str, Any], values: Sequence[Any]) -> Any:
 
 
 @_evaluator("Max")
-def _max(attributes: Mapping[str, Any], values: Sequence[Any]) -> Any:
+def _max(_attributes: Mapping[str, Any], values: Sequence[Any]) -> Any:
     import numpy as np
 
     result = values[0]
@@ -196,13 +240,26 @@ def _max(attributes: Mapping[str, Any], values: Sequence[Any]) -> Any:
 
 
 @_evaluator("Identity")
-def _identity(attributes: Mapping[str, Any], values: Sequence[Any]) -> Any:
+def _identity(_attributes: Mapping[str, Any], values: Sequence[Any]) -> Any:
     return values[0]
 
 
 @_evaluator("Cast")
 def _cast(attributes: Mapping[str, Any], values: Sequence[Any]) -> Any:
-    return values[0].astype(_numpy_type(attributes["to"]))
+    """Between plain types; a float that its integer type does not hold is unknown."""
+    import numpy as np
+
+    value = values[0]
+    if attributes["to"] not in _CAST_TO:
+        return None
+    target = np.dtype(_numpy_type(attributes["to"]))
+    if value.dtype.kind not in "iub" and target.kind in "iu":
+        limits = np.iinfo(target)
+        if not np.isfinite(value).all() or (value.astype(np.float64) < limits.min).any():
+            return None
+        if (value.astype(np.float64) >= float(limits.max) + 1).any():
+            return None
+    return value.astype(target)
 
 
 @_evaluator("Concat")
@@ -253,15 +310,14 @@ def _transpose(attributes: Mapping[str, Any], values: Sequence[Any]) -> Any:
 
 
 @_evaluator("Expand")
-def _expand(attributes: Mapping[str, Any], values: Sequence[Any]) -> Any:
+def _expand(_attributes: Mapping[str, Any], values: Sequence[Any]) -> Any:
     import numpy as np
 
-    return values[0] * np.ones(values[1].tolist(), values[0].dtype) if values[0].dtype != bool else (
-        np.broadcast_to(values[0], np.broadcast_shapes(values[0].shape, tuple(values[1].tolist()))))  # fmt: skip
+    return np.broadcast_to(values[0], np.broadcast_shapes(values[0].shape, tuple(values[1].tolist())))
 
 
 @_evaluator("Where")
-def _where(attributes: Mapping[str, Any], values: Sequence[Any]) -> Any:
+def _where(_attributes: Mapping[str, Any], values: Sequence[Any]) -> Any:
     import numpy as np
 
     return np.where(*values)
@@ -278,7 +334,7 @@ def _constant_of_shape(attributes: Mapping[str, Any], values: Sequence[Any]) -> 
 
 
 @_evaluator("Range")
-def _range(attributes: Mapping[str, Any], values: Sequence[Any]) -> Any:
+def _range(_attributes: Mapping[str, Any], values: Sequence[Any]) -> Any:
     import numpy as np
 
     start, limit, delta = (value.reshape(-1)[0] for value in values)
@@ -299,9 +355,8 @@ def _slice(attributes: Mapping[str, Any], values: Sequence[Any]) -> Any:
     steps = steps if steps is not None else [1] * len(starts)
     index: list[slice] = [slice(None)] * data.ndim
     for start, end, axis, step in zip(starts, ends, axes, steps, strict=True):
-        # An end below -size means "to the very beginning" when walking backwards.
-        stop = None if step < 0 and end < -data.shape[axis] else end
-        index[axis] = slice(start, stop, step)
+        # Python's slices clamp as the standard does, also backwards to the very beginning.
+        index[axis] = slice(start, end, step)
     return data[tuple(index)]
 
 
@@ -309,11 +364,15 @@ def _reduction(name: str) -> Evaluator:
     def apply(attributes: Mapping[str, Any], values: Sequence[Any]) -> Any:
         import numpy as np
 
-        axes = _axes(attributes, values)
-        if axes is None and attributes.get("noop_with_empty_axes", 0):
-            return values[0]
+        value, axes = values[0], _axes(attributes, values)
+        if not axes:
+            if attributes.get("noop_with_empty_axes", 0):
+                return value
+            axes = None
         keep = bool(attributes.get("keepdims", 1))
-        return getattr(np, name)(values[0], axis=axes, keepdims=keep).astype(values[0].dtype)
+        if value.dtype.kind in "iu":
+            return _fitting(getattr(np, name)(value.astype(object), axis=axes, keepdims=keep), value.dtype)
+        return getattr(np, name)(value, axis=axes, keepdims=keep).astype(value.dtype)
 
     return apply
 
