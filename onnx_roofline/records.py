@@ -168,6 +168,22 @@ class Work:
     note: str = ""
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Kernel:
+    """Column of the fusion pass: the ops that one device kernel executes; all its members hold the same record.
+
+    `id` is the row id of its root (the contraction or reduction where it has one, else the last member); "" for a row
+    that no kernel executes: a view, a shape-only or constant op, or a call of a body. `members` are row ids in graph
+    order, `pattern` names the rule that made it ("alone" for a single op), `refused` says for each fusion at its border
+    that was looked at and not done why not.
+    """
+
+    id: str
+    members: tuple[str, ...] = ()
+    pattern: str = ""
+    refused: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Traffic:
     """Bytes between memory and the op when it runs alone, each operand once; None is unknown."""
