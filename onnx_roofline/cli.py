@@ -129,6 +129,13 @@ def _add_model_options(parser: argparse.ArgumentParser) -> None:
                         help="trip count of a Loop, by its name or id")  # fmt: skip
     parser.add_argument("--branch", action="append", default=[], metavar="[NAME.]then=P",
                         help="probability of an If's branch (default: the costlier branch)")  # fmt: skip
+    parser.add_argument("--observe", default="", metavar="FILE.npz|random",
+                        help="run the model once in onnxruntime, in a child process, and take the true shapes, trip "
+                             "counts and branches; needs the weights, or random (extra: ort)")  # fmt: skip
+    parser.add_argument("--observe-limit-s", type=float, default=60.0, metavar="S",
+                        help="seconds that the run may take (default: 60)")  # fmt: skip
+    parser.add_argument("--observe-limit-gb", type=float, default=8.0, metavar="GB",
+                        help="memory that the run may take (default: 8)")  # fmt: skip
     parser.add_argument("--limit", action="append", default=[], metavar="NAME=N",
                         help="nodes, nesting, rank, graph_bytes or value_elements")  # fmt: skip
 
@@ -176,6 +183,9 @@ def _settings(options: argparse.Namespace) -> "Settings":
         trips=_unique("--trip", [_parse_trip(text) for text in options.trip]),
         branches=_unique("--branch", [_parse_branch(text) for text in options.branch]),
         limits=Limits().override(tuple(options.limit)),
+        observe=options.observe,
+        observe_limit_s=options.observe_limit_s,
+        observe_limit_gb=options.observe_limit_gb,
     )
 
 
@@ -218,7 +228,8 @@ def _analyzed(options: argparse.Namespace) -> "Analysis":
 
 
 def _print_warnings(analysis: "Analysis") -> None:
-    notices = analysis.model.warnings
+    # Absent weights are no cause for a warning to someone whose weights are not read; the JSON has it.
+    notices = [notice for notice in analysis.model.warnings if notice.code != "external-data-missing"]
     for notice in notices[:SHOWN_WARNINGS]:
         where = f"{notice.where}: " if notice.where else ""
         print(_one_line(f"warning: {where}{notice.message} [{notice.code}]"), file=sys.stderr)
@@ -254,7 +265,7 @@ def _run_analyze(options: argparse.Namespace) -> int:
     from onnx_roofline.report.table import render
 
     console = _console()
-    for part in render(analysis, options.top, options.depth):
+    for part in render(analysis, options.top, options.depth, console.width):
         console.print(part, soft_wrap=not hasattr(part, "columns"))
     return EXIT_DONE
 
@@ -279,8 +290,8 @@ def _run_check(options: argparse.Namespace) -> int:
         print(_one_line(f"{name}: {line}"))
     if lines:
         return EXIT_BROKEN
-    print(_one_line(f"{name}: {len(limits)} limits hold ({summary.ops:,} ops, all with figures)"
-                    if not summary.unknown_ops else f"{name}: {len(limits)} limits hold"))  # fmt: skip
+    held = f"{len(limits)} limit{'' if len(limits) == 1 else 's'} held"
+    print(_one_line(f"{name}: {held}, {summary.ops - summary.unknown_ops:,} of {summary.ops:,} ops with figures"))
     return EXIT_DONE
 
 
@@ -310,7 +321,7 @@ def _run_hw_lint(options: argparse.Namespace) -> int:
             print(_one_line(f"{name}: {finding.path}: {finding.message} [{finding.code}]"))
     if found:
         return EXIT_BROKEN
-    print(f"{len(names)} profiles, every figure agrees with its check")
+    print(f"{', '.join(names)}: every figure that has a check agrees with it")
     return EXIT_DONE
 
 
@@ -342,9 +353,14 @@ def _run_schema(options: argparse.Namespace) -> int:
 def _console() -> "Console":
     from rich.console import Console
 
-    if sys.stdout.isatty():
-        return Console(highlight=False, markup=False, emoji=False)
-    return Console(highlight=False, markup=False, emoji=False, width=PLAIN_WIDTH)
+    class QuietConsole(Console):
+        """A console that leaves a closed pipe to `main`; rich would exit with 1, which means a broken limit here."""
+
+        def on_broken_pipe(self) -> None:
+            raise BrokenPipeError
+
+    width = None if sys.stdout.isatty() else PLAIN_WIDTH
+    return QuietConsole(highlight=False, markup=False, emoji=False, width=width)
 
 
 def _print_table(headers: Sequence[str], rows: "Sequence[Sequence[str]]") -> None:

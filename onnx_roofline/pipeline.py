@@ -100,7 +100,10 @@ def _text(item: Pass) -> str:
     for option in fields(item):  # type: ignore[arg-type]
         value = getattr(item, option.name)
         if value != option.default and option.repr:
-            shown = ";".join(f"{k}={v}" for k, v in value.items()) if isinstance(value, Mapping) else str(value)
+            # A record that is read from a file is named by its slug; its figures stand elsewhere in the document.
+            shown = getattr(value, "slug", None) or str(value)
+            if isinstance(value, Mapping):
+                shown = ";".join(f"{k}={v}" for k, v in value.items())
             if shown:
                 options.append(f"{option.name}={shown}")
     return item.name + (f"{{{' '.join(options)}}}" if options else "")

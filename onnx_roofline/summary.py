@@ -33,6 +33,7 @@ class Group:
     ops: int
     macs: int
     flops: int
+    operations: int
     naive_bytes: int
     time_s: float
     unknown_ops: int
@@ -210,17 +211,19 @@ def _groups(model: Model, names: Mapping[str, str]) -> tuple[Group, ...]:
         work, count = works[key], executions[key].count
         if rows[key].role != "compute" or not (work.moves_data or work.counts is None):
             continue
-        entry = sums.setdefault(name, [0, 0, 0, 0, 0.0, 0])
+        entry = sums.setdefault(name, [0, 0, 0, 0, 0.0, 0, 0])
         entry[0] += 1
         if work.counts is not None:
             entry[1] += work.counts.macs * count
             entry[2] += work.counts.flops * count
+            entry[6] += work.counts.operations * count
         else:
             entry[5] += 1
         entry[3] += (traffics[key].naive_bytes or 0) * count
         entry[4] += (placements[key].time_s or 0.0) * float(count)
     groups = [
-        Group(name, int(e[0]), round(e[1]), round(e[2]), round(e[3]), float(e[4]), int(e[5])) for name, e in sums.items()
+        Group(name, int(e[0]), round(e[1]), round(e[2]), round(e[6]), round(e[3]), float(e[4]), int(e[5]))
+        for name, e in sums.items()
     ]
     return tuple(sorted(groups, key=lambda group: (-group.time_s, -group.flops, group.name)))
 

@@ -16,7 +16,7 @@ def profile_rows(name_or_path: str) -> list[tuple[str, str, str, str]]:
     if kinds.get(name_or_path) == "system" or (name_or_path not in kinds and _says_system(name_or_path)):
         system = load_system(name_or_path)
         rows = [("system", system.name, "", ""), ("concurrency", system.concurrency, "", "")]
-        rows += _figures("link.", system.link.figures)
+        rows += _figures("", system.link.figures)
         for device in system.devices:
             rows += profile_rows_of(device.slug, device)
         return rows
@@ -29,7 +29,7 @@ def profile_rows_of(prefix: str, device: "object") -> list[tuple[str, str, str, 
     from onnx_roofline.hardware import Device
 
     assert isinstance(device, Device)
-    rows = [(f"{prefix}", device.name, device.kind, "")]
+    rows = [(prefix, f"{device.name} ({device.kind})", "", "")]
     rows += _figures(f"{prefix}.", device.figures)
     for dtype in device.peaks_flops_per_s:
         ridge = device.ridge(dtype)

@@ -15,23 +15,25 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.table import Table
 
+# What binds an op, as short as a column wants it.
+_BOUNDS = {"memory": "mem", "compute": "comp", "nothing to do": "–"}
 # Characters of an op's name, module or type in a column.
 NAME_WIDTH = 44
 
 
-def render(analysis: Analysis, top: int, depth: int) -> "Iterator[RenderableType]":
-    """The report: `top` rows in each table, modules cut to `depth` levels (0: as deep as they are)."""
+def render(analysis: Analysis, top: int, depth: int, width: int) -> "Iterator[RenderableType]":
+    """The report: `top` rows in each table, modules cut to `depth` levels (0: as deep as they are), for `width` columns."""
     from rich.text import Text
 
     yield Text(first_line(analysis))
     yield Text(_model_line(analysis))
     yield Text("")
     yield _totals_table(analysis)
-    yield _ops_table(analysis, top)
-    yield _groups_table("By op type", analysis.summary.by_type, analysis.summary, top)
+    yield _ops_table(analysis, top, width)
+    yield _groups_table("By op type", analysis.summary.by_type, analysis.summary, top, width)
     modules = merge_modules(analysis.summary.by_module, depth)
     if len(modules) > 1:
-        yield _groups_table("By module", modules, analysis.summary, top)
+        yield _groups_table("By module", modules, analysis.summary, top, width)
     yield from (Text(line) for line in _remarks(analysis))
 
 
@@ -40,7 +42,7 @@ def first_line(analysis: Analysis) -> str:
     summary = analysis.summary
     known = summary.ops - summary.unknown_ops
     share = f"{100 * known / summary.ops:.4g} %" if summary.ops else "no ops"
-    parts = [f"coverage: {share} of {summary.ops:,} ops ({_statuses(summary)})"]
+    parts = [f"coverage: {share} of {_plural(summary.ops, 'op')} ({_statuses(summary)})"]
     if summary.unknown_ops:
         weight = summary.unknown_bytes_share
         shown = "an unknown share" if weight is None else f"{100 * weight:.3g} %"
@@ -88,32 +90,39 @@ def _table(title: str) -> "Table":
 
 
 def _totals_table(analysis: Analysis) -> "Table":
+    """Name, value, and what it means: two figures a line would not fit a narrow terminal."""
     summary, system = analysis.summary, analysis.system
     table = _table("Totals of one run" + (" (of what is known)" if summary.unknown_ops else ""))
-    for header in ("MACs", "FLOPs", "bytes, op by op", "FLOP/B", "peak activations", "steps in a row"):
-        table.add_column(header, justify="right", no_wrap=True)
-    for device in system.devices:
-        table.add_column(f"all on {device.slug}", justify="right", no_wrap=True)
-    table.add_column("each op on its faster", justify="right", no_wrap=True)
+    table.show_header = False
+    table.add_column("", no_wrap=True)
+    table.add_column("", justify="right", no_wrap=True)
+    table.add_column("", overflow="fold")
     intensity = summary.counts.operations / summary.naive_bytes if summary.naive_bytes else None
-    table.add_row(
-        format_si(summary.counts.macs),
-        format_si(summary.counts.flops),
-        format_si(summary.naive_bytes, "B"),
-        _number(intensity),
-        format_si(summary.peak_activation_bytes, "B"),
-        f"{summary.sequential_steps:,}",
-        *(_device_time(summary, device.slug) for device in system.devices),
-        format_si(summary.time_s["placement"], "s"),
-    )
+    table.add_row("MACs", format_si(summary.counts.macs), f"{summary.counts.macs:,}")
+    table.add_row("FLOPs", format_si(summary.counts.flops), "2 x MACs + every other float operation")
+    table.add_row("bytes", format_si(summary.naive_bytes, "B"), "op by op, each operand once")
+    table.add_row("intensity", f"{_number(intensity)} FLOP/B", "operations / bytes")
+    table.add_row("activations", format_si(summary.peak_activation_bytes, "B"), "alive at once, at most")
+    table.add_row("depth", f"{summary.sequential_steps:,}", "steps that wait for one another")
+    for device in system.devices:
+        table.add_row(f"on {device.slug}", *_device_time(analysis, device.slug))
+    table.add_row("placed", format_si(summary.time_s["placement"], "s"), "each op where it is faster, no transfers")
     return table
 
 
-def _device_time(summary: Summary, slug: str) -> str:
+def _device_time(analysis: Analysis, slug: str) -> tuple[str, str]:
+    """Seconds of the whole model on one device, or how many ops it can't run and for want of which peaks."""
+    summary = analysis.summary
     time_s = summary.time_s[slug]
-    if time_s is None:
-        return f"can't run {summary.unsupported_ops[slug]:,} ops"
-    return format_si(time_s, "s")
+    if time_s is not None:
+        return format_si(time_s, "s"), "all ops there"
+    works, roofs = analysis.model.column(Work), analysis.model.column(Roofline)
+    dtypes = sorted({works[key].compute_dtype for key, row in roofs.items() if not row.devices[slug].supported})
+    return "–", f"can't run {_plural(summary.unsupported_ops[slug], 'op')}: no peak for {', '.join(dtypes)}"
+
+
+def _plural(count: int, noun: str) -> str:
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
 @dataclass(frozen=True)
@@ -146,40 +155,55 @@ def costliest(analysis: Analysis, top: int) -> list[Alike]:
     return [Alike(keys[0], len(keys), -cost(keys)[0]) for keys in ranked]
 
 
-def _ops_table(analysis: Analysis, top: int) -> "Table":
+def _ops_table(analysis: Analysis, top: int, width: int) -> "Table":
+    """The costliest ops, columns as the console has room for them."""
+    model, devices = analysis.model, analysis.system.devices
+    whole = sum(group.time_s for group in analysis.summary.by_type)
+    lines: list[dict[str, str]] = []
+    for alike in costliest(analysis, top):
+        key = alike.first
+        row, counts = model.column(TypedOp)[key], model.column(Work)[key].counts
+        roofs, placement = model.column(Roofline)[key].devices, model.column(Placement)[key]
+        executions, size = model.column(Executions)[key].count, model.column(Traffic)[key].naive_bytes
+        line = {
+            "op": visible(key, NAME_WIDTH),
+            "name": visible(_short_name(row.op.name), NAME_WIDTH),
+            "alike": f"{alike.count:,}",
+            "runs": f"{executions.numerator:,}" if executions.denominator == 1 else f"{float(executions):.4g}",
+            "MACs": "unknown" if counts is None else format_si(counts.macs),
+            "FLOPs": "unknown" if counts is None else format_si(counts.flops),
+            "bytes": "unknown" if size is None else format_si(size, "B"),
+            "FLOP/B": _number(roofs[devices[0].slug].intensity),
+        }
+        line |= {f"on {device.slug}": _roof_cell(roofs[device.slug]) for device in devices}
+        line |= {"place": placement.device or placement.reason}
+        lines.append(line | {"share": f"{100 * alike.time_s / whole:.1f} %" if whole else "–"})
+    on_devices = [f"on {device.slug}" for device in devices]
+    ranked = ["op", "share", "place", "alike", "FLOPs", "FLOP/B", *on_devices, "bytes", "MACs", "runs", "name"]
+    return _fitted("The costliest ops; figures of one execution of one op, share of all alike", lines, ranked, width)
+
+
+def _fitted(title: str, lines: list[dict[str, str]], ranked: list[str], width: int) -> "Table":
+    """A table of those columns that fit, the most important first; no figure is ever cut, only the first column."""
     from rich.text import Text
 
-    model = analysis.model
-    groups = costliest(analysis, top)
-    table = _table("The costliest ops; figures of one execution of one op, share of all alike")
-    table.add_column("op", no_wrap=True, overflow="ellipsis", max_width=NAME_WIDTH)
-    table.add_column("name", no_wrap=True, overflow="ellipsis", max_width=NAME_WIDTH)
-    for header in ("alike", "runs", "MACs", "FLOPs", "bytes", "FLOP/B"):
-        table.add_column(header, justify="right", no_wrap=True)
-    for device in analysis.system.devices:
-        table.add_column(f"on {device.slug}", justify="right", no_wrap=True)
-    table.add_column("place", no_wrap=True)
-    table.add_column("share", justify="right", no_wrap=True)
-    whole = sum(group.time_s for group in analysis.summary.by_type)
-    for alike in groups:
-        key = alike.first
-        row, work = model.column(TypedOp)[key], model.column(Work)[key]
-        roofs, placement = model.column(Roofline)[key].devices, model.column(Placement)[key]
-        executions = model.column(Executions)[key].count
-        size, counts = model.column(Traffic)[key].naive_bytes, work.counts
-        table.add_row(
-            Text(visible(key, NAME_WIDTH)),
-            Text(visible(_short_name(row.op.name), NAME_WIDTH)),
-            f"{alike.count:,}",
-            f"{float(executions):.4g}" if executions.denominator != 1 else f"{executions.numerator:,}",
-            "unknown" if counts is None else format_si(counts.macs),
-            "unknown" if counts is None else format_si(counts.flops),
-            "unknown" if size is None else format_si(size, "B"),
-            _number(roofs[analysis.system.devices[0].slug].intensity),
-            *(_roof_cell(roofs[device.slug]) for device in analysis.system.devices),
-            Text(placement.device or placement.reason),
-            f"{100 * alike.time_s / whole:.1f} %" if whole else "–",
-        )
+    table = _table(title)
+    room = width - 1
+    chosen: list[str] = []
+    for header in ranked:
+        # The first column gives way down to a third of the console; the others are whole or absent.
+        wanted = 2 + max([len(header), *(len(line[header]) for line in lines)])
+        wanted = min(wanted, max(12, width // 3)) if header == ranked[0] else wanted
+        if wanted <= room:
+            chosen.append(header)
+            room -= wanted
+    shown = [header for header in (lines[0] if lines else ranked) if header in chosen]
+    for header in shown:
+        is_text = header in (ranked[0], "name", "place")
+        table.add_column(header, justify="left" if is_text else "right", no_wrap=True, overflow="ellipsis",
+                         max_width=NAME_WIDTH * 2)  # fmt: skip
+    for line in lines:
+        table.add_row(*(Text(line[header]) for header in shown))
     return table
 
 
@@ -193,7 +217,7 @@ def _roof_cell(roof: Roof) -> str:
         return "no peak"
     if roof.total_time_s is None:
         return "unknown"
-    return f"{format_si(roof.total_time_s, 's')} {roof.bound[:3]}"
+    return f"{format_si(roof.total_time_s, 's')} {_BOUNDS.get(roof.bound, roof.bound)}"
 
 
 def merge_modules(groups: tuple[Group, ...], depth: int) -> tuple[Group, ...]:
@@ -206,37 +230,35 @@ def merge_modules(groups: tuple[Group, ...], depth: int) -> tuple[Group, ...]:
         known = merged.get(name)
         merged[name] = group if known is None else _sum(name, known, group)
         if known is None and group.name != name:
-            merged[name] = _sum(name, Group(name, 0, 0, 0, 0, 0.0, 0), group)
+            merged[name] = _sum(name, Group(name, 0, 0, 0, 0, 0, 0.0, 0), group)
     return tuple(sorted(merged.values(), key=lambda group: (-group.time_s, -group.flops, group.name)))
 
 
 def _sum(name: str, a: Group, b: Group) -> Group:
-    return Group(name, a.ops + b.ops, a.macs + b.macs, a.flops + b.flops, a.naive_bytes + b.naive_bytes,
-                 a.time_s + b.time_s, a.unknown_ops + b.unknown_ops)  # fmt: skip
+    return Group(name, a.ops + b.ops, a.macs + b.macs, a.flops + b.flops, a.operations + b.operations,
+                 a.naive_bytes + b.naive_bytes, a.time_s + b.time_s, a.unknown_ops + b.unknown_ops)  # fmt: skip
 
 
-def _groups_table(title: str, groups: tuple[Group, ...], summary: Summary, top: int) -> "Table":
-    from rich.text import Text
-
-    shown = groups[:top]
-    table = _table(f"{title}, all executions" + (f" (the first {top} of {len(groups)})" if len(groups) > top else ""))
-    table.add_column("", no_wrap=True, overflow="ellipsis", max_width=2 * NAME_WIDTH)
-    for header in ("ops", "MACs", "FLOPs", "bytes", "FLOP/B", "time, placed", "share"):
-        table.add_column(header, justify="right", no_wrap=True)
+def _groups_table(title: str, groups: tuple[Group, ...], summary: Summary, top: int, width: int) -> "Table":
+    shown = f"{title}, all executions" + (f" (the first {top} of {len(groups)})" if len(groups) > top else "")
     whole = sum(group.time_s for group in summary.by_type)
-    for group in shown:
+    lines = []
+    for group in groups[:top]:
         unknown = " + ?" if group.unknown_ops else ""
-        table.add_row(
-            Text(visible(group.name, 2 * NAME_WIDTH) or "(no module)"),
-            f"{group.ops:,}",
-            format_si(group.macs) + unknown,
-            format_si(group.flops) + unknown,
-            format_si(group.naive_bytes, "B"),
-            _number(group.flops / group.naive_bytes if group.naive_bytes else None),
-            format_si(group.time_s, "s"),
-            f"{100 * group.time_s / whole:.1f} %" if whole else "–",
+        lines.append(
+            {
+                "": visible(group.name, 2 * NAME_WIDTH) or "(no module)",
+                "ops": f"{group.ops:,}",
+                "MACs": format_si(group.macs) + unknown,
+                "FLOPs": format_si(group.flops) + unknown,
+                "bytes": format_si(group.naive_bytes, "B"),
+                "FLOP/B": _number(group.operations / group.naive_bytes if group.naive_bytes else None),
+                "time, placed": format_si(group.time_s, "s"),
+                "share": f"{100 * group.time_s / whole:.1f} %" if whole else "–",
+            }
         )
-    return table
+    ranked = ["", "share", "time, placed", "FLOPs", "FLOP/B", "bytes", "MACs", "ops"]
+    return _fitted(shown, lines, ranked, width)
 
 
 def _number(value: float | None) -> str:
@@ -251,8 +273,8 @@ def _remarks(analysis: Analysis) -> Iterator[str]:
                   for dtype in _shown_dtypes(analysis) if device.peak_flops_per_s(dtype))
         for device in analysis.system.devices
     )  # fmt: skip
-    yield f"FLOPs = 2 x MACs + every other float op. Bytes: each op alone, each operand once. {devices} FLOP/B."
-    yield "Time = launch + max(FLOPs / peak, bytes / bandwidth); mem, com, lau: what binds. Placement ignores transfers."
+    yield f"{devices} FLOP/B."
+    yield "Time = launch + max(operations / peak, bytes / bandwidth); mem, comp, launch: what binds."
 
 
 def _shown_dtypes(analysis: Analysis) -> list[str]:
