@@ -8,25 +8,28 @@
 import os
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from onnx_roofline.errors import ShapeError, UsageError
-from onnx_roofline.graph import Model, TensorType
+from onnx_roofline.graph import Model
 from onnx_roofline.load import DimOptions, Limits, ParsedModel, alternatives, bind, parse
 from onnx_roofline.pipeline import Pipeline
 from onnx_roofline.units import FLOAT_DTYPES
 
 if TYPE_CHECKING:
     from onnx_roofline.hardware import System
+    from onnx_roofline.observe import Observation
     from onnx_roofline.summary import Summary
 
 Progress = Callable[[str, int, int], None]
 
 # Seconds that may go into finding dims that make a model valid, when the first assumption does not.
 SEARCH_TIME_S = 10.0
+# Seconds for finding dims with which every branch is valid, when some dims make the rest of the model valid.
+PARTIAL_SEARCH_TIME_S = 2.0
 
 
 @dataclass(frozen=True)
@@ -40,7 +43,12 @@ class Settings:
     trips: Mapping[str, int] = field(default_factory=dict)
     branches: Mapping[str, Fraction] = field(default_factory=dict)
     limits: Limits = field(default_factory=Limits)
-    observed: Mapping[str, TensorType] = field(default_factory=dict)
+    on_chip: str = ""
+    residency: bool = True
+    # an .npz file or "random": the model is run once, and only then
+    observe: str = ""
+    observe_limit_s: float = 60.0
+    observe_limit_gb: float = 8.0
 
 
 @dataclass(frozen=True)
@@ -79,12 +87,39 @@ def analyze(path: str | os.PathLike[str], settings: Settings | None = None, prog
     started = time.perf_counter()
     parsed = parse(path, settings.limits)
     timings["load"] = time.perf_counter() - started
-    pipeline = default_pipeline(settings, system)
-    model = _run_valid(parsed, pipeline, settings, progress, timings)
+    chosen: Mapping[str, int] = {}
+    observation = None
+    if settings.observe:
+        started = time.perf_counter()
+        parsed, settings, chosen, observation = _observed(parsed, settings, system)
+        timings["observe"] = time.perf_counter() - started
+    pipeline = default_pipeline(settings, system, observation)
+    model = _run_valid(parsed, pipeline, settings, progress, timings, chosen)
     return Analysis(model, system, str(pipeline), settings, timings)
 
 
-def default_pipeline(settings: Settings, system: "System") -> Pipeline:
+def _observed(
+    parsed: ParsedModel, settings: Settings, system: "System"
+) -> "tuple[ParsedModel, Settings, Mapping[str, int], Observation]":
+    """One real run: the model with its notices, the settings with the shapes that were fed, the dims that nobody stated
+    and what the run showed.
+    """
+    from onnx_roofline.observe import RunLimits, bound_by_inputs, observe
+
+    if settings.trips or settings.branches:
+        raise UsageError("--observe: a run shows how often loops run and which branches; drop --trip and --branch")
+    options = bound_by_inputs(parsed, settings.observe, DimOptions(settings.dims, settings.input_shapes))
+    settings = replace(settings, input_shapes=options.input_shapes)
+    model = bind(parsed, options)
+    if any(dim.origin == "assumed" for dim in model.dims.values()):
+        shapes_only = Pipeline(default_pipeline(settings, system).passes[:1])
+        model = _run_valid(parsed, shapes_only, settings, None, {})
+    seen = observe(model, settings.observe, RunLimits(settings.observe_limit_s, settings.observe_limit_gb))
+    chosen = {name: dim.value for name, dim in model.dims.items() if dim.origin == "assumed"}
+    return replace(parsed, notices=seen.notices + parsed.notices), settings, chosen, seen
+
+
+def default_pipeline(settings: Settings, system: "System", observation: "Observation | None" = None) -> Pipeline:
     """The passes in order."""
     from onnx_roofline.passes.executions import CountExecutions
     from onnx_roofline.passes.liveness import Liveness
@@ -92,14 +127,17 @@ def default_pipeline(settings: Settings, system: "System") -> Pipeline:
     from onnx_roofline.passes.op_count import OpCount
     from onnx_roofline.passes.placement import PlacementPass
     from onnx_roofline.passes.quantization import QuantizationFolding
+    from onnx_roofline.passes.reuse import ReusePass
     from onnx_roofline.passes.roofline import RooflinePass
     from onnx_roofline.passes.shape_inference import ShapeInference
+    from onnx_roofline.passes.unfused import EachOpAlone
 
     shapes = ShapeInference(
         assume_dtype=settings.assume_dtype,
         trips=settings.trips,
         branches=settings.branches,
-        observed=settings.observed,
+        observed=observation.tensors if observation else {},
+        observed_runs=observation.runs if observation else {},
         value_elements=settings.limits.value_elements,
     )
     return Pipeline(
@@ -107,9 +145,11 @@ def default_pipeline(settings: Settings, system: "System") -> Pipeline:
             shapes,
             QuantizationFolding(),
             OpCount(),
+            EachOpAlone(),
             MemoryTraffic(),
             CountExecutions(),
             Liveness(),
+            ReusePass(system, settings.on_chip, settings.residency),
             RooflinePass(system),
             PlacementPass(system),
         )
@@ -122,29 +162,50 @@ def _run_valid(
     settings: Settings,
     progress: Progress | None,
     timings: dict[str, float],
+    chosen: Mapping[str, int] | None = None,
 ) -> Model:
-    """The model run with the first dims that do not contradict it; what the user states is never varied.
+    """The model run with the first dims that do not contradict it; what the user states is never varied, nor are the
+    assumed dims that were `chosen` before. Dims with which every branch of the model is valid are preferred.
 
     Raises the first contradiction if no assumption avoids it.
     """
     options = DimOptions(settings.dims, settings.input_shapes)
-    model = bind(parsed, options)
+    model = bind(parsed, options, chosen)
+    is_open = not chosen and any(dim.origin == "assumed" for dim in model.dims.values())
+    # What runs, but without some branch of an If.
+    partial: Model | None = None
+    first: ShapeError | None = None
     try:
-        return pipeline.run(model, progress, timings)
+        partial = pipeline.run(model, progress, timings)
     except ShapeError as error:
         first = error
-    if not any(dim.origin == "assumed" for dim in model.dims.values()):
+    if partial is not None and (not is_open or _is_whole(partial)):
+        return partial
+    if first is not None and not is_open:
         raise first
-    deadline = time.monotonic() + SEARCH_TIME_S
+    deadline = time.monotonic() + (SEARCH_TIME_S if partial is None else PARTIAL_SEARCH_TIME_S)
     shapes_only = Pipeline(pipeline.passes[:1])
+    second: Model | None = None
     for alternative in alternatives(model):
         if time.monotonic() > deadline:
             break
         candidate = bind(parsed, options, alternative)
         try:
-            shapes_only.run(candidate)
+            found = shapes_only.run(candidate)
         except ShapeError:
             continue
-        return pipeline.run(candidate, progress, timings)
+        if _is_whole(found):
+            return pipeline.run(candidate, progress, timings)
+        if partial is None and second is None:
+            second, deadline = candidate, min(deadline, time.monotonic() + PARTIAL_SEARCH_TIME_S)
+    if partial is not None:
+        return partial
+    if second is not None:
+        return pipeline.run(second, progress, timings)
     assumed = ", ".join(f"{name}={dim.value}" for name, dim in model.dims.items() if dim.origin == "assumed")
     raise ShapeError(f"{first}; the dims {assumed} were assumed: give the true ones with --dim NAME=SIZE") from None
+
+
+def _is_whole(model: Model) -> bool:
+    """Whether no branch was left out because it can't be valid with the model's dims."""
+    return not any(notice.code == "branch-left-out" for notice in model.warnings)

@@ -148,6 +148,8 @@ def _add_analyze(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--top", type=int, default=10, metavar="N", help="rows of each table (default: 10)")
     parser.add_argument("--depth", type=int, default=3, metavar="N",
                         help="levels of the module roll-up, 0 for all (default: 3)")  # fmt: skip
+    parser.add_argument("--convention", action="append", default=[], metavar="NAME",
+                        help="another counter's total, explained: mac, fvcore, xla, thop, torch, all")  # fmt: skip
     parser.set_defaults(run=_run_analyze)
 
 
@@ -240,6 +242,10 @@ def _print_warnings(analysis: "Analysis") -> None:
 def _run_analyze(options: argparse.Namespace) -> int:
     if options.top < 1:
         raise UsageError(f"--top {options.top}: wanted 1 or more")
+    if options.convention:
+        from onnx_roofline.report.conventions import expand
+
+        options.convention = expand(options.convention)
     analysis = _analyzed(options)
     _print_warnings(analysis)
     if options.json:
@@ -257,6 +263,8 @@ def _run_analyze(options: argparse.Namespace) -> int:
         draw_analysis(analysis, options.plot)
     if options.json == "-":
         return EXIT_DONE
+    if options.convention:
+        return _print_conventions(analysis, options)
     if options.format == "csv":
         from onnx_roofline.report.rows import write_csv
 
@@ -267,6 +275,22 @@ def _run_analyze(options: argparse.Namespace) -> int:
     console = _console()
     for part in render(analysis, options.top, options.depth, console.width):
         console.print(part, soft_wrap=not hasattr(part, "columns"))
+    return EXIT_DONE
+
+
+def _print_conventions(analysis: "Analysis", options: argparse.Namespace) -> int:
+    from onnx_roofline.conventions import count
+    from onnx_roofline.report.conventions import HEADERS, headline, rows, write_csv
+    from onnx_roofline.report.table import first_line
+
+    found = [count(analysis, name) for name in options.convention]
+    if options.format == "csv":
+        sys.stdout.writelines(write_csv(found))
+        return EXIT_DONE
+    print(_one_line(first_line(analysis)))
+    for total in found:
+        print(f"\n{_one_line(headline(total))}")
+        _print_table(HEADERS, rows(total))
     return EXIT_DONE
 
 

@@ -200,6 +200,19 @@ class Graph:
         nx.freeze(graph)
         return graph
 
+    @cached_property
+    def free_names(self) -> tuple[str, ...]:
+        """Names that this graph and its bodies take from outside it, in first-use order, each once."""
+        # Innermost first, so that no property asks for another one that is not there yet.
+        pending, found = [self], []
+        while pending:
+            graph = pending.pop()
+            found.append(graph)
+            pending.extend(body for op in graph.ops for body in op.bodies.values() if "free_names" not in vars(body))
+        for graph in reversed(found[1:]):
+            vars(graph)["free_names"] = _free_names(graph)
+        return _free_names(self)
+
     def __hash__(self) -> int:
         return id(self)
 
@@ -211,19 +224,17 @@ def op_reads(op: Op) -> tuple[str, ...]:
 
 
 def captured_names(op: Op) -> tuple[str, ...]:
-    """Names that the bodies of an op take from outside them, in first-use order, each once."""
-    captured: dict[str, None] = {}
-    # (body, names that enclosing bodies define)
-    pending = [(body, frozenset[str]()) for body in reversed(tuple(op.bodies.values()))]
-    while pending:
-        body, outer = pending.pop()
-        local = outer | {graph_input.name for graph_input in body.inputs} | set(body.stored)
-        local |= {name for inner in body.ops for name in inner.outputs}
-        for inner in body.ops:
-            captured.update((name, None) for name in inner.inputs if name and name not in local)
-            pending.extend((nested, local) for nested in inner.bodies.values())
-        captured.update((output.name, None) for output in body.outputs if output.name not in local)
-    return tuple(captured)
+    """Names that the bodies of an op take from outside them, body by body in first-use order, each once."""
+    return tuple(dict.fromkeys(name for body in op.bodies.values() for name in body.free_names))
+
+
+def _free_names(graph: Graph) -> tuple[str, ...]:
+    """Names that a graph reads and does not define; those of its bodies are known already."""
+    local = {graph_input.name for graph_input in graph.inputs} | set(graph.stored)
+    local.update(name for op in graph.ops for name in op.outputs)
+    reads = (name for op in graph.ops for name in op_reads(op))
+    results = (output.name for output in graph.outputs)
+    return tuple(dict.fromkeys(name for name in (*reads, *results) if name not in local))
 
 
 @dataclass(frozen=True, slots=True)

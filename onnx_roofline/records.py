@@ -31,7 +31,6 @@ class Body:
     scope: str
     repeat: int | Fraction | None
     origin: str
-    outputs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -185,12 +184,60 @@ class Kernel:
 
 
 @dataclass(frozen=True, slots=True)
+class Saving:
+    """Bytes of one operand that fusion keeps from moving, and the rule that says so."""
+
+    tensor: str
+    bytes: int
+    rule: str
+
+
+@dataclass(frozen=True, slots=True)
 class Traffic:
-    """Bytes between memory and the op when it runs alone, each operand once; None is unknown."""
+    """Bytes between memory and an op in one execution; None is unknown.
+
+    `read_bytes` and `write_bytes` are those of the op alone, each operand once; `naive_bytes` is their sum.
+    `compulsory_bytes` is the op's part of what its kernel can't avoid: naive = compulsory + the savings.
+    """
 
     read_bytes: tuple[int | None, ...]
     write_bytes: tuple[int | None, ...]
     naive_bytes: int | None
+    compulsory_bytes: int | None
+    savings: tuple[Saving, ...] = ()
+
+    @property
+    def fused_away_bytes(self) -> int:
+        """Bytes that fusion saves."""
+        return sum(saving.bytes for saving in self.savings)
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """What a device's on-chip memory makes of a kernel's compulsory bytes: moved = compulsory + refetched - resident.
+
+    `refetched_bytes` are fetched again because tiles don't fit, `resident_bytes` are still on chip from an earlier
+    kernel under least-recently-used replacement, `resident_at_best_bytes` under the best replacement there is.
+    `reasons` say where each part comes from.
+    """
+
+    compulsory_bytes: int
+    refetched_bytes: int
+    resident_bytes: int
+    resident_at_best_bytes: int
+    reasons: tuple[str, ...] = ()
+
+    @property
+    def moved_bytes(self) -> int:
+        """Bytes that cross between memory and chip."""
+        return self.compulsory_bytes + self.refetched_bytes - self.resident_bytes
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Reuse:
+    """Column of the reuse pass: by device slug, what moves; only the root of a kernel has entries."""
+
+    devices: Mapping[str, Moved]
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,11 +260,14 @@ class Live:
 
 @dataclass(frozen=True, slots=True)
 class Roof:
-    """One op on the roofline of one device, for a single execution.
+    """One kernel on the roofline of one device, for a single execution; it stands at the kernel's root.
 
-    `intensity` is operations per byte (None without bytes), `ridge` in the same unit for the op's dtype,
-    `attainable_flops_per_s` = min(peak, intensity x bandwidth). Times are None where the device can't run the op or its
-    work is unknown; `bound` is "memory", "compute", "launch" or "nothing to do"; `reason` says why it is unsupported.
+    `intensity` is operations per byte moved (None without bytes), `ridge` in the same unit for the root's dtype,
+    `attainable_flops_per_s` = min(peak, intensity x bandwidth). Times are None where the device can't run the kernel or
+    its work is unknown. `bound` is "memory", "compute" or "launch"; "nothing to do" without work, "fused" on a member
+    whose kernel's root has the time. `time_low_s` and `time_high_s` are what the least and the most of the three
+    traffic figures would give; `bound_is_stable` says whether all three give the same bound. `reason` says why it is
+    unsupported.
     """
 
     supported: bool
@@ -230,6 +280,10 @@ class Roof:
     launch_time_s: float | None
     total_time_s: float | None
     bound: str
+    moved_bytes: int | None = None
+    time_low_s: float | None = None
+    time_high_s: float | None = None
+    bound_is_stable: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,8 +12,11 @@ from onnx_roofline.records import (
     STATUSES,
     Counts,
     Executions,
+    Kernel,
     Live,
+    Moved,
     Placement,
+    Reuse,
     Roofline,
     Traffic,
     TypedOp,
@@ -54,6 +57,9 @@ class Summary:
     unknown_bytes_ops: int
     counts: Counts
     naive_bytes: int
+    compulsory_bytes: int
+    moved: Mapping[str, Moved]
+    kernels: int
     parameters: int
     weight_bytes: int | None
     peak_activation_bytes: int | None
@@ -103,6 +109,11 @@ def summarize(model: Model, system: "System") -> Summary:
         unknown_bytes_ops=unsized,
         counts=Counts(**{name: round(value) for name, value in sums.items()}),
         naive_bytes=round(known_bytes),
+        compulsory_bytes=round(
+            sum((traffics[key].compulsory_bytes or 0) * executions[key].count for key in rows)
+        ),
+        moved={device.slug: _moved(model, device.slug) for device in system.devices},
+        kernels=sum(kernel.id == key for key, kernel in model.column(Kernel).items()),
         parameters=parameters,
         weight_bytes=weight_bytes,
         peak_activation_bytes=_peak(model),
@@ -164,6 +175,19 @@ def _weights(model: Model) -> tuple[int, int | None]:
             parameters += kind.elements or 0
             size = None if size is None or kind.bytes is None else size + kind.bytes
     return parameters, size
+
+
+def _moved(model: Model, slug: str) -> Moved:
+    """What all kernels move on one device, each as often as it runs."""
+    executions = model.column(Executions)
+    sums: list[int | Fraction] = [0, 0, 0, 0]
+    for key, row in model.column(Reuse).items():
+        moved, count = row.devices.get(slug), executions[key].count
+        if moved is None or not count:
+            continue
+        figures = (moved.compulsory_bytes, moved.refetched_bytes, moved.resident_bytes, moved.resident_at_best_bytes)
+        sums = [before + count * figure for before, figure in zip(sums, figures, strict=True)]
+    return Moved(*(round(value) for value in sums))
 
 
 def _peak(model: Model) -> int | None:

@@ -1,11 +1,17 @@
-"""Memory traffic, naive level: each op alone, each operand once, at its true element width."""
+"""Memory traffic: each op alone (naive), and what its kernel can't avoid (compulsory), at true element widths.
+
+Naive: every operand once, what the rules say is touched. Compulsory: a tensor that one member of a kernel makes for
+another never leaves the chip, and a tensor that several members read is fetched once. Every byte saved names its rule,
+so that naive = compulsory + fused away holds op by op.
+"""
 
 from dataclasses import dataclass
 from typing import ClassVar
 
 from onnx_roofline.graph import Model, TensorType
 from onnx_roofline.pipeline import PassResult
-from onnx_roofline.records import Folding, Traffic, TypedOp, Work, total
+from onnx_roofline.records import Folding, Kernel, Saving, Traffic, TypedOp, Work, total
+from onnx_roofline.tensor_uses import TensorUses
 from onnx_roofline.units import tensor_bytes
 
 
@@ -14,31 +20,71 @@ class MemoryTraffic:
     """Sums what the rules say is touched. A tensor that is two operands of one op is read once."""
 
     name: ClassVar[str] = "memory-traffic"
-    requires: ClassVar[tuple[type, ...]] = (TypedOp, Folding, Work)
+    requires: ClassVar[tuple[type, ...]] = (TypedOp, Folding, Work, Kernel)
     produces: ClassVar[type] = Traffic
 
     def run(self, model: Model) -> PassResult:
         """A Traffic for every row, for one execution."""
-        works, foldings = model.column(Work), model.column(Folding)
-        return PassResult(
-            {key: _traffic(row, works[key], foldings[key]) for key, row in model.column(TypedOp).items()}
-        )
+        rows, works, foldings = model.column(TypedOp), model.column(Work), model.column(Folding)
+        kernels = model.column(Kernel)
+        uses = TensorUses(model)
+        paid: dict[str, dict[str, int]] = {}
+        found: dict[str, Traffic] = {}
+        for key, row in rows.items():
+            reads, writes = _naive(row, works[key], foldings[key])
+            kernel = kernels[key]
+            if not kernel.id or len(kernel.members) == 1:
+                naive = total((*reads, *writes))
+                found[key] = Traffic(reads, writes, naive, naive)
+                continue
+            found[key] = _fused(key, row, kernel, reads, writes, uses, paid.setdefault(kernel.id, {}))
+        return PassResult(found)
 
 
-def _traffic(row: TypedOp, work: Work, folding: Folding) -> Traffic:
+def _fused(
+    key: str,
+    row: TypedOp,
+    kernel: Kernel,
+    reads: tuple[int | None, ...],
+    writes: tuple[int | None, ...],
+    uses: TensorUses,
+    paid: dict[str, int],
+) -> Traffic:
+    """One member's part: `paid` holds what the kernel has fetched of each outer tensor so far."""
+    members = frozenset(kernel.members)
+    savings: list[Saving] = []
+    for name, size in zip(row.op.inputs, reads, strict=True):
+        if not size:
+            continue
+        root = uses.root(row.scope, name)
+        if uses.makers.get((row.scope, root)) in members:
+            savings.append(Saving(name, size, f"{kernel.pattern}: made and read inside the kernel"))
+            continue
+        already = min(size, paid.get(root, 0))
+        paid[root] = max(size, paid.get(root, 0))
+        if already:
+            savings.append(Saving(name, already, f"{kernel.pattern}: fetched once for the whole kernel"))
+    for name, size in zip(row.op.outputs, writes, strict=True):
+        if size and not uses.leaves(row.scope, name, members):
+            savings.append(Saving(name, size, f"{kernel.pattern}: made and read inside the kernel"))
+    naive = total((*reads, *writes))
+    saved = sum(saving.bytes for saving in savings)
+    return Traffic(reads, writes, naive, None if naive is None else naive - saved, tuple(savings))
+
+
+def _naive(
+    row: TypedOp, work: Work, folding: Folding
+) -> tuple[tuple[int | None, ...], tuple[int | None, ...]]:
+    """(bytes read by input, bytes written by output) of the op alone."""
     reads = tuple(_bytes(kind, touched) for kind, touched in zip(row.inputs, work.reads, strict=True))
     if folding.inputs:
         reads = tuple(
             size if source is None else _quantized_bytes(source, touched)
             for size, source, touched in zip(reads, folding.inputs, work.reads, strict=True)
         )
-        if folding.output is not None:
-            reads = _once(row.op.inputs, reads)
-            writes = (_bytes(folding.output, work.writes[0]),)
-            return Traffic(reads, writes, total((*reads, *writes)))
-    writes = tuple(_bytes(kind, touched) for kind, touched in zip(row.outputs, work.writes, strict=True))
-    reads = _once(row.op.inputs, reads)
-    return Traffic(reads, writes, total((*reads, *writes)))
+    outputs = (folding.output, *row.outputs[1:]) if folding.output is not None else row.outputs
+    writes = tuple(_bytes(kind, touched) for kind, touched in zip(outputs, work.writes, strict=True))
+    return _once(row.op.inputs, reads), writes
 
 
 def _bytes(kind: TensorType | None, touched: int | None) -> int | None:
@@ -60,15 +106,12 @@ def _once(names: tuple[str, ...], sizes: tuple[int | None, ...]) -> tuple[int | 
         return sizes
     largest: dict[str, int | None] = {}
     for name, size in zip(names, sizes, strict=True):
-        if name not in largest:
-            largest[name] = size
-        elif size is None or largest[name] is None:
-            largest[name] = None
-        else:
-            largest[name] = max(largest[name] or 0, size)
+        known = largest.get(name, 0)
+        largest[name] = None if size is None or known is None else max(known, size)
     seen: set[str] = set()
     result = []
     for name in names:
         result.append(0 if name in seen or not name else largest[name])
         seen.add(name)
     return tuple(result)
+

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from onnx_roofline.errors import NotModelledError
 from onnx_roofline.graph import Model
-from onnx_roofline.op_rules import Operand, OpView, Rule, find_rule
+from onnx_roofline.op_rules import Rule, find_rule, view_of
 from onnx_roofline.pipeline import PassResult
 from onnx_roofline.records import STATUSES, Counts, Folding, TypedOp, Work
 from onnx_roofline.units import FLOPS_PER_MAC
@@ -82,25 +82,6 @@ def _apply(rule: Rule, row: TypedOp) -> Work:
     if inexact and STATUSES.index(status) < STATUSES.index("bounded"):
         status = "bounded"
     return replace(work, rule=rule.name, status=status)
-
-
-def view_of(row: TypedOp) -> OpView:
-    """What a rule sees of a row."""
-    op = row.op
-    return OpView(
-        op_type=op.op_type,
-        domain=op.domain,
-        version=op.version,
-        inputs=tuple(
-            None if kind is None else Operand(kind, value, f"input {position} ({name!r})")
-            for position, (name, kind, value) in enumerate(zip(op.inputs, row.inputs, row.values, strict=True))
-        ),
-        outputs=tuple(
-            Operand(kind, None, f"output {position} ({name!r})") if name else None
-            for position, (name, kind) in enumerate(zip(op.outputs, row.outputs, strict=True))
-        ),
-        attributes=op.attributes,
-    )
 
 
 def _unknown(row: TypedOp, reason: str) -> Work:

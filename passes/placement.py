@@ -9,7 +9,7 @@ from typing import ClassVar
 from onnx_roofline.graph import Model
 from onnx_roofline.hardware import Device, System
 from onnx_roofline.pipeline import PassResult
-from onnx_roofline.records import Placement, Roof, Roofline, TypedOp, Work
+from onnx_roofline.records import Kernel, Placement, Roof, Roofline, TypedOp, Work
 from onnx_roofline.units import format_si
 
 
@@ -20,19 +20,24 @@ class PlacementPass:
     system: System
 
     name: ClassVar[str] = "placement"
-    requires: ClassVar[tuple[type, ...]] = (TypedOp, Work, Roofline)
+    requires: ClassVar[tuple[type, ...]] = (TypedOp, Work, Kernel, Roofline)
     produces: ClassVar[type] = Placement
 
     def run(self, model: Model) -> PassResult:
         """A Placement for every row; ops that compute and move nothing are out of placement."""
-        works, roofs = model.column(Work), model.column(Roofline)
+        works, roofs, kernels = model.column(Work), model.column(Roofline), model.column(Kernel)
         memo: dict[int, Placement] = {}
         rows: dict[str, Placement] = {}
         for key, row in model.column(TypedOp).items():
-            if row.role != "compute" or not works[key].moves_data:
+            kernel = kernels[key]
+            if not kernel.id:
                 rows[key] = Placement(None, "not placed", works[key].note or row.role, 0.0)
                 continue
-            roofline = roofs[key]
+            roofline = roofs[kernel.id]
+            if kernel.id != key:
+                root = _choose(roofline, self.system.devices) if id(roofline) not in memo else memo[id(roofline)]
+                rows[key] = Placement(root.device, "fused", f"part of kernel {kernel.id}", 0.0)
+                continue
             found = memo.get(id(roofline))
             if found is None:
                 found = memo[id(roofline)] = _choose(roofline, self.system.devices)

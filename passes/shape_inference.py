@@ -8,6 +8,8 @@ for each op. The walk keeps its own stack; nothing recurses over the graph.
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from itertools import islice
+from math import ceil
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from onnx_roofline.errors import ShapeError
@@ -24,6 +26,7 @@ from onnx_roofline.graph import (
 )
 from onnx_roofline.pipeline import PassResult
 from onnx_roofline.records import Body, TypedOp
+from onnx_roofline.shape_rules.bounds import bounded_outputs
 from onnx_roofline.shape_rules.control_flow import infer_control_flow
 from onnx_roofline.shape_rules.library import known_attributes
 from onnx_roofline.shape_rules.outputs import output_types
@@ -47,6 +50,8 @@ if TYPE_CHECKING:
 
 # Notices about declarations that contradict the inference; more than this are only counted.
 SHOWN_CONTRADICTIONS = 20
+# Notices about branches that are left out; the others are only counted.
+SHOWN_BRANCHES = 20
 # Ops that turn stored weights into what is computed with at every run, since folding them would undo the compression.
 _NOT_FOLDED = frozenset({"DequantizeLinear", "DynamicQuantizeLinear"})
 
@@ -54,13 +59,15 @@ _NOT_FOLDED = frozenset({"DequantizeLinear", "DynamicQuantizeLinear"})
 @dataclass(frozen=True)
 class ShapeInference:
     """Options: `assume_dtype` recosts floating tensors at another width; `trips`, `branches`: what the user says of
-    loops and branches; `observed` holds true shapes of tensors of the main graph, from one real run.
+    loops and branches; `observed` holds the true types that one real run showed, scope -> tensor -> type, and
+    `observed_runs` how often each body ran per run of its op, by the body's scope.
     """
 
     assume_dtype: str = ""
     trips: Mapping[str, int] = field(default_factory=dict)
     branches: Mapping[str, Fraction] = field(default_factory=dict)
-    observed: Mapping[str, TensorType] = field(default_factory=dict, repr=False)
+    observed: Mapping[str, Mapping[str, TensorType]] = field(default_factory=dict, repr=False)
+    observed_runs: Mapping[str, Fraction] = field(default_factory=dict, repr=False)
     value_elements: int = 1024
 
     name: ClassVar[str] = "shape-inference"
@@ -74,10 +81,23 @@ class ShapeInference:
         """
         walk = _Walk(model, self)
         walk.infer_main()
-        rows: Mapping[str, TypedOp] = walk.rows
+        rows: Mapping[str, TypedOp] = walk.rows if not walk.left_out else _reached(walk.rows)
         if self.assume_dtype:
             rows = {key: _recast(row, self.assume_dtype) for key, row in rows.items()}
         return PassResult(rows, walk.all_notices())
+
+
+def _reached(rows: Mapping[str, TypedOp]) -> dict[str, TypedOp]:
+    """The rows of the scopes that the main graph runs: not those of a branch that was left out half-way."""
+    scopes: dict[str, list[TypedOp]] = {}
+    for row in rows.values():
+        scopes.setdefault(row.scope, []).append(row)
+    pending, reached = [""], {""}
+    while pending:
+        found = {body.scope for row in scopes.get(pending.pop(), ()) for body in row.bodies} - reached
+        pending.extend(found)
+        reached |= found
+    return {key: row for key, row in rows.items() if row.scope in reached}
 
 
 def _recast(row: TypedOp, dtype: str) -> TypedOp:
@@ -103,24 +123,44 @@ class _Walk:
         self._function_scopes: dict[str, int] = {}
         self._notices: list[Notice] = []
         self._contradictions = 0
+        self._refuted: set[tuple[str, str]] = set()
+        # Branches that can't be valid, by row and attribute, with the reason.
+        self.left_out: dict[tuple[str, str], str] = {}
 
     def all_notices(self) -> tuple[Notice, ...]:
+        notices = list(self._notices)
         if self._contradictions > SHOWN_CONTRADICTIONS:
             more = self._contradictions - SHOWN_CONTRADICTIONS
-            return (*self._notices, Notice("declared-shape", "", f"{more} more declarations contradict the inference"))
-        return tuple(self._notices)
+            notices.append(Notice("declared-shape", "", f"{more} more declarations contradict the inference"))
+        for (where, branch), reason in islice(self.left_out.items(), SHOWN_BRANCHES):
+            text = f"{branch} can't be valid with these shapes and is left out: {reason}"
+            notices.append(Notice("branch-left-out", where, text))
+        if len(self.left_out) > SHOWN_BRANCHES:
+            more = len(self.left_out) - SHOWN_BRANCHES
+            notices.append(Notice("branch-left-out", "", f"{more} more branches can't be valid with these shapes"))
+        return tuple(notices)
 
     def infer_main(self) -> None:
         """Drive the main graph and whatever it asks for, with an explicit stack."""
         main = Scope("", self.model.graph)
         for graph_input in self.model.graph.inputs:
-            main.tensors[graph_input.name] = Known(graph_input.type)
+            main.tensors[graph_input.name] = self._observed(graph_input.name, Known(graph_input.type), main)
         stack: list[tuple[GraphSteps, object]] = [(self._infer_graph(main), None)]
-        answer: GraphResult | None = None
+        answer: GraphResult | ShapeError | None = None
         while stack:
             steps, memo_key = stack[-1]
             try:
-                request = next(steps) if answer is None else steps.send(answer)
+                if isinstance(answer, ShapeError):
+                    request = steps.throw(answer)
+                else:
+                    request = next(steps) if answer is None else steps.send(answer)
+            except ShapeError as error:
+                # Whoever asked for this graph may do without it.
+                stack.pop()
+                if not stack:
+                    raise
+                answer = error
+                continue
             except StopIteration as stopped:
                 stack.pop()
                 answer = stopped.value
@@ -142,7 +182,7 @@ class _Walk:
         for formal, known in zip(request.graph.inputs, request.inputs, strict=False):
             if known.type == UNKNOWN_TYPE:
                 known = Known(formal.type)
-            scope.tensors[formal.name] = known
+            scope.tensors[formal.name] = self._observed(formal.name, known, scope)
         return scope
 
     def _signature_of_call(self, request: CallRequest) -> object:
@@ -197,11 +237,44 @@ class _Walk:
             if op.function is not None:
                 return (yield from self._infer_call(op, scope, inputs))
             if op.bodies and not op.domain:
-                steps = infer_control_flow(op, scope, inputs, self.options.trips, self.options.branches)
-                return (yield from steps)
+                return (yield from self._infer_bodies(op, scope, inputs))
             return self._infer_plain(op, scope, inputs)
         except ShapeError as error:
             raise ShapeError(self._located(op, scope, inputs, error)) from None
+
+    def _infer_bodies(self, op: Op, scope: Scope, inputs: tuple[Known | None, ...]) -> Steps:
+        """A control-flow op, with the trip count or branch that was observed where one was."""
+        runs = {
+            name: self.options.observed_runs[key]
+            for name, body in op.bodies.items()
+            if (key := BodyRequest(op, name, body, scope, ()).prefix) in self.options.observed_runs
+        }
+        trips = self.options.trips
+        if op.op_type == "Loop" and runs:
+            trips = {**trips, scope.prefix + op.id: ceil(runs["body"])}
+        if op.op_type == "If" and set(runs.values()) == {0, 1}:
+            inputs = (_boolean(runs.get("then_branch") == 1), *inputs[1:])
+        result = yield from infer_control_flow(op, scope, inputs, trips, self.options.branches)
+        for branch, reason in result.left_out:
+            self.left_out[scope.prefix + op.id, branch] = reason.removeprefix(self.model.info.path + ": ")
+        bodies = tuple(
+            replace(body, repeat=runs[body.attribute], origin="bound") if body.attribute in runs else body
+            for body in result.bodies
+        )
+        return replace(result, bodies=bodies)
+
+    def _observed(self, name: str, inferred: Known, scope: Scope) -> Known:
+        """What one real run showed of a tensor in place of what is inferred; a contradiction is noted."""
+        seen = self.options.observed.get(scope.prefix, {}).get(name)
+        if seen is None:
+            return inferred
+        seen = replace(seen, dtype=seen.dtype or inferred.type.dtype)
+        if seen.exact and _contradicts(inferred.type, seen) and (scope.prefix, name) not in self._refuted:
+            self._refuted.add((scope.prefix, name))
+            text = f"inference gives {inferred.type}, one run of the model gives {seen}; the run holds"
+            self._notices.append(Notice("observed-shape", scope.prefix + name, text))
+        value = inferred.value
+        return replace(inferred, type=seen, value=value if value is not None and value.shape == seen.shape else None)
 
     def _located(self, op: Op, scope: Scope, inputs: tuple[Known | None, ...], error: ShapeError) -> str:
         """The message with file, op and operands, unless an inner op has put them there."""
@@ -237,16 +310,18 @@ class _Walk:
             answer = outputs, evaluate(op, types, values, outputs, limit) if origin != DATA else (None,) * len(outputs)
             self._outputs_by_signature[signature] = answer
         outputs, results = answer
+        bounds: tuple[Array | None, ...] = (None,) * len(outputs)
+        at_most = bounded_outputs(op, inputs, outputs, self.options.value_elements)
+        if at_most is not None:
+            outputs, bounds = at_most
         known = []
-        for name, kind, value in zip(op.outputs, outputs, results, strict=True):
+        for name, kind, value, bound in zip(op.outputs, outputs, results, bounds, strict=True):
             final = self._reconciled(name, kind, scope)
-            known.append(Known(final, value, origin))
+            known.append(Known(final, value, origin, None if value is not None else bound))
         return OpResult(tuple(known))
 
     def _reconciled(self, name: str, inferred: TensorType, scope: Scope) -> TensorType:
         """The inferred type; where it says nothing, what the file declares; a contradiction is noted."""
-        if not scope.prefix and name in self.options.observed:
-            return self.options.observed[name]
         declared = scope.graph.declared.get(name)
         if declared is None or inferred.container != "tensor":
             return inferred
@@ -288,6 +363,7 @@ class _Walk:
     def _record(self, op: Op, scope: Scope, inputs: tuple[Known | None, ...], result: OpResult) -> None:
         outputs = (*result.outputs, *(Known(UNKNOWN_TYPE),) * (len(op.outputs) - len(result.outputs)))
         outputs = outputs[: len(op.outputs)]
+        outputs = tuple(self._observed(name, known, scope) for name, known in zip(op.outputs, outputs, strict=True))
         for name, known in zip(op.outputs, outputs, strict=True):
             if name:
                 scope.tensors[name] = known
@@ -322,6 +398,26 @@ class _Walk:
         ):
             return "shape_only"
         return "compute"
+
+
+def _boolean(value: bool) -> Known:
+    import numpy as np
+
+    return Known(TensorType("bool", ()), np.array(value))
+
+
+def _contradicts(inferred: TensorType, seen: TensorType) -> bool:
+    """Whether a type that was seen is not among those that the inference allows."""
+    if inferred.container != "tensor" or seen.container != "tensor":
+        return False
+    if inferred.dtype and inferred.dtype != seen.dtype:
+        return True
+    if inferred.shape is None or seen.shape is None:
+        return False
+    if len(inferred.shape) != len(seen.shape):
+        return inferred.exact
+    pairs = [(a, b) for a, b in zip(inferred.shape, seen.shape, strict=True) if a is not None and b is not None]
+    return any(a != b if inferred.exact else a < b for a, b in pairs)
 
 
 def _origin(op: Op, inputs: tuple[Known | None, ...]) -> int:

@@ -234,7 +234,7 @@ def test_evaluators_agree_with_the_reference(op_type: str) -> None:
         found, expected = ours_and_reference(op_type, inputs, attributes)
         if found is None:
             # Narrow floats and the like are left unknown; nothing else may be.
-            assert op_type == "Cast" and attributes["to"] == 10
+            assert (op_type, attributes.get("to")) == ("Cast", 10)
             return
         assert (found.dtype, found.shape) == (expected.dtype, expected.shape)
         assert np.array_equal(found, expected)
@@ -250,7 +250,7 @@ BIG = np.array(2**62, np.int64)
     [
         ("Add", [BIG, BIG]),
         ("Mul", [BIG, np.array(4)]),
-        ("Sub", [-BIG, BIG + BIG - 1 + 1 if False else BIG + 1]),
+        ("Sub", [-BIG, BIG + 1]),
         ("Neg", [np.array(-(2**63))]),
         ("Pow", [BIG, np.array(2)]),
         ("Pow", [np.array(2), np.array(2**62)]),

@@ -22,6 +22,6 @@ from onnx_roofline.op_rules import (  # noqa: F401  (imported to register their 
     training,
     trees,
 )
-from onnx_roofline.op_rules.registry import Operand, OpView, Rule, all_rules, find_rule
+from onnx_roofline.op_rules.registry import Operand, OpView, Rule, all_rules, find_rule, view_of
 
-__all__ = ["OpView", "Operand", "Rule", "all_rules", "find_rule"]
+__all__ = ["OpView", "Operand", "Rule", "all_rules", "find_rule", "view_of"]

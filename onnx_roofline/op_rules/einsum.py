@@ -13,8 +13,8 @@ from onnx_roofline.units import dmax, product
 
 Labels = frozenset[str]
 
-# The cheapest order is searched for exactly up to this many operands: 3^10 pairs of subsets. More go left to right.
-_EXACT_OPERANDS = 10
+# The cheapest order is searched for exactly up to this many operands: 3^8 pairs of subsets. More go left to right.
+_EXACT_OPERANDS = 8
 
 
 @dataclass(frozen=True, slots=True)

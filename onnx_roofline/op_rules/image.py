@@ -3,6 +3,7 @@
 Where a rule interpolates, the weights and coordinates depend on the position alone, not on the channel: not counted.
 """
 
+from onnx_roofline.errors import NotModelledError
 from onnx_roofline.op_rules.contraction import conv_contraction
 from onnx_roofline.op_rules.registry import OpView, rule, work
 from onnx_roofline.records import Contraction, Counts, Work
@@ -16,6 +17,8 @@ def linear_taps(taps: int) -> Counts:
 
 def interpolation(mode: str, axes: int, outputs: int) -> tuple[Counts, int]:
     """(counts, neighbours of an output) of sampling between elements along `axes` axes."""
+    if axes < 0:
+        raise NotModelledError(f"{axes} spatial axes")
     if mode in ("linear", "bilinear") and axes:
         return linear_taps(2**axes).scaled(outputs), 2**axes
     if mode in ("cubic", "bicubic") and axes:

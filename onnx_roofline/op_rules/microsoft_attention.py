@@ -9,17 +9,17 @@ from dataclasses import replace
 
 from onnx_roofline.errors import NotModelledError
 from onnx_roofline.op_rules.microsoft_parts import (
-    DOMAIN,
     SIGMOID,
     Heads,
     attention_counts,
     contraction_work,
+    contrib,
     dequantize_counts,
     macs_of,
     quantize_counts,
     rotary_counts,
 )
-from onnx_roofline.op_rules.registry import OpView, rule, work
+from onnx_roofline.op_rules.registry import OpView, work
 from onnx_roofline.records import Contraction, Counts, Work
 from onnx_roofline.units import dmin, product
 
@@ -47,7 +47,7 @@ def _cached(op: OpView, past: int, axis: int, new: int, length: int, shared: boo
     return held, "bounded"
 
 
-@rule("Attention", "DecoderMaskedSelfAttention", domain=DOMAIN)
+@contrib("Attention", "DecoderMaskedSelfAttention")
 def attention(op: OpView) -> Work:
     """macs: B S I (2D + Dv) + B S T (D + Dv), with scale, masks and softmax over B h S T scores.
 
@@ -83,7 +83,7 @@ def _in_place(answer: Work, op: OpView, reads: dict[int, int], writes: dict[int,
     )
 
 
-@rule("MultiHeadAttention", domain=DOMAIN)
+@contrib("MultiHeadAttention")
 def multi_head_attention(op: OpView) -> Work:
     """macs: B S T (D + Dv), with scale, masks and softmax over B h S T scores; a bias is added to Q, K and V.
 
@@ -130,7 +130,7 @@ def _lengths(op: OpView, count: int) -> tuple[int, int]:
     return key[1], value[2] // count
 
 
-@rule("DecoderMaskedMultiHeadAttention", domain=DOMAIN)
+@contrib("DecoderMaskedMultiHeadAttention")
 def decoder_masked_attention(op: OpView) -> Work:
     """macs: B T (D + Dv) for the one new token, with scale, masks and softmax over B h T scores.
 
@@ -167,7 +167,7 @@ def _flag(op: OpView, position: int) -> bool:
     return bool(op.input(position).value.reshape(-1)[0])
 
 
-@rule("DecoderAttention", domain=DOMAIN)
+@contrib("DecoderAttention")
 def decoder_attention(op: OpView) -> Work:
     """macs: S B D D + L B D 2D + B S T 2D; L is what is projected to K and V, T is L and the cache.
 
@@ -205,7 +205,7 @@ def _packed(op: OpView, width: int, v_width: int, offsets: int) -> Heads:
     return Heads(1, count, count, op.x.shape[0], op.input(offsets).shape[1], width // count, v_width // count)
 
 
-@rule("PackedAttention", domain=DOMAIN)
+@contrib("PackedAttention")
 def packed_attention(op: OpView) -> Work:
     """macs: t I (2D + Dv) + t S (D + Dv) for t packed tokens of sequences of at most S: an upper bound.
 
@@ -220,7 +220,7 @@ def packed_attention(op: OpView) -> Work:
     return contraction_work(op, contractions, counts, "bounded")
 
 
-@rule("PackedMultiHeadAttention", domain=DOMAIN)
+@contrib("PackedMultiHeadAttention")
 def packed_multi_head_attention(op: OpView) -> Work:
     """macs: t S (D + Dv) for t packed tokens of sequences of at most S: an upper bound.
 
@@ -237,7 +237,7 @@ def packed_multi_head_attention(op: OpView) -> Work:
     return contraction_work(op, heads.contractions(0, k, v), counts, "bounded")
 
 
-@rule("QAttention", domain=DOMAIN)
+@contrib("QAttention")
 def quantized_attention(op: OpView) -> Work:
     """As Attention with an 8-bit projection: its results take one scale and the bias; the rest is float.
 
@@ -267,7 +267,7 @@ def quantized_attention(op: OpView) -> Work:
     return _in_place(answer, op, {8: 2 * batch * width * (keys - queries)}, {1: 2 * batch * width * queries})
 
 
-@rule("QOrderedAttention", domain=DOMAIN)
+@contrib("QOrderedAttention")
 def ordered_attention(op: OpView) -> Work:
     """As Attention, every product in int8: what comes out of each is rescaled and quantised again, without zero points.
 
@@ -309,7 +309,7 @@ def _longformer(op: OpView, weight: int, global_weight: int, flags: int) -> tupl
     return contractions, counts + Counts(adds=2 * batch * queries * 3 * hidden)
 
 
-@rule("LongformerAttention", domain=DOMAIN)
+@contrib("LongformerAttention")
 def longformer_attention(op: OpView) -> Work:
     """macs: 2 B S D 3D + B S min(S, 2W + 1 + g) 2D + B g S 2D; g global tokens, where their flags are known, else 0.
 
@@ -320,7 +320,7 @@ def longformer_attention(op: OpView) -> Work:
     return contraction_work(op, contractions, counts, "heuristic")
 
 
-@rule("QOrderedLongformerAttention", domain=DOMAIN)
+@contrib("QOrderedLongformerAttention")
 def ordered_longformer_attention(op: OpView) -> Work:
     """As LongformerAttention with int8 projections and an int8 result, rescaled and quantised again.
 
@@ -333,7 +333,7 @@ def ordered_longformer_attention(op: OpView) -> Work:
     return replace(answer, counts=counts + macs_of(contractions))
 
 
-@rule("RelativePositionBias", domain=DOMAIN)
+@contrib("RelativePositionBias")
 def relative_position_bias(op: OpView) -> Work:
     """transcendentals: p + divs: p + muls: p + adds: p + compares: 2p + int_ops: 2p for the p = S T distances' buckets.
 
@@ -346,7 +346,7 @@ def relative_position_bias(op: OpView) -> Work:
     return work(op, counts, reads=touched, dtype=op.x.dtype, status="heuristic")
 
 
-@rule("GatedRelativePositionBias", domain=DOMAIN)
+@contrib("GatedRelativePositionBias")
 def gated_relative_position_bias(op: OpView) -> Work:
     """macs: R d G for R = B S h rows of the gate, with two sigmoids a row; muls: n for the bias itself.
 

@@ -8,16 +8,16 @@ from dataclasses import dataclass, replace
 
 from onnx_roofline.errors import NotModelledError
 from onnx_roofline.op_rules.microsoft_parts import (
-    DOMAIN,
     Heads,
     attention_counts,
     contraction_work,
+    contrib,
     dequantize_counts,
     quantize_counts,
     rotary_counts,
 )
 from onnx_roofline.op_rules.normalization import rms_norm_counts
-from onnx_roofline.op_rules.registry import OpView, rule
+from onnx_roofline.op_rules.registry import OpView
 from onnx_roofline.records import Contraction, Counts, Work
 from onnx_roofline.units import ceil_div, dmax, dmin
 
@@ -80,7 +80,7 @@ def _touching(answer: Work, op: OpView, reads: dict[int, int], writes: dict[int,
     )  # fmt: skip
 
 
-@rule("GroupQueryAttention", domain=DOMAIN)
+@contrib("GroupQueryAttention")
 def group_query_attention(op: OpView) -> Work:
     """macs: 2 B h S T d; T the total length, or the local window where that is shorter; scale, bias and softmax.
 
@@ -115,11 +115,12 @@ def group_query_attention(op: OpView) -> Work:
     stored = op.input(3).shape[3]
     past_read, added = past_read // sizes.width * stored, added // sizes.width * stored
     if not in_place:
-        return answer if window < 0 else replace(answer, status=status)
+        note = "past and present are taken as two buffers; of one that they share only new tokens are written"
+        return replace(answer, note=note if status == "bounded" else "")
     return _touching(answer, op, {3: past_read, 4: past_read}, {1: added, 2: added})
 
 
-@rule("PagedAttention", domain=DOMAIN)
+@contrib("PagedAttention")
 def paged_attention(op: OpView) -> Work:
     """macs: t h T (d + dv) for t packed tokens that each meet T = blocks x block size keys at most: an upper bound.
 
@@ -146,7 +147,7 @@ def paged_attention(op: OpView) -> Work:
     return _touching(answer, op, {3: read, 4: read}, {1: added, 2: added})
 
 
-@rule("SparseAttention", domain=DOMAIN)
+@contrib("SparseAttention")
 def sparse_attention(op: OpView) -> Work:
     """macs: 2 B h S T d, T at most what the blocks of one head hold for each query: an upper bound.
 
@@ -178,7 +179,7 @@ def _selected(op: OpView, indices: int, cache_length: int) -> int:
     return selected + (cache_length if window < 0 else dmin(window, cache_length))
 
 
-@rule("DynamicSparseAttention", domain=DOMAIN)
+@contrib("DynamicSparseAttention")
 def dynamic_sparse_attention(op: OpView) -> Work:
     """macs: 2 B h S T d, T the most keys a query may select, with its local window: an upper bound.
 
@@ -199,7 +200,7 @@ def dynamic_sparse_attention(op: OpView) -> Work:
     return _touching(answer, op, {3: read, 4: read}, {1: added, 2: added})
 
 
-@rule("SparsePagedAttention", domain=DOMAIN)
+@contrib("SparsePagedAttention")
 def sparse_paged_attention(op: OpView) -> Work:
     """macs: 2 t h T d, T the most keys a token may select, with its local window: an upper bound.
 
@@ -221,7 +222,7 @@ def sparse_paged_attention(op: OpView) -> Work:
     return _touching(answer, op, {3: read, 4: read}, {1: added, 2: added})
 
 
-@rule("SparseAttentionIndexer", domain=DOMAIN)
+@contrib("SparseAttentionIndexer")
 def sparse_attention_indexer(op: OpView) -> Work:
     """macs: t h E d for t queries against E compressed entries, with a ReLU for each score and the sum over heads.
 
@@ -237,7 +238,7 @@ def sparse_attention_indexer(op: OpView) -> Work:
     return _scored(op, batch, queries, entries, op.input(2).shape[0])
 
 
-@rule("PackedSparseAttentionIndexer", domain=DOMAIN)
+@contrib("PackedSparseAttentionIndexer")
 def packed_sparse_attention_indexer(op: OpView) -> Work:
     """macs: t h E d for t packed queries against the E entries that the key state has room for.
 

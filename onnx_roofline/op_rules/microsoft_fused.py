@@ -5,38 +5,38 @@ default domain).
 """
 
 from onnx_roofline.op_rules.microsoft_parts import (
-    DOMAIN,
     FAST_GELU,
     GELU,
     SIGMOID,
     SILU,
     activation_counts,
     contraction_work,
+    contrib,
     dequantize_counts,
     rotary_counts,
 )
 from onnx_roofline.op_rules.normalization import layer_norm_counts, rms_norm_counts, softmax_counts
-from onnx_roofline.op_rules.registry import OpView, elementwise, rows_and_columns, rule, work
+from onnx_roofline.op_rules.registry import OpView, elementwise, rows_and_columns, work
 from onnx_roofline.records import Contraction, Counts, Work
 from onnx_roofline.units import dmin, product
 
 _ADD, _MUL = Counts(adds=1), Counts(muls=1)
 
-rule("BiasGelu", domain=DOMAIN, source="x + bias, then 0.5 x (1 + erf(x / sqrt 2))")(
+contrib("BiasGelu", source="x + bias, then 0.5 x (1 + erf(x / sqrt 2))")(
     elementwise(adds=2, muls=2, divs=1, transcendentals=1)
 )
-rule("Gelu", domain=DOMAIN)(elementwise(adds=1, muls=2, divs=1, transcendentals=1))
-rule("BiasAdd", domain=DOMAIN, source="com.microsoft BiasAdd-1: x + bias + skip")(elementwise(adds=2))
-rule("GatedAdd", domain=DOMAIN, source="com.microsoft GatedAdd-1: x + y gate")(elementwise(adds=1, muls=1))
-rule("Affine", "ImageScaler", source="internal schemas of onnxruntime: a x + b")(elementwise(adds=1, muls=1))
-rule("Scale", source="internal schema of onnxruntime: a x")(elementwise(muls=1))
-rule("ScaledTanh", source="internal schema of onnxruntime: a tanh(b x)")(elementwise(muls=2, transcendentals=1))
-rule("ParametricSoftplus", source="internal schema of onnxruntime: a log(exp(b x) + 1)")(
+contrib("Gelu")(elementwise(adds=1, muls=2, divs=1, transcendentals=1))
+contrib("BiasAdd", source="com.microsoft BiasAdd-1: x + bias + skip")(elementwise(adds=2))
+contrib("GatedAdd", source="com.microsoft GatedAdd-1: x + y gate")(elementwise(adds=1, muls=1))
+contrib("Affine", "ImageScaler", domain="", source="onnxruntime, internal: a x + b")(elementwise(adds=1, muls=1))
+contrib("Scale", domain="", source="onnxruntime, internal: a x")(elementwise(muls=1))
+contrib("ScaledTanh", domain="", source="onnxruntime, internal: a tanh(b x)")(elementwise(muls=2, transcendentals=1))
+contrib("ParametricSoftplus", domain="", source="onnxruntime, internal: a log(exp(b x) + 1)")(
     elementwise(muls=2, adds=1, transcendentals=2)
 )
 
 
-@rule("FastGelu", domain=DOMAIN)
+@contrib("FastGelu")
 def fast_gelu(op: OpView) -> Work:
     """transcendentals: n + adds: 2n + muls: 6n, and n more adds with a bias.
 
@@ -46,7 +46,7 @@ def fast_gelu(op: OpView) -> Work:
     return work(op, FAST_GELU.scaled(n) + Counts(adds=n if op.has(1) else 0))
 
 
-@rule("QuickGelu", domain=DOMAIN)
+@contrib("QuickGelu")
 def quick_gelu(op: OpView) -> Work:
     """transcendentals: n + adds: n + divs: n + muls: 2n; n fewer where alpha is 1.
 
@@ -56,7 +56,7 @@ def quick_gelu(op: OpView) -> Work:
     return work(op, SILU.scaled(n) + Counts(muls=n if op.float_attr("alpha", 1.702) != 1.0 else 0))
 
 
-@rule("ScaledSiLU", domain=DOMAIN)
+@contrib("ScaledSiLU")
 def scaled_silu(op: OpView) -> Work:
     """transcendentals: n + adds: n + divs: n + muls: 2n.
 
@@ -65,7 +65,7 @@ def scaled_silu(op: OpView) -> Work:
     return work(op, (SILU + _MUL).scaled(op.out.elements))
 
 
-@rule("BiasSplitGelu", domain=DOMAIN)
+@contrib("BiasSplitGelu")
 def bias_split_gelu(op: OpView) -> Work:
     """adds: 3n + muls: 3n + divs: n + transcendentals: n: the bias on 2n, GELU of the right half, the product.
 
@@ -74,7 +74,7 @@ def bias_split_gelu(op: OpView) -> Work:
     return work(op, (Counts(adds=2, muls=1) + GELU).scaled(op.out.elements))
 
 
-@rule("BiasSoftmax", domain=DOMAIN)
+@contrib("BiasSoftmax")
 def bias_softmax(op: OpView) -> Work:
     """As Softmax of the axes from `axis` on, after adds: n.
 
@@ -84,7 +84,7 @@ def bias_softmax(op: OpView) -> Work:
     return work(op, softmax_counts(rows, columns) + Counts(adds=rows * columns))
 
 
-@rule("BiasDropout", "BitmaskBiasDropout", domain=DOMAIN)
+@contrib("BiasDropout", "BitmaskBiasDropout")
 def bias_dropout(op: OpView) -> Work:
     """adds: n for the bias and n for the residual: inference drops nothing; the mask, if asked for, is written.
 
@@ -94,7 +94,7 @@ def bias_dropout(op: OpView) -> Work:
     return work(op, Counts(adds=n + (n if op.has(2) else 0)))
 
 
-@rule("BitmaskDropout", domain=DOMAIN)
+@contrib("BitmaskDropout")
 def bitmask_dropout(op: OpView) -> Work:
     """nothing: inference; the bit mask, if asked for, is written.
 
@@ -105,7 +105,7 @@ def bitmask_dropout(op: OpView) -> Work:
                 compute_dtype=op.x.dtype, note="the identity at inference")  # fmt: skip
 
 
-@rule("ComplexMul", "ComplexMulConj", domain=DOMAIN)
+@contrib("ComplexMul", "ComplexMulConj")
 def complex_mul(op: OpView) -> Work:
     """muls: 2n + adds: n: four products and two sums for each pair of n real numbers.
 
@@ -115,7 +115,7 @@ def complex_mul(op: OpView) -> Work:
     return work(op, Counts(muls=2 * n, adds=n))
 
 
-@rule("IsAllFinite", domain=DOMAIN)
+@contrib("IsAllFinite")
 def is_all_finite(op: OpView) -> Work:
     """compares: N over all inputs.
 
@@ -124,7 +124,7 @@ def is_all_finite(op: OpView) -> Work:
     return work(op, Counts(compares=sum(item.elements for item in op.inputs if item is not None)))
 
 
-@rule("RotaryEmbedding", "MRotaryEmbedding", domain=DOMAIN)
+@contrib("RotaryEmbedding", "MRotaryEmbedding")
 def rotary_embedding(op: OpView) -> Work:
     """muls: 2r + adds: r for the r elements that are rotated; reads a row of both tables for each position.
 
@@ -141,7 +141,7 @@ def rotary_embedding(op: OpView) -> Work:
     return work(op, rotary_counts(rotated), reads={2: table, 3: table})
 
 
-@rule("GemmaRotaryEmbedding", domain=DOMAIN)
+@contrib("GemmaRotaryEmbedding")
 def gemma_rotary_embedding(op: OpView) -> Work:
     """transcendentals: 2e + muls: 2n + adds: n for Q and K of n elements, with sine and cosine of e angles.
 
@@ -151,7 +151,7 @@ def gemma_rotary_embedding(op: OpView) -> Work:
     return work(op, rotary_counts(n) + Counts(transcendentals=2 * op.x.elements), dtype=op.input(1).dtype)
 
 
-@rule("SimplifiedLayerNormalization")
+@contrib("SimplifiedLayerNormalization", domain="")
 def simplified_layer_normalization(op: OpView) -> Work:
     """adds: n + muls: 3n + divs: R + transcendentals: R.
 
@@ -166,7 +166,7 @@ def _skip_sums(op: OpView, bias: int) -> Counts:
     return Counts(adds=n + (n if op.has(bias) else 0))
 
 
-@rule("SkipLayerNormalization", domain=DOMAIN)
+@contrib("SkipLayerNormalization")
 def skip_layer_normalization(op: OpView) -> Work:
     """As LayerNormalization of x + skip (+ bias): n or 2n more adds.
 
@@ -176,7 +176,7 @@ def skip_layer_normalization(op: OpView) -> Work:
     return work(op, layer_norm_counts(rows * columns, rows, bias=op.has(3)) + _skip_sums(op, 4))
 
 
-@rule("SkipSimplifiedLayerNormalization", domain=DOMAIN)
+@contrib("SkipSimplifiedLayerNormalization")
 def skip_simplified_layer_normalization(op: OpView) -> Work:
     """As RMSNormalization of x + skip (+ bias): n or 2n more adds.
 
@@ -186,7 +186,7 @@ def skip_simplified_layer_normalization(op: OpView) -> Work:
     return work(op, rms_norm_counts(rows * columns, rows) + _skip_sums(op, 3))
 
 
-@rule("GroupNorm", "SkipGroupNorm", domain=DOMAIN)
+@contrib("GroupNorm", "SkipGroupNorm")
 def group_norm(op: OpView) -> Work:
     """As LayerNormalization with one row per image and group, then SiLU with activation 1; skip and bias add n each.
 
@@ -199,7 +199,7 @@ def group_norm(op: OpView) -> Work:
     return work(op, counts + (_ADD.scaled(n * (op.has(3) + op.has(4)))))
 
 
-@rule("BranchwiseRMSNorm", domain=DOMAIN)
+@contrib("BranchwiseRMSNorm")
 def branchwise_rms_norm(op: OpView) -> Work:
     """As RMSNormalization with one row per branch; n fewer muls without a scale.
 
@@ -212,7 +212,7 @@ def branchwise_rms_norm(op: OpView) -> Work:
                                                     counts.transcendentals))  # fmt: skip
 
 
-@rule("GatedRMSNorm", domain=DOMAIN)
+@contrib("GatedRMSNorm")
 def gated_rms_norm(op: OpView) -> Work:
     """As RMSNormalization of rows as long as the scale, times the activation of the gate.
 
@@ -223,7 +223,7 @@ def gated_rms_norm(op: OpView) -> Work:
     return work(op, rms_norm_counts(n, n // op.input(1).elements) + gate + Counts(muls=n))
 
 
-@rule("EngramGate", domain=DOMAIN)
+@contrib("EngramGate")
 def engram_gate(op: OpView) -> Work:
     """Two RMS norms of n, their product summed over each row, root and sigmoid of a row, times the value.
 
@@ -238,7 +238,7 @@ def engram_gate(op: OpView) -> Work:
     return contraction_work(op, (dot,), counts)
 
 
-@rule("HyperConnectionPreMix", domain=DOMAIN)
+@contrib("HyperConnectionPreMix")
 def hyper_connection_pre_mix(op: OpView) -> Work:
     """macs: N for N elements of the C streams; muls: n for a reduction scale that is not 1.
 
@@ -250,7 +250,7 @@ def hyper_connection_pre_mix(op: OpView) -> Work:
     return contraction_work(op, (part,), Counts(muls=n if op.float_attr("reduction_scale", 1.0) != 1.0 else 0))
 
 
-@rule("HyperConnectionPostMix", domain=DOMAIN)
+@contrib("HyperConnectionPostMix")
 def hyper_connection_post_mix(op: OpView) -> Work:
     """macs: N for the branch, which is injected into the streams, and N C where a matrix mixes them first.
 
@@ -269,7 +269,7 @@ def _embedding_reads(op: OpView, tables: dict[int, int], tokens: int) -> dict[in
     return {i: dmin(op.input(i).elements, tokens * width) for i, width in tables.items() if op.has(i)}
 
 
-@rule("EmbedLayerNormalization", domain=DOMAIN)
+@contrib("EmbedLayerNormalization")
 def embed_layer_normalization(op: OpView) -> Work:
     """As LayerNormalization, after adds: n for the position and n for the segment; reads the rows that are looked up.
 
@@ -285,7 +285,7 @@ def embed_layer_normalization(op: OpView) -> Work:
     return work(op, counts, reads=reads, dtype=op.input(2).dtype)
 
 
-@rule("QEmbedLayerNormalization", domain=DOMAIN)
+@contrib("QEmbedLayerNormalization")
 def quantized_embed_layer_normalization(op: OpView) -> Work:
     """As EmbedLayerNormalization, every looked-up row, gamma and beta dequantised first.
 
@@ -301,7 +301,7 @@ def quantized_embed_layer_normalization(op: OpView) -> Work:
     return work(op, counts, reads=reads, dtype="float32")
 
 
-@rule("CDist", domain=DOMAIN)
+@contrib("CDist")
 def pairwise_distance(op: OpView) -> Work:
     """macs: M K N + adds: M K N, differences squared and summed; euclidean takes transcendentals: M K too.
 

@@ -9,11 +9,12 @@ from dataclasses import replace
 
 from onnx_roofline.op_rules.contraction import conv_transpose
 from onnx_roofline.op_rules.image import interpolation
+from onnx_roofline.op_rules.microsoft_parts import contrib
 from onnx_roofline.op_rules.microsoft_products import channels_first, fused_convolution
 from onnx_roofline.op_rules.microsoft_quantized import qlinear_average_pool
 from onnx_roofline.op_rules.pooling import average_pool, global_average_pool, global_max_pool, max_pool
 from onnx_roofline.op_rules.quantization import has_zero_point
-from onnx_roofline.op_rules.registry import OpView, RuleFunction, find_rule, rule, work
+from onnx_roofline.op_rules.registry import OpView, RuleFunction, find_rule, work
 from onnx_roofline.records import Counts, Work
 from onnx_roofline.units import dmin
 
@@ -28,13 +29,13 @@ _STANDARD = (
     "Resize", "SpaceToDepth",
 )  # fmt: skip
 
-rule("MaxPool", domain=NCHWC, source="com.microsoft.nchwc MaxPool-1")(max_pool)
-rule("AveragePool", domain=NCHWC, source="com.microsoft.nchwc AveragePool-1")(average_pool)
-rule("GlobalAveragePool", domain=NCHWC, source="com.microsoft.nchwc GlobalAveragePool-1")(global_average_pool)
-rule("GlobalMaxPool", domain=NCHWC, source="com.microsoft.nchwc GlobalMaxPool-1")(global_max_pool)
+contrib("MaxPool", domain=NCHWC, source="com.microsoft.nchwc MaxPool-1")(max_pool)
+contrib("AveragePool", domain=NCHWC, source="com.microsoft.nchwc AveragePool-1")(average_pool)
+contrib("GlobalAveragePool", domain=NCHWC, source="com.microsoft.nchwc GlobalAveragePool-1")(global_average_pool)
+contrib("GlobalMaxPool", domain=NCHWC, source="com.microsoft.nchwc GlobalMaxPool-1")(global_max_pool)
 
 
-@rule("Conv", domain=NCHWC)
+@contrib("Conv", domain=NCHWC)
 def blocked_conv(op: OpView) -> Work:
     """As FusedConv on blocked channels: padded channels are multiplied too.
 
@@ -43,7 +44,7 @@ def blocked_conv(op: OpView) -> Work:
     return fused_convolution(op)
 
 
-@rule("ReorderInput", "ReorderOutput", domain=NCHWC)
+@contrib("ReorderInput", "ReorderOutput", domain=NCHWC)
 def reorder(op: OpView) -> Work:
     """nothing; copies every element into the other layout.
 
@@ -52,7 +53,7 @@ def reorder(op: OpView) -> Work:
     return work(op, reads={0: dmin(op.x.elements, op.out.elements)})
 
 
-@rule("Upsample", domain=NCHWC)
+@contrib("Upsample", domain=NCHWC)
 def blocked_upsample(op: OpView) -> Work:
     """linear: muls: 4n + adds: 3n; nearest: nothing.
 
@@ -75,10 +76,10 @@ def _channels_last(op_type: str) -> RuleFunction:
 
 
 for _op_type in _STANDARD:
-    rule(_op_type, domain=NHWC, source=f"com.ms.internal.nhwc {_op_type}")(_channels_last(_op_type))
+    contrib(_op_type, domain=NHWC, source=f"com.ms.internal.nhwc {_op_type}")(_channels_last(_op_type))
 
 
-@rule("QLinearAveragePool", domain=NHWC)
+@contrib("QLinearAveragePool", domain=NHWC)
 def nhwc_qlinear_average_pool(op: OpView) -> Work:
     """Dequantised, AveragePool, quantised.
 
@@ -87,7 +88,7 @@ def nhwc_qlinear_average_pool(op: OpView) -> Work:
     return qlinear_average_pool(op)
 
 
-@rule("QLinearConvTranspose", domain=NHWC)
+@contrib("QLinearConvTranspose", domain=NHWC)
 def nhwc_qlinear_conv_transpose(op: OpView) -> Work:
     """macs: as ConvTranspose, at the int8 peak + int_ops: 4n to requantise, n for a bias, one per offset element.
 

@@ -6,9 +6,9 @@ default domain). n: output elements, N: input elements.
 
 from onnx_roofline.errors import NotModelledError
 from onnx_roofline.op_rules.image import interpolation
-from onnx_roofline.op_rules.microsoft_parts import DOMAIN
+from onnx_roofline.op_rules.microsoft_parts import DOMAIN, contrib
 from onnx_roofline.op_rules.movement import gather, range_, touched, unique
-from onnx_roofline.op_rules.registry import OpView, rule, view, work
+from onnx_roofline.op_rules.registry import OpView, view, work
 from onnx_roofline.records import Counts, Work
 from onnx_roofline.units import ceil_div, dmax, dmin, product
 
@@ -18,14 +18,14 @@ _CHARACTERS = 16
 view("ExpandDims", domain=DOMAIN, why="the same bytes under another shape")
 view("SampleOp", domain=DOMAIN, why="the same bytes under another name")
 
-rule("Pad", "Trilu", domain=DOMAIN, source="com.microsoft Pad-1, Trilu-1")(touched)
-rule("DynamicSlice", source="internal schema of onnxruntime, Slice-10")(touched)
-rule("Range", domain=DOMAIN, source="com.microsoft Range-1")(range_)
-rule("Unique", domain=DOMAIN, source="com.microsoft Unique-1; the algorithm is the runtime's choice")(unique)
-rule("GatherND", "TorchEmbedding", domain=DOMAIN, source="com.microsoft GatherND-1, TorchEmbedding-1")(gather)
+contrib("Pad", "Trilu", source="com.microsoft Pad-1, Trilu-1")(touched)
+contrib("DynamicSlice", domain="", source="internal schema of onnxruntime, Slice-10")(touched)
+contrib("Range", source="com.microsoft Range-1")(range_)
+contrib("Unique", source="com.microsoft Unique-1; the algorithm is the runtime's choice")(unique)
+contrib("GatherND", "TorchEmbedding", source="com.microsoft GatherND-1, TorchEmbedding-1")(gather)
 
 
-@rule("Crop")
+@contrib("Crop", domain="")
 def crop(op: OpView) -> Work:
     """nothing; reads what it keeps.
 
@@ -34,7 +34,7 @@ def crop(op: OpView) -> Work:
     return work(op, reads={0: op.out.elements})
 
 
-@rule("GivenTensorFill")
+@contrib("GivenTensorFill", domain="")
 def given_tensor_fill(op: OpView) -> Work:
     """nothing; writes the output.
 
@@ -43,7 +43,7 @@ def given_tensor_fill(op: OpView) -> Work:
     return work(op, dtype=op.out.dtype)
 
 
-@rule("MemcpyFromHost", "MemcpyToHost")
+@contrib("MemcpyFromHost", "MemcpyToHost", domain="")
 def memory_copy(op: OpView) -> Work:
     """nothing; copies between host and device.
 
@@ -52,7 +52,7 @@ def memory_copy(op: OpView) -> Work:
     return work(op, dtype=op.x.dtype)
 
 
-@rule("RemovePadding", domain=DOMAIN)
+@contrib("RemovePadding")
 def remove_padding(op: OpView) -> Work:
     """int_ops: B S for the offsets; reads the tokens that it keeps, all at most.
 
@@ -62,7 +62,7 @@ def remove_padding(op: OpView) -> Work:
     return work(op, Counts(int_ops=product(op.x.shape[:2])), reads={0: kept}, dtype=op.x.dtype, status="bounded")
 
 
-@rule("RestorePadding", domain=DOMAIN)
+@contrib("RestorePadding")
 def restore_padding(op: OpView) -> Work:
     """nothing; moves the tokens and writes zeros between them.
 
@@ -71,7 +71,7 @@ def restore_padding(op: OpView) -> Work:
     return work(op, dtype=op.x.dtype)
 
 
-@rule("UnfoldTensor", domain=DOMAIN)
+@contrib("UnfoldTensor")
 def unfold_tensor(op: OpView) -> Work:
     """nothing; reads the input once and writes every window.
 
@@ -80,7 +80,7 @@ def unfold_tensor(op: OpView) -> Work:
     return work(op, reads={0: dmin(op.x.elements, op.out.elements)}, dtype=op.x.dtype)
 
 
-@rule("GridSample", domain=DOMAIN)
+@contrib("GridSample")
 def grid_sample(op: OpView) -> Work:
     """bilinear: muls: 4n + adds: 3n; bicubic: macs: 16n; nearest: nothing.
 
@@ -90,7 +90,7 @@ def grid_sample(op: OpView) -> Work:
     return work(op, counts, reads={0: dmin(op.x.elements, taps * op.out.elements)}, dtype=op.out.dtype)
 
 
-@rule("CropAndResize", domain=DOMAIN)
+@contrib("CropAndResize")
 def crop_and_resize(op: OpView) -> Work:
     """bilinear: muls: 4n + adds: 3n; nearest: nothing.
 
@@ -100,7 +100,7 @@ def crop_and_resize(op: OpView) -> Work:
     return work(op, counts, reads={0: dmin(op.x.elements, taps * op.out.elements)}, dtype=op.x.dtype)
 
 
-@rule("PyramidROIAlign_TRT", "MultilevelCropAndResize_TRT")
+@contrib("PyramidROIAlign_TRT", "MultilevelCropAndResize_TRT", domain="")
 def pyramid_align(op: OpView) -> Work:
     """muls: 4n + adds: 3n, one bilinear sample an element, from one of four levels.
 
@@ -111,7 +111,7 @@ def pyramid_align(op: OpView) -> Work:
     return work(op, Counts(muls=4 * n, adds=3 * n), reads=levels, dtype=op.x.dtype, status="heuristic")
 
 
-@rule("EfficientNMS_TRT")
+@contrib("EfficientNMS_TRT", domain="")
 def efficient_nms(op: OpView) -> Work:
     """compares: N for the scores and 7 with adds: 4, muls: 1, divs: 1 for each pair of boxes, with all kept boxes.
 
@@ -123,7 +123,7 @@ def efficient_nms(op: OpView) -> Work:
     return work(op, counts, dtype=op.x.dtype, status="heuristic")
 
 
-@rule("DisentangledAttention_TRT")
+@contrib("DisentangledAttention_TRT", domain="")
 def disentangled_attention(op: OpView) -> Work:
     """adds: 2n + muls: n: the content scores and two gathered position scores, scaled.
 
@@ -134,7 +134,7 @@ def disentangled_attention(op: OpView) -> Work:
     return work(op, Counts(adds=2 * n, muls=n), reads=reads)
 
 
-@rule("MaxpoolWithMask", domain=DOMAIN)
+@contrib("MaxpoolWithMask")
 def maxpool_with_mask(op: OpView) -> Work:
     """compares: (2k - 1) n: the mask at each of k taps, and the maximum.
 
@@ -144,7 +144,7 @@ def maxpool_with_mask(op: OpView) -> Work:
     return work(op, Counts(compares=(2 * taps - 1) * op.out.elements), dtype=op.x.dtype)
 
 
-@rule("ReduceSumInteger", domain=DOMAIN)
+@contrib("ReduceSumInteger")
 def reduce_sum_integer(op: OpView) -> Work:
     """int_ops: N - n.
 
@@ -153,7 +153,7 @@ def reduce_sum_integer(op: OpView) -> Work:
     return work(op, Counts(int_ops=dmax(0, op.x.elements - op.out.elements)), dtype=op.x.dtype)
 
 
-@rule("Inverse", domain=DOMAIN)
+@contrib("Inverse")
 def inverse(op: OpView) -> Work:
     """macs: k^3 a matrix [k, k] + divs: k^2: elimination with one division for each element of a pivot's row.
 
@@ -165,7 +165,7 @@ def inverse(op: OpView) -> Work:
     return work(op, counts, status="heuristic")
 
 
-@rule("Rfft", "Irfft", domain=DOMAIN)
+@contrib("Rfft", "Irfft")
 def real_fourier_transform(op: OpView) -> Work:
     """adds: 3/2 R s L + muls: R s L for R transforms of s reals, L = ceil(log2 s): half of a complex transform.
 
@@ -179,7 +179,7 @@ def real_fourier_transform(op: OpView) -> Work:
     return work(op, counts, status="heuristic")
 
 
-@rule("DynamicTimeWarping", domain=DOMAIN)
+@contrib("DynamicTimeWarping")
 def dynamic_time_warping(op: OpView) -> Work:
     """compares: 2N + adds: N: the least of three predecessors of each cell, and its cost.
 
@@ -189,7 +189,7 @@ def dynamic_time_warping(op: OpView) -> Work:
     return work(op, Counts(compares=2 * n, adds=n), dtype=op.x.dtype, sequential_steps=sum(op.x.shape[-2:]) - 1)
 
 
-@rule("MurmurHash3", domain=DOMAIN)
+@contrib("MurmurHash3")
 def murmur_hash(op: OpView) -> Work:
     """int_ops: 7 for each 4 bytes and 8 at the end of a value: two products, two rotations, their masks and sums.
 
@@ -200,7 +200,7 @@ def murmur_hash(op: OpView) -> Work:
     return work(op, Counts(int_ops=op.x.elements * (7 * words + 8)), dtype=op.out.dtype, status=status)
 
 
-@rule("Tokenizer", domain=DOMAIN)
+@contrib("Tokenizer")
 def tokenizer(op: OpView) -> Work:
     """int_ops: 16 N, one step for each character; 16 characters a string.
 
@@ -209,7 +209,7 @@ def tokenizer(op: OpView) -> Work:
     return work(op, Counts(int_ops=_CHARACTERS * op.x.elements), dtype="string", status="heuristic")
 
 
-@rule("NGramRepeatBlock", domain=DOMAIN)
+@contrib("NGramRepeatBlock")
 def ngram_repeat_block(op: OpView) -> Work:
     """int_ops: B S g: every n-gram of the ids against the last one.
 
@@ -219,7 +219,7 @@ def ngram_repeat_block(op: OpView) -> Work:
     return work(op, Counts(int_ops=op.x.elements * size), dtype="float32", status="bounded")
 
 
-@rule("BifurcationDetector", domain=DOMAIN)
+@contrib("BifurcationDetector")
 def bifurcation_detector(op: OpView) -> Work:
     """int_ops: S + S g: the predicted tokens against the source, then every suffix of at most g tokens.
 
@@ -229,7 +229,7 @@ def bifurcation_detector(op: OpView) -> Work:
     return work(op, Counts(int_ops=op.x.elements * (1 + grams)), dtype="int64", status="bounded")
 
 
-@rule("NGramHashMapping", "VarlenNGramHashMapping", domain=DOMAIN)
+@contrib("NGramHashMapping", "VarlenNGramHashMapping")
 def ngram_hash_mapping(op: OpView) -> Work:
     """int_ops: t m + t (m - 1) + n: a product for each of m shifts, the exclusive ors, a remainder for each head.
 
@@ -241,7 +241,7 @@ def ngram_hash_mapping(op: OpView) -> Work:
     return work(op, Counts(int_ops=tokens * grams + tokens * (grams - 1) + n * (1 + offsets)), dtype=op.x.dtype)
 
 
-@rule("BeamSearch", "GreedySearch", "Sampling", "WhisperBeamSearch", domain=DOMAIN)
+@contrib("BeamSearch", "GreedySearch", "Sampling", "WhisperBeamSearch")
 def generation(op: OpView) -> Work:
     """unknown: how often the decoder's graph runs depends on the tokens that it generates.
 
@@ -253,7 +253,7 @@ def generation(op: OpView) -> Work:
     )
 
 
-@rule("EPContext", "Snpe", domain=DOMAIN)
+@contrib("EPContext", "Snpe")
 def opaque(op: OpView) -> Work:
     """unknown: a graph compiled for one execution provider, in a format of its own.
 

@@ -3,15 +3,40 @@
 Each gives the counts of the plain ops it stands for, so that a fused op costs the sum of its parts.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from onnx_roofline.errors import NotModelledError
 from onnx_roofline.op_rules.normalization import softmax_counts
-from onnx_roofline.op_rules.registry import OpView, work
+from onnx_roofline.op_rules.registry import OpView, RuleFunction, rule, work
 from onnx_roofline.records import Contraction, Counts, Work
+from onnx_roofline.units import dmax
 
 DOMAIN = "com.microsoft"
+
+
+def contrib(
+    *op_types: str, domain: str = DOMAIN, formula: str = "", source: str = ""
+) -> Callable[[RuleFunction], RuleFunction]:
+    """Register a rule for ops of onnxruntime, which nothing but onnxruntime checks.
+
+    Operands of ranks and sizes that the rule does not expect are no error of ours: the op becomes `unknown`.
+    """
+
+    def register(function: RuleFunction) -> RuleFunction:
+        def apply(op: OpView) -> Work:
+            try:
+                return function(op)
+            except (IndexError, ValueError, ZeroDivisionError):
+                operands = ", ".join(str(item.type) for item in op.inputs if item is not None)
+                raise NotModelledError(f"{op.op_type} does not take operands such as {operands}") from None
+
+        apply.__doc__ = function.__doc__
+        rule(*op_types, domain=domain, formula=formula, source=source)(apply)
+        return function
+
+    return register
+
 
 SIGMOID = Counts(transcendentals=1, adds=1, divs=1)
 SILU = SIGMOID + Counts(muls=1)
@@ -73,8 +98,8 @@ def dequantize_counts(n: int, zero_point: bool = True) -> Counts:
 
 
 def dynamic_quantize_counts(n: int) -> Counts:
-    """DynamicQuantizeLinear of n elements: minimum and maximum, then QuantizeLinear; the scale itself is left out."""
-    return Counts(compares=2 * n) + quantize_counts(n)
+    """DynamicQuantizeLinear of n elements: range, scale and zero point, then QuantizeLinear, as the standard's op."""
+    return Counts(compares=2 * dmax(0, n - 1) + 4, adds=3, divs=2) + quantize_counts(n)
 
 
 def low_precision_work(

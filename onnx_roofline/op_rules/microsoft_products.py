@@ -9,15 +9,15 @@ from dataclasses import replace
 from onnx_roofline.errors import NotModelledError
 from onnx_roofline.op_rules.contraction import conv, conv_transpose, gemm, matmul_contraction
 from onnx_roofline.op_rules.microsoft_parts import (
-    DOMAIN,
     FAST_GELU,
     activation_counts,
     contraction_work,
+    contrib,
     dequantize_counts,
     quantize_counts,
 )
 from onnx_roofline.op_rules.normalization import rms_norm_counts, softmax_counts
-from onnx_roofline.op_rules.registry import Operand, OpView, rule, work
+from onnx_roofline.op_rules.registry import Operand, OpView, work
 from onnx_roofline.records import Contraction, Counts, Work
 from onnx_roofline.units import ceil_div, dmin, product
 
@@ -52,7 +52,7 @@ def fused_convolution(op: OpView) -> Work:
     return replace(answer, counts=answer.counts + extra)
 
 
-@rule("FusedConv", domain=DOMAIN)
+@contrib("FusedConv")
 def fused_conv(op: OpView) -> Work:
     """As Conv, then adds: n for a residual, then the activation.
 
@@ -61,7 +61,7 @@ def fused_conv(op: OpView) -> Work:
     return fused_convolution(op)
 
 
-@rule("NhwcFusedConv", domain=DOMAIN)
+@contrib("NhwcFusedConv")
 def nhwc_fused_conv(op: OpView) -> Work:
     """As FusedConv on [N, H, W, C] with weights [M, C / g, kH, kW].
 
@@ -78,7 +78,7 @@ def nhwc_weight(op: OpView) -> tuple[int, ...]:
     return (weight[0], weight[-1], *weight[1:-1]) if last else weight
 
 
-@rule("NhwcConv", domain=DOMAIN)
+@contrib("NhwcConv")
 def nhwc_conv(op: OpView) -> Work:
     """As Conv on [N, H, W, C]; weights [M, kH, kW, C / g], as the optimizer writes them, or [M, C / g, kH, kW].
 
@@ -88,7 +88,7 @@ def nhwc_conv(op: OpView) -> Work:
     return conv(channels_first(replace(op, inputs=(op.inputs[0], weight, *op.inputs[2:]))))
 
 
-@rule("ConvTransposeWithDynamicPads", domain=DOMAIN)
+@contrib("ConvTransposeWithDynamicPads")
 def conv_transpose_with_dynamic_pads(op: OpView) -> Work:
     """As ConvTranspose; the paddings are an input.
 
@@ -120,7 +120,7 @@ def _fused_matmul(op: OpView) -> tuple[Contraction, Counts]:
     return matmul_contraction(a, b, op.out), Counts(muls=op.out.elements if scales else 0)
 
 
-@rule("FusedMatMul", "TransposeMatMul", domain=DOMAIN)
+@contrib("FusedMatMul", "TransposeMatMul")
 def fused_matmul(op: OpView) -> Work:
     """macs: output elements x K + muls: n for an alpha that is not 1.
 
@@ -130,7 +130,7 @@ def fused_matmul(op: OpView) -> Work:
     return contraction_work(op, (part,), counts)
 
 
-@rule("FusedMatMulActivation", domain=DOMAIN)
+@contrib("FusedMatMulActivation")
 def fused_matmul_activation(op: OpView) -> Work:
     """As FusedMatMul, then the activation; Softmax over activation_axis.
 
@@ -144,7 +144,7 @@ def fused_matmul_activation(op: OpView) -> Work:
     return contraction_work(op, (part,), counts + activation_counts(name, n))
 
 
-@rule("SparseToDenseMatMul", domain=DOMAIN)
+@contrib("SparseToDenseMatMul")
 def sparse_to_dense_matmul(op: OpView) -> Work:
     """macs: output elements x K, as if A were dense: an upper bound.
 
@@ -154,7 +154,7 @@ def sparse_to_dense_matmul(op: OpView) -> Work:
     return contraction_work(op, (part,), counts, "bounded")
 
 
-@rule("FusedGemm", domain=DOMAIN)
+@contrib("FusedGemm")
 def fused_gemm(op: OpView) -> Work:
     """As Gemm, then the activation.
 
@@ -165,7 +165,7 @@ def fused_gemm(op: OpView) -> Work:
     return replace(answer, counts=answer.counts + activation_counts(op.str_attr("activation", ""), op.out.elements))
 
 
-@rule("GemmFloat8", domain=DOMAIN)
+@contrib("GemmFloat8")
 def gemm_float8(op: OpView) -> Work:
     """As Gemm, with muls: n for the scale of A, B and of Y each, then the activation; A's type chooses the peak.
 
@@ -179,7 +179,7 @@ def gemm_float8(op: OpView) -> Work:
     return replace(answer, counts=counts, compute_dtype=op.x.dtype)
 
 
-@rule("GemmFastGelu", domain=DOMAIN)
+@contrib("GemmFastGelu")
 def gemm_fast_gelu(op: OpView) -> Work:
     """macs: output elements x K, then FastGelu; adds: n with a bias.
 
@@ -194,7 +194,7 @@ def _rows(op: OpView) -> int:
     return product(op.x.shape[:-1])
 
 
-@rule("MatMulNBits", domain=DOMAIN)
+@contrib("MatMulNBits")
 def matmul_nbits(op: OpView) -> Work:
     """macs: rows N K + adds: N K + muls: N K to dequantise every weight once; adds: rows N with a bias.
 
@@ -206,7 +206,7 @@ def matmul_nbits(op: OpView) -> Work:
     return contraction_work(op, (Contraction(1, _rows(op), n, k),), counts)
 
 
-@rule("MatMulBnb4", domain=DOMAIN)
+@contrib("MatMulBnb4")
 def matmul_bnb4(op: OpView) -> Work:
     """macs: rows N K + muls: N K; a weight is looked up in a table of 16 and scaled.
 
@@ -217,7 +217,7 @@ def matmul_bnb4(op: OpView) -> Work:
     return contraction_work(op, (part,), Counts(muls=n * k))
 
 
-@rule("MatMulFpQ4", domain=DOMAIN)
+@contrib("MatMulFpQ4")
 def matmul_fp_q4(op: OpView) -> Work:
     """macs: rows N K + muls: N K, and adds: N K for blk_quant_type 1, which has offsets.
 
@@ -228,7 +228,7 @@ def matmul_fp_q4(op: OpView) -> Work:
     return contraction_work(op, (Contraction(1, _rows(op), n, k),), Counts(muls=n * k, adds=offsets))
 
 
-@rule("MatMulBlockQuantizedFp4Weight", domain=DOMAIN)
+@contrib("MatMulBlockQuantizedFp4Weight")
 def matmul_fp4_weight(op: OpView) -> Work:
     """macs: rows N K + muls: N K for the block scales and N blocks for the global one; adds: rows N with a bias.
 
@@ -240,7 +240,7 @@ def matmul_fp4_weight(op: OpView) -> Work:
     return contraction_work(op, (Contraction(1, _rows(op), n, k),), counts)
 
 
-@rule("MatMulBlockQuantizedFp8Weight", domain=DOMAIN)
+@contrib("MatMulBlockQuantizedFp8Weight")
 def matmul_fp8_weight(op: OpView) -> Work:
     """macs: rows N K + muls: N K for the block scales; A quantised and scaled back where it has a scale.
 
@@ -259,7 +259,7 @@ def _normed(op: OpView) -> Counts:
     return counts + Counts(adds=n if op.has(1) else 0)
 
 
-@rule("MatMulNBitsMlp", domain=DOMAIN)
+@contrib("MatMulNBitsMlp")
 def matmul_nbits_mlp(op: OpView) -> Work:
     """Two MatMulNBits of one input, the activation of the first times the second; a norm and a skip before them.
 
@@ -272,7 +272,7 @@ def matmul_nbits_mlp(op: OpView) -> Work:
     return contraction_work(op, parts, counts)
 
 
-@rule("MatMulNBitsQkv", domain=DOMAIN)
+@contrib("MatMulNBitsQkv")
 def matmul_nbits_qkv(op: OpView) -> Work:
     """Three MatMulNBits of one normalised input.
 
@@ -294,6 +294,10 @@ def _expert_activation(op: OpView, elements: int, gated: bool) -> Counts:
     each += Counts(muls=1) if op.float_attr("activation_alpha", 1.0) != 1.0 else Counts()
     each += Counts(adds=1) if op.float_attr("activation_beta", 0.0) != 0.0 else Counts()
     return (each + (Counts(compares=3) if "swiglu_limit" in op.attributes else Counts())).scaled(elements)
+
+
+# Position of QMoE's second router operand, which belongs to the tokens and not to the experts.
+_ROUTER_WEIGHTS = 14
 
 
 def _experts(op: OpView, positions: tuple[int, int, int], biases: tuple[int, int, int], inner: int) -> Work:
@@ -319,13 +323,13 @@ def _experts(op: OpView, positions: tuple[int, int, int], biases: tuple[int, int
     answer = contraction_work(op, parts, counts, "bounded")
     used = dmin(experts, rows)
     return replace(answer, reads=tuple(
-        n if i < 2 or n is None or op.inputs[i] is None or op.input(i).type.shape in ((), None)
+        n if i < 2 or i == _ROUTER_WEIGHTS or n is None or op.inputs[i] is None or op.input(i).type.shape in ((), None)
         or op.input(i).shape[0] != experts else n // experts * used
         for i, n in enumerate(answer.reads)
     ))  # fmt: skip
 
 
-@rule("MoE", domain=DOMAIN)
+@contrib("MoE")
 def mixture_of_experts(op: OpView) -> Work:
     """macs: t k (F H + H I [+ I H]) for t tokens that pick k experts each, with softmax and choice of the experts.
 
@@ -335,7 +339,7 @@ def mixture_of_experts(op: OpView) -> Work:
     return _experts(op, (2, 4, 6), (3, 5, 7), op.input(4).shape[2])
 
 
-@rule("QMoE", domain=DOMAIN)
+@contrib("QMoE")
 def quantized_mixture_of_experts(op: OpView) -> Work:
     """As MoE, every weight of the experts that are read dequantised once: adds and muls, muls alone for float types.
 
@@ -357,7 +361,7 @@ def quantized_mixture_of_experts(op: OpView) -> Work:
     return replace(answer, counts=counts, compute_dtype=op.x.dtype)
 
 
-@rule("WordConvEmbedding", domain=DOMAIN)
+@contrib("WordConvEmbedding")
 def word_conv_embedding(op: OpView) -> Work:
     """macs: words (L - w + 1) F w E, the bias, tanh and the maximum over the positions; characters are looked up.
 

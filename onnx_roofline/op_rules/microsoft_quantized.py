@@ -9,9 +9,9 @@ from dataclasses import replace
 
 from onnx_roofline.op_rules.contraction import matmul_contraction
 from onnx_roofline.op_rules.microsoft_parts import (
-    DOMAIN,
     GELU,
     SIGMOID,
+    contrib,
     dequantize_counts,
     dynamic_quantize_counts,
     low_precision_work,
@@ -26,20 +26,20 @@ from onnx_roofline.op_rules.quantization import (
     qlinear_conv,
     quantize_linear,
 )
-from onnx_roofline.op_rules.registry import OpView, elementwise, rows_and_columns, rule, work
+from onnx_roofline.op_rules.registry import OpView, elementwise, rows_and_columns, work
 from onnx_roofline.records import Contraction, Counts, Work
 from onnx_roofline.units import dmax, dmin, product
 
-rule("QuantizeLinear", domain=DOMAIN, source="com.microsoft QuantizeLinear-1")(quantize_linear)
-rule("DequantizeLinear", domain=DOMAIN, source="com.microsoft DequantizeLinear-1")(dequantize_linear)
-rule("NhwcMaxPool", domain=DOMAIN, source="com.microsoft NhwcMaxPool-1")(max_pool)
-rule("QuantizeWithOrder", domain=DOMAIN, source="com.microsoft QuantizeWithOrder-1: x / scale, saturated")(
+contrib("QuantizeLinear", source="com.microsoft QuantizeLinear-1")(quantize_linear)
+contrib("DequantizeLinear", source="com.microsoft DequantizeLinear-1")(dequantize_linear)
+contrib("NhwcMaxPool", source="com.microsoft NhwcMaxPool-1")(max_pool)
+contrib("QuantizeWithOrder", source="com.microsoft QuantizeWithOrder-1: x / scale, saturated")(
     elementwise(divs=1, compares=2)
 )
-rule("DequantizeWithOrder", domain=DOMAIN, source="com.microsoft DequantizeWithOrder-1: x scale")(elementwise(muls=1))
+contrib("DequantizeWithOrder", source="com.microsoft DequantizeWithOrder-1: x scale")(elementwise(muls=1))
 
 
-@rule("MulInteger", domain=DOMAIN)
+@contrib("MulInteger")
 def mul_integer(op: OpView) -> Work:
     """int_ops: n, and n for each zero point.
 
@@ -49,7 +49,7 @@ def mul_integer(op: OpView) -> Work:
     return work(op, Counts(muls=op.out.elements, adds=offsets * op.out.elements), dtype="int32")
 
 
-@rule("QLinearAdd", "QLinearMul", domain=DOMAIN)
+@contrib("QLinearAdd", "QLinearMul")
 def qlinear_binary(op: OpView) -> Work:
     """Both operands dequantised, their sum or product, its quantisation, for each output element.
 
@@ -69,7 +69,7 @@ def _between(op: OpView, inner: Counts, zero_point: int = 2, out_zero_point: int
     return work(op, before + inner + after, dtype="float32")
 
 
-@rule("QLinearSigmoid", domain=DOMAIN)
+@contrib("QLinearSigmoid")
 def qlinear_sigmoid(op: OpView) -> Work:
     """Dequantised, Sigmoid, quantised; kernels may look the 256 results up.
 
@@ -78,7 +78,7 @@ def qlinear_sigmoid(op: OpView) -> Work:
     return _between(op, SIGMOID.scaled(op.out.elements))
 
 
-@rule("QLinearLeakyRelu", domain=DOMAIN)
+@contrib("QLinearLeakyRelu")
 def qlinear_leaky_relu(op: OpView) -> Work:
     """Dequantised, LeakyRelu, quantised; kernels may look the 256 results up.
 
@@ -87,7 +87,7 @@ def qlinear_leaky_relu(op: OpView) -> Work:
     return _between(op, Counts(compares=1, muls=1).scaled(op.out.elements))
 
 
-@rule("QLinearSoftmax", domain=DOMAIN)
+@contrib("QLinearSoftmax")
 def qlinear_softmax(op: OpView) -> Work:
     """Dequantised, Softmax (over one axis since opset 13), quantised.
 
@@ -101,7 +101,7 @@ def qlinear_softmax(op: OpView) -> Work:
     return _between(op, softmax_counts(rows, columns))
 
 
-@rule("QLinearAveragePool", domain=DOMAIN)
+@contrib("QLinearAveragePool")
 def qlinear_average_pool(op: OpView) -> Work:
     """Dequantised, AveragePool, quantised.
 
@@ -111,7 +111,7 @@ def qlinear_average_pool(op: OpView) -> Work:
     return _between(op, Counts(adds=(taps - 1) * n, divs=n))
 
 
-@rule("QLinearGlobalAveragePool", "QLinearReduceMean", domain=DOMAIN)
+@contrib("QLinearGlobalAveragePool", "QLinearReduceMean")
 def qlinear_mean(op: OpView) -> Work:
     """Dequantised, adds: N - n + divs: n, quantised.
 
@@ -121,7 +121,7 @@ def qlinear_mean(op: OpView) -> Work:
     return _between(op, Counts(adds=op.x.elements - n, divs=n))
 
 
-@rule("QLinearConcat", domain=DOMAIN)
+@contrib("QLinearConcat")
 def qlinear_concat(op: OpView) -> Work:
     """Every input dequantised and quantised to the output's scale.
 
@@ -133,7 +133,7 @@ def qlinear_concat(op: OpView) -> Work:
     return work(op, counts + quantize_counts(n, has_zero_point(op, 1)), dtype="float32")
 
 
-@rule("QLinearWhere", domain=DOMAIN)
+@contrib("QLinearWhere")
 def qlinear_where(op: OpView) -> Work:
     """compares: n for the choice; what is chosen dequantised and quantised to the output's scale.
 
@@ -146,7 +146,7 @@ def qlinear_where(op: OpView) -> Work:
     return work(op, counts, dtype="float32")
 
 
-@rule("QLinearConv", domain=DOMAIN)
+@contrib("QLinearConv")
 def qlinear_conv_any_layout(op: OpView) -> Work:
     """As the standard's QLinearConv; with channels_last on [N, *spatial, C] and the same weights.
 
@@ -159,7 +159,7 @@ def _offset_elements(op: OpView, *pairs: tuple[int, int]) -> int:
     return sum(op.input(operand).elements for operand, zero in pairs if has_zero_point(op, zero))
 
 
-@rule("MatMulInteger16", domain=DOMAIN)
+@contrib("MatMulInteger16")
 def matmul_integer16(op: OpView) -> Work:
     """macs: output elements x K, in 16 bits.
 
@@ -168,7 +168,7 @@ def matmul_integer16(op: OpView) -> Work:
     return low_precision_work(op, (matmul_contraction(op.input(0), op.input(1), op.out),), Counts(), op.x.dtype)
 
 
-@rule("MatMulIntegerToFloat", domain=DOMAIN)
+@contrib("MatMulIntegerToFloat")
 def matmul_integer_to_float(op: OpView) -> Work:
     """macs: output elements x K + int_ops: elements of each operand with a zero point + muls: n, adds: n with a bias.
 
@@ -180,7 +180,7 @@ def matmul_integer_to_float(op: OpView) -> Work:
     return low_precision_work(op, (matmul_contraction(op.input(0), op.input(1), op.out),), counts, "int8")
 
 
-@rule("DynamicQuantizeMatMul", domain=DOMAIN)
+@contrib("DynamicQuantizeMatMul")
 def dynamic_quantize_matmul(op: OpView) -> Work:
     """A quantised by its range, then as MatMulIntegerToFloat; A then always has a zero point.
 
@@ -192,7 +192,7 @@ def dynamic_quantize_matmul(op: OpView) -> Work:
     return low_precision_work(op, (matmul_contraction(op.input(0), op.input(1), op.out),), counts, "int8")
 
 
-@rule("QGemm", domain=DOMAIN)
+@contrib("QGemm")
 def quantized_gemm(op: OpView) -> Work:
     """macs: M N K + int_ops: elements of each operand with a zero point, n for C; requantised, or scaled to float.
 
@@ -206,7 +206,7 @@ def quantized_gemm(op: OpView) -> Work:
     return low_precision_work(op, (Contraction(1, m, n, k, rhs=3),), counts, "int8")
 
 
-@rule("QOrderedMatMul", domain=DOMAIN)
+@contrib("QOrderedMatMul")
 def ordered_matmul(op: OpView) -> Work:
     """macs: output elements x K + muls: n, adds: n with a bias, a multiplication and a sum for C; saturated.
 
@@ -220,7 +220,7 @@ def ordered_matmul(op: OpView) -> Work:
     return low_precision_work(op, (part,), counts, "int8")
 
 
-@rule("QOrderedGelu", domain=DOMAIN)
+@contrib("QOrderedGelu")
 def ordered_gelu(op: OpView) -> Work:
     """Dequantised, Gelu, quantised, without zero points.
 
@@ -230,7 +230,7 @@ def ordered_gelu(op: OpView) -> Work:
     return work(op, dequantize_counts(n, False) + GELU.scaled(n) + quantize_counts(n, False), dtype="float32")
 
 
-@rule("QOrderedLayerNormalization", domain=DOMAIN)
+@contrib("QOrderedLayerNormalization")
 def ordered_layer_normalization(op: OpView) -> Work:
     """Dequantised, LayerNormalization, quantised, without zero points.
 
@@ -242,7 +242,7 @@ def ordered_layer_normalization(op: OpView) -> Work:
     return work(op, counts, dtype="float32")
 
 
-@rule("QuantizeBFP", "DequantizeBFP", domain=DOMAIN)
+@contrib("QuantizeBFP", "DequantizeBFP")
 def block_floating_point(op: OpView) -> Work:
     """int_ops: 2N for N numbers: the exponent of a block, or its application, and a shift of every mantissa.
 
@@ -252,7 +252,7 @@ def block_floating_point(op: OpView) -> Work:
     return work(op, Counts(int_ops=2 * n), status="heuristic")
 
 
-@rule("GatherBlockQuantized", domain=DOMAIN)
+@contrib("GatherBlockQuantized")
 def gather_block_quantized(op: OpView) -> Work:
     """muls: n + adds: n for integers, muls: n for float types; reads what the indices pick of data, scales, offsets.
 

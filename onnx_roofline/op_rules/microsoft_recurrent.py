@@ -6,16 +6,16 @@ Source of every layout: the operator schemas of onnxruntime 1.31 (domain com.mic
 from dataclasses import replace
 
 from onnx_roofline.op_rules.microsoft_parts import (
-    DOMAIN,
     SIGMOID,
     SOFTPLUS,
     activation_counts,
     contraction_work,
+    contrib,
     dynamic_quantize_counts,
     macs_of,
 )
 from onnx_roofline.op_rules.normalization import softmax_counts
-from onnx_roofline.op_rules.registry import OpView, rule, work
+from onnx_roofline.op_rules.registry import OpView, work
 from onnx_roofline.records import Contraction, Counts, Work
 from onnx_roofline.units import dmax, product
 
@@ -46,7 +46,7 @@ def _delta_rule(
     return tuple(contractions), counts
 
 
-@rule("LinearAttention", domain=DOMAIN)
+@contrib("LinearAttention")
 def linear_attention(op: OpView) -> Work:
     """macs: t d dv (g + g with a delta rule + heads), t tokens with g key heads; the decay scales every state element.
 
@@ -64,7 +64,7 @@ def linear_attention(op: OpView) -> Work:
     return replace(answer, reads=reads, sequential_steps=steps)
 
 
-@rule("GatedDeltaNet", domain=DOMAIN)
+@contrib("GatedDeltaNet")
 def gated_delta_net(op: OpView) -> Work:
     """As LinearAttention on packed tokens, with the gates' activations and the L2 norm of Q and K where they are asked.
 
@@ -94,7 +94,7 @@ def gated_delta_net(op: OpView) -> Work:
     return replace(contraction_work(op, contractions, counts), sequential_steps=steps)
 
 
-@rule("LinearAttentionGate", domain=DOMAIN)
+@contrib("LinearAttentionGate")
 def linear_attention_gate(op: OpView) -> Work:
     """decay_scale softplus(a + dt_bias): transcendentals: 2n + adds: 2n + muls: n; with b a sigmoid of each.
 
@@ -111,7 +111,7 @@ def _depthwise(op: OpView, channels: int, positions: int, taps: int, bias: int) 
     return Contraction(channels, 1, positions, taps, lhs=1, rhs=0), counts
 
 
-@rule("CausalConvWithState", domain=DOMAIN)
+@contrib("CausalConvWithState")
 def causal_convolution(op: OpView) -> Work:
     """macs: n x taps + adds: n with a bias, and the activation; the state of the last positions is read and written.
 
@@ -127,7 +127,7 @@ def causal_convolution(op: OpView) -> Work:
     return replace(answer, reads=tuple(one_state if i == 3 else n for i, n in enumerate(answer.reads)))
 
 
-@rule("VarlenCausalConvWithState", domain=DOMAIN)
+@contrib("VarlenCausalConvWithState")
 def packed_causal_convolution(op: OpView) -> Work:
     """macs: n x taps + adds: n with a bias, and the activation.
 
@@ -138,7 +138,7 @@ def packed_causal_convolution(op: OpView) -> Work:
     return contraction_work(op, (part,), counts)
 
 
-@rule("DynamicQuantizeLSTM", domain=DOMAIN)
+@contrib("DynamicQuantizeLSTM")
 def dynamic_quantize_lstm(op: OpView) -> Work:
     """As LSTM with 8-bit products: X and each hidden state are quantised, and every product takes one scale.
 
@@ -154,12 +154,13 @@ def dynamic_quantize_lstm(op: OpView) -> Work:
     )
     counts = _LSTM_CELL.scaled(cells) + Counts(adds=2 * 4 * cells if op.has(3) else 0)
     counts += Counts(muls=3 * cells, adds=3 * cells) if op.has(7) else Counts()
-    counts += dynamic_quantize_counts(op.x.elements) + dynamic_quantize_counts(cells) + Counts(muls=2 * 4 * cells)
+    counts += dynamic_quantize_counts(op.x.elements) + Counts(muls=2 * 4 * cells)
+    counts += dynamic_quantize_counts(batch * hidden).scaled(directions * steps)
     answer = work(op, contractions=contractions, dtype=op.input(1).dtype, status="heuristic", sequential_steps=steps)
     return replace(answer, counts=counts + macs_of(contractions))
 
 
-@rule("AttnLSTM", domain=DOMAIN)
+@contrib("AttnLSTM")
 def attention_lstm(op: OpView) -> Work:
     """As LSTM, and for each step a query product, the alignment with a memory of L rows, its softmax and the context.
 
@@ -190,7 +191,7 @@ def attention_lstm(op: OpView) -> Work:
     return replace(answer, sequential_steps=steps)
 
 
-@rule("GRUUnit")
+@contrib("GRUUnit", domain="")
 def gru_unit(op: OpView) -> Work:
     """transcendentals: 2n + adds: 3n + divs: n + muls: 2n for n hidden elements of one step; no products of matrices.
 

@@ -73,10 +73,13 @@ def scatter(op: OpView) -> Work:
 
     Reads data, indices and updates; writes the output. Source: ONNX ScatterElements-18, ScatterND-18.
     """
-    updates = op.input(2).elements
-    reduction = op.str_attr("reduction", "none")
     classes = {"add": Counts(adds=1), "mul": Counts(muls=1), "max": Counts(compares=1), "min": Counts(compares=1)}
-    return work(op, classes.get(reduction, Counts()).scaled(updates), dtype=op.x.dtype)
+    each = classes.get(op.str_attr("reduction", "none"))
+    if each is None:
+        return work(op, dtype=op.x.dtype)
+    # Elementwise scatters have one update per index.
+    sized = op.input(2 if op.op_type == "ScatterND" or op.input(2).type.is_known else 1)
+    return work(op, each.scaled(sized.elements), dtype=op.x.dtype)
 
 
 @rule("ConstantOfShape", "EyeLike")

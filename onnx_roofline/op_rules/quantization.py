@@ -83,7 +83,9 @@ def quantize_linear(op: OpView) -> Work:
     n = op.x.elements
     saturates = op.int_attr("saturate", 1) == 1 or op.out.dtype not in FLOAT_DTYPES
     counts = Counts(divs=n, compares=2 * n if saturates else 0, adds=n if has_zero_point(op, 2) else 0)
-    return work(op, counts, dtype=op.input(1).dtype)
+    # The scale's type is that of the division, except for a scale that is a mere exponent.
+    scale = op.input(1).dtype
+    return work(op, counts, dtype=op.x.dtype if scale == "float8e8m0" else scale)
 
 
 @rule("DequantizeLinear")

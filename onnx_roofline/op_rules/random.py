@@ -63,5 +63,5 @@ def dropout(op: OpView) -> Work:
         counts = (_UNIFORM + Counts(compares=1, muls=1)).scaled(op.out.elements)
         return work(op, counts, dtype=op.x.dtype, status="heuristic")
     if op.has_output(1):
-        return work(op, reads={position: 0 for position in range(len(op.inputs))}, writes={0: 0}, note=_IDENTITY)
+        return work(op, reads=dict.fromkeys(range(len(op.inputs)), 0), writes={0: 0}, note=_IDENTITY)
     return as_view(op, _IDENTITY)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from onnx_roofline.errors import NotModelledError
 from onnx_roofline.graph import StoredTensor, TensorType
 from onnx_roofline.op_rules.introduced import INTRODUCED
-from onnx_roofline.records import Contraction, Counts, Work
+from onnx_roofline.records import Contraction, Counts, TypedOp, Work
 from onnx_roofline.units import COMPLEX_DTYPES, FLOAT_DTYPES, product
 
 if TYPE_CHECKING:
@@ -338,3 +338,22 @@ def rows_and_columns(shape: Sequence[int], axis: int) -> tuple[int, int]:
     """
     axis %= max(1, len(shape))
     return product(shape[:axis]), product(shape[axis:])
+
+
+def view_of(row: TypedOp) -> OpView:
+    """What a rule sees of a row."""
+    op = row.op
+    return OpView(
+        op_type=op.op_type,
+        domain=op.domain,
+        version=op.version,
+        inputs=tuple(
+            None if kind is None else Operand(kind, value, f"input {position} ({name!r})")
+            for position, (name, kind, value) in enumerate(zip(op.inputs, row.inputs, row.values, strict=True))
+        ),
+        outputs=tuple(
+            Operand(kind, None, f"output {position} ({name!r})") if name else None
+            for position, (name, kind) in enumerate(zip(op.outputs, row.outputs, strict=True))
+        ),
+        attributes=op.attributes,
+    )

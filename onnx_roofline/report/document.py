@@ -15,13 +15,17 @@ from onnx_roofline.hardware import profile_document
 from onnx_roofline.records import (
     Body,
     Executions,
+    Kernel,
     Live,
+    Moved,
     Placement,
+    Reuse,
     Roof,
     Roofline,
     Traffic,
     TypedOp,
     Work,
+    total,
 )
 from onnx_roofline.summary import Summary
 
@@ -57,11 +61,11 @@ def build_document(analysis: Analysis) -> dict[str, Any]:
             "unknown_op_types": list(summary.unknown_op_types),
             "unknown_bytes_share": summary.unknown_bytes_share,
         },
-        "totals": _totals(summary),
+        "totals": _totals(summary, analysis.system.gpu.slug),
         "tensors": projection.tensors(model.graph, ""),
         "graph": projection.node_link(model.graph, ""),
         "functions": projection.functions(),
-        "kernels": [],
+        "kernels": projection.kernels(),
         "warnings": [{"code": n.code, "where": n.where, "message": n.message} for n in model.warnings],
     }
 
@@ -104,13 +108,19 @@ def _text(value: object) -> str:
     return json.dumps(value, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
 
 
-def _totals(summary: Summary) -> dict[str, Any]:
+def _totals(summary: Summary, primary: str) -> dict[str, Any]:
     return {
         "macs": summary.counts.macs,
         "flops": summary.counts.flops,
         "counts": summary.counts.as_dict(),
         "parameters": summary.parameters,
-        "traffic": {"naive_bytes": summary.naive_bytes, "compulsory_bytes": None, "moved_bytes": None},
+        "traffic": {
+            "naive_bytes": summary.naive_bytes,
+            "compulsory_bytes": summary.compulsory_bytes,
+            "fused_away_bytes": summary.naive_bytes - summary.compulsory_bytes,
+            "moved_bytes": summary.moved[primary].moved_bytes,
+            "moved_by_device": {slug: _moved(moved) for slug, moved in summary.moved.items()},
+        },
         "peak_activation_bytes": summary.peak_activation_bytes,
         "sequential_steps": summary.sequential_steps,
         "time_s": dict(summary.time_s),
@@ -123,6 +133,7 @@ class _Projection:
     def __init__(self, analysis: Analysis) -> None:
         self.model = analysis.model
         self.dtype = analysis.settings.assume_dtype
+        self.primary = analysis.system.gpu.slug
         self.scopes: dict[str, dict[str, TypedOp]] = {}
         for key, row in self.model.column(TypedOp).items():
             self.scopes.setdefault(row.scope, {})[key] = row
@@ -174,7 +185,7 @@ class _Projection:
     def _node(self, key: str, row: TypedOp) -> dict[str, Any]:
         op, work, traffic = row.op, self.model.column(Work)[key], self.model.column(Traffic)[key]
         executions, live = self.model.column(Executions)[key], self.model.column(Live)[key]
-        placement = self.model.column(Placement)[key]
+        placement, kernel = self.model.column(Placement)[key], self.model.column(Kernel)[key]
         node: dict[str, Any] = {
             "id": key,
             "name": op.name,
@@ -192,11 +203,14 @@ class _Projection:
                 "read_bytes": list(traffic.read_bytes),
                 "write_bytes": list(traffic.write_bytes),
                 "naive_bytes": traffic.naive_bytes,
-                "compulsory_bytes": None,
-                "moved_bytes": None,
+                "compulsory_bytes": traffic.compulsory_bytes,
+                "fused_away": [
+                    {"tensor": s.tensor, "bytes": s.bytes, "rule": s.rule} for s in traffic.savings
+                ],
+                "moved_bytes": self._moved_bytes(key, kernel),
                 "live_bytes": live.bytes,
             },
-            "kernel": None,
+            "kernel": kernel.id or None,
             "roofline": {slug: _roof(roof) for slug, roof in self.model.column(Roofline)[key].devices.items()},
             "placement": {
                 "device": placement.device,
@@ -210,6 +224,37 @@ class _Projection:
         if row.note:
             node["note"] = row.note
         return node
+
+    def _moved_bytes(self, key: str, kernel: Kernel) -> int | None:
+        """Bytes that the op's kernel moves on the GPU, at the kernel's root; 0 at its other members."""
+        if kernel.id != key:
+            return 0
+        moved = self.model.column(Reuse)[key].devices.get(self.primary)
+        return None if moved is None else moved.moved_bytes
+
+    def kernels(self) -> list[dict[str, Any]]:
+        """Every kernel with its members, its three traffic figures and what was not fused at its border."""
+        traffics, reuses = self.model.column(Traffic), self.model.column(Reuse)
+        executions = self.model.column(Executions)
+        found = []
+        for key, kernel in self.model.column(Kernel).items():
+            if kernel.id != key:
+                continue
+            parts = [traffics[member] for member in kernel.members]
+            found.append(
+                {
+                    "id": key,
+                    "pattern": kernel.pattern,
+                    "members": list(kernel.members),
+                    "executions": _number(executions[key].count),
+                    "naive_bytes": total([part.naive_bytes for part in parts]),
+                    "compulsory_bytes": total([part.compulsory_bytes for part in parts]),
+                    "fused_away_bytes": sum(part.fused_away_bytes for part in parts),
+                    "devices": {slug: _moved(moved) for slug, moved in reuses[key].devices.items()},
+                    "refused": list(kernel.refused),
+                }
+            )
+        return found
 
     def _body(self, row: TypedOp, body: Body, executions: Executions) -> dict[str, Any]:
         """A body with its multiplicity per run of its op; null where an If's choice is open and the body is empty."""
@@ -276,6 +321,16 @@ def _work(work: Work) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def _moved(moved: Moved) -> dict[str, Any]:
+    return {
+        "moved_bytes": moved.moved_bytes,
+        "refetched_bytes": moved.refetched_bytes,
+        "resident_bytes": moved.resident_bytes,
+        "resident_at_best_bytes": moved.resident_at_best_bytes,
+        "reasons": list(moved.reasons),
+    }
+
+
 def _roof(roof: Roof) -> dict[str, Any]:
     return {
         "supported": roof.supported,
@@ -288,6 +343,10 @@ def _roof(roof: Roof) -> dict[str, Any]:
         "launch_time_s": roof.launch_time_s,
         "total_time_s": roof.total_time_s,
         "bound": roof.bound,
+        "moved_bytes": roof.moved_bytes,
+        "time_low_s": roof.time_low_s,
+        "time_high_s": roof.time_high_s,
+        "bound_is_stable": roof.bound_is_stable,
     }
 
 

@@ -188,11 +188,11 @@ def _fitted(title: str, lines: list[dict[str, str]], ranked: list[str], width: i
     from rich.text import Text
 
     table = _table(title)
-    room = width - 1
+    room = width - 2
     chosen: list[str] = []
     for header in ranked:
         # The first column gives way down to a third of the console; the others are whole or absent.
-        wanted = 2 + max([len(header), *(len(line[header]) for line in lines)])
+        wanted = 3 + max([len(header), *(len(line[header]) for line in lines)])
         wanted = min(wanted, max(12, width // 3)) if header == ranked[0] else wanted
         if wanted <= room:
             chosen.append(header)

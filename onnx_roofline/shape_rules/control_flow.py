@@ -46,7 +46,10 @@ def stated_for(op: Op, scope: Scope, settings: Mapping[str, int]) -> int | None:
 
 
 def _infer_if(op: Op, scope: Scope, inputs: tuple[Known | None, ...], branches: Mapping[str, Fraction]) -> Steps:
-    """An If. Where the condition is known only its branch is inferred: the other may well not fit these shapes."""
+    """An If. Where the condition is known only its branch is inferred: the other may well not fit these shapes.
+
+    Where it is open, a branch that can't be valid is left out. Raises ShapeError where neither can.
+    """
     then, otherwise = _body(op, "then_branch"), _body(op, "else_branch")
     if len(then.outputs) != len(otherwise.outputs):
         counts = f"{len(then.outputs)} outputs in then_branch and {len(otherwise.outputs)} in else_branch"
@@ -57,15 +60,26 @@ def _infer_if(op: Op, scope: Scope, inputs: tuple[Known | None, ...], branches: 
         result = yield BodyRequest(op, taken, body, scope, ())
         note = f"the condition is known: {taken} runs"
         return OpResult(result.outputs, (Body(taken, result.prefix, Fraction(1), "exact"),), note)
-    then_result = yield BodyRequest(op, "then_branch", then, scope, ())
-    else_result = yield BodyRequest(op, "else_branch", otherwise, scope, ())
     share, origin = _stated_share(op, branches)
-    pairs = zip(then_result.outputs, else_result.outputs, strict=True)
+    shares = {"then_branch": share, "else_branch": None if share is None else 1 - share}
+    results: dict[str, GraphResult] = {}
+    refused: dict[str, ShapeError] = {}
+    for name, body in (("then_branch", then), ("else_branch", otherwise)):
+        try:
+            results[name] = yield BodyRequest(op, name, body, scope, ())
+        except ShapeError as error:
+            # A valid run takes the other branch, unless that can't be either or the user says otherwise.
+            if refused or shares[name]:
+                raise next(iter(refused.values()), error) from None
+            refused[name] = error
+    if refused:
+        ((name, result),) = results.items()
+        left_out = tuple((other, str(error)) for other, error in refused.items())
+        note = f"{left_out[0][0]} can't be valid with these shapes: {name} runs"
+        return OpResult(result.outputs, (Body(name, result.prefix, Fraction(1), "exact"),), note, left_out)
+    pairs = zip(results["then_branch"].outputs, results["else_branch"].outputs, strict=True)
     outputs = tuple(Known(merge_types(a.type, b.type)) for a, b in pairs)
-    bodies = (
-        Body("then_branch", then_result.prefix, share, origin),
-        Body("else_branch", else_result.prefix, None if share is None else 1 - share, origin),
-    )
+    bodies = tuple(Body(name, result.prefix, shares[name], origin) for name, result in results.items())
     return OpResult(outputs, bodies)
 
 

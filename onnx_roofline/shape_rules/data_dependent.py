@@ -99,22 +99,6 @@ def slice_bound(op: OpView) -> Types:
     return (_bound(op.x.dtype, op.x.shape),)
 
 
-@completion("Split")
-def split_bound(op: OpView) -> Types:
-    """Each part is at most the whole. Source: ONNX Split-18."""
-    _axis(op, op.x.rank)
-    return tuple(_bound(op.x.dtype, op.x.shape) for _ in op.outputs)
-
-
-@completion("Reshape")
-def reshape(op: OpView) -> Types:
-    """To rank 0 or 1 it is exact whatever the values say; beyond, no bound is of use. Source: ONNX Reshape-21."""
-    rank = op.input(1).shape[0] if op.has(1) else -1
-    if rank not in (0, 1):
-        raise NotModelledError("the new shape is not known before the model runs")
-    return (TensorType(op.x.dtype, (op.x.elements,) * rank, op.x.type.exact),)
-
-
 @completion("MaxUnpool")
 def max_unpool(op: OpView) -> Types:
     """The shape that the third input gives. Source: ONNX MaxUnpool-11."""
@@ -201,7 +185,8 @@ def string_normalizer(op: OpView) -> Types:
     return (TensorType("string", (*shape[:-1], last), exact=not has_stopwords and op.x.type.exact),)
 
 
-@completion("GroupNormalization", "MeanVarianceNormalization", "InstanceNormalization", "LpNormalization", "Dropout")
+@completion("GroupNormalization", "MeanVarianceNormalization", "InstanceNormalization", "LpNormalization", "Dropout",
+            "BatchNormalization", "ThresholdedRelu")  # fmt: skip
 def same_as_input(op: OpView) -> Types:
     """The first output is as the input."""
     return (op.x.type,)

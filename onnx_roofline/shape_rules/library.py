@@ -21,13 +21,17 @@ if TYPE_CHECKING:
 
 @lru_cache(maxsize=4096)
 def find_schema(domain: str, op_type: str, version: int) -> "onnx.defs.OpSchema | None":
-    """The schema of an op at an opset version, or None where the onnx library does not know it."""
+    """The schema of an op at an opset version; the newest one where the op is newer than that, as in files that an
+    optimiser wrote (LayerNormalization at opset 14). None where the onnx library does not know the op.
+    """
     from onnx import defs
 
-    try:
-        return defs.get_schema(op_type, version, domain)
-    except defs.SchemaError:
-        return None
+    for asked in ((op_type, version, domain), (op_type, domain)):
+        try:
+            return defs.get_schema(*asked)
+        except defs.SchemaError:
+            continue
+    return None
 
 
 def check_arity(op: Op, schema: "onnx.defs.OpSchema") -> None:
@@ -65,6 +69,9 @@ def infer_outputs(
     try:
         return _ask(op, schema, inputs, values)
     except ShapeError as error:
+        if any(name and kind is not None and not kind.dtype for name, kind in zip(op.inputs, inputs, strict=True)):
+            # The library demands a type of every operand; an operand of which nothing is known contradicts nothing.
+            return None
         if "overflow" not in str(error):
             raise
     # Sizes that C++ integers do not hold are no contradiction: ask again without them.
@@ -89,7 +96,8 @@ def _ask(
             data[name] = numpy_helper.from_array(value, name)
     assert isinstance(op.proto, NodeProto)
     try:
-        found = infer_node_outputs(schema, op.proto, types, data, opset_imports=_imports(op.domain, op.version))
+        imports = _imports(op.domain, max(op.version, schema.since_version))
+        found = infer_node_outputs(schema, op.proto, types, data, opset_imports=imports)
     except ValidationError as error:
         # The checks of a bare node know neither optionals nor maps.
         if any(kind is not None and kind.container != "tensor" for kind in inputs):

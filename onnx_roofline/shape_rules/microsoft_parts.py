@@ -21,7 +21,10 @@ def contrib(*op_types: str, domain: str = DOMAIN) -> Callable[[ShapeRule], Shape
 
     def register(function: ShapeRule) -> ShapeRule:
         def apply(op: OpView) -> Types:
-            types = function(op)
+            try:
+                types = function(op)
+            except (IndexError, ValueError, ZeroDivisionError):
+                raise NotModelledError(f"{op.op_type} does not take these operands") from None
             if all(operand is None or operand.type.exact for operand in op.inputs):
                 return types
             return tuple(replace(kind, exact=False) for kind in types)

@@ -76,6 +76,10 @@ def _own(op: Op, inputs: Inputs, values: Values) -> Types | None:
     except (NotModelledError, IndexError, ValueError):
         # Operands of other ranks or sizes than the rule reads: the library says what is wrong with them.
         return None
+    except ShapeError:
+        if all(kind is None or kind.exact for kind in inputs):
+            raise
+        return None
 
 
 def _by_library(op: Op, inputs: Inputs, values: Values) -> Types:
@@ -109,11 +113,15 @@ def _completed(op: Op, inputs: Inputs, values: Values, types: Types) -> Types:
     rule = find_completion(op.domain, op.op_type)
     if rule is None:
         return types
+    is_exact = all(kind is None or kind.exact for kind in inputs)
     try:
         found = _padded(op, tuple(rule(view_of(op, inputs, values, types))))
     except (NotModelledError, IndexError, ValueError):
         return types
-    is_exact = all(kind is None or kind.exact for kind in inputs)
+    except ShapeError:
+        if is_exact:
+            raise
+        return types
     return tuple(_filled(kind, other, is_exact) for kind, other in zip(types, found, strict=True))
 
 

@@ -16,11 +16,15 @@ CONSTANT, FROM_SHAPE, DATA = 0, 1, 2
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What is known of one tensor: type, value if small and computable, and what the value depends on."""
+    """What is known of one tensor: type, value if small and computable, and what the value depends on.
+
+    `bound` is an upper bound of the value, element by element, where the value itself depends on data.
+    """
 
     type: TensorType
     value: "Array | None" = None
     origin: int = DATA
+    bound: "Array | None" = None
 
 
 @dataclass(slots=True)
@@ -84,11 +88,15 @@ class GraphResult:
 
 @dataclass(frozen=True, slots=True)
 class OpResult:
-    """What an op's outputs are known to be, with the bodies it runs."""
+    """What an op's outputs are known to be, with the bodies it runs.
+
+    `left_out` are (branch, reason) of an If whose condition is open and one of whose branches can't be valid.
+    """
 
     outputs: tuple[Known, ...]
     bodies: tuple[Body, ...] = ()
     note: str = ""
+    left_out: tuple[tuple[str, str], ...] = ()
 
 
 Request = BodyRequest | CallRequest

@@ -47,7 +47,7 @@ PRODUCTS: tuple[Row, ...] = (
         macs=64 * 27, adds=64 + 64, compares=64), {"strides": (2, 2), "activation": "Relu"}, domain=MS),
     Row("NhwcFusedConv", 1, (h(1, 8, 8, 3), h(4, 3, 3, 3), h(4)), (h(1, 6, 6, 4),), Counts(
         macs=6 * 6 * 4 * 27, adds=144, transcendentals=144, divs=0), {"activation": "Tanh"}, domain=MS),
-    # weights [M, kH, kW, C / g]
+    # the weights have their channels last: 4 filters of 5 x 3 over 3 of the 6 channels
     Row("NhwcConv", 1, (h(1, 8, 8, 6), h(4, 5, 3, 3)), (h(1, 4, 6, 4),), Counts(macs=4 * 6 * 4 * 15 * 3),
         {"group": 2}, domain=MS),
     # every one of 2*4*4 inputs meets 3 * 9 taps; 3*7*7 biases

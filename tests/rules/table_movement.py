@@ -73,6 +73,9 @@ ROWS: tuple[Row, ...] = (
     Row("Scatter", 9, ((F, (50, 4)), (I, (2, 4)), (F, (2, 4))), ((F, (50, 4)),)),
     Row("ScatterElements", 18, ((F, (50, 4)), (I, (2, 4)), (F, (2, 4))), ((F, (50, 4)),), Counts(adds=8),
         {"reduction": "add"}),
+    # one update per index, whatever is known of the updates
+    Row("ScatterElements", 18, ((F, (50,)), (I, (8,)), TensorType(F, (None,))), ((F, (50,)),), Counts(adds=8),
+        {"reduction": "add"}, reads=(50, 8, None)),
     Row("ScatterND", 18, ((F, (50, 4)), (I, (2, 1)), (F, (2, 4))), ((F, (50, 4)),), Counts(compares=8),
         {"reduction": "max"}),
     # 2*4 rows of a cache for 512 tokens: only the new token is moved

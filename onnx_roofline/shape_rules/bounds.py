@@ -1,0 +1,72 @@
+"""Upper bounds of values that follow from upper bounds of shapes: what a Shape of a data-dependent tensor can be at most.
+
+A bound goes through ops that never make more of less: sums and products of sizes, picks, and rearrangements. What shape
+inference makes of a bound is a bound as well and is marked so.
+"""
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from onnx_roofline.errors import ShapeError
+from onnx_roofline.graph import Op, TensorType
+from onnx_roofline.shape_rules.outputs import output_types
+from onnx_roofline.shape_rules.scope import Known
+from onnx_roofline.shape_rules.values import SHAPE_OPS, evaluate
+
+if TYPE_CHECKING:
+    from onnx_roofline.graph import Array
+
+    Values = tuple["Array | None", ...]
+
+# Ops whose result grows, or stays, when an operand grows.
+_MONOTONE = frozenset(
+    {"Gather", "Concat", "Slice", "Squeeze", "Unsqueeze", "Reshape", "Cast", "Identity", "Add", "Mul", "Max", "Min",
+     "Expand", "ConstantOfShape", "Range", "ReduceProd", "ReduceSum", "ReduceMax", "Where", "Transpose"}
+)  # fmt: skip
+# Ops whose result grows with the first operand if the second is certain.
+_MONOTONE_IN_FIRST = frozenset({"Sub", "Div"})
+
+
+def bounded_outputs(
+    op: Op, inputs: tuple[Known | None, ...], outputs: tuple[TensorType, ...], limit: int
+) -> "tuple[tuple[TensorType, ...], Values] | None":
+    """(types, bounds of values) where an operand is known by a bound, or None where none is.
+
+    Types that are known without bounds stay as they are; the others are filled in as bounds.
+    """
+    types = tuple(None if known is None else known.type for known in inputs)
+    is_shape_of_bound = op.op_type in SHAPE_OPS and types and types[0] is not None and not types[0].exact
+    if not is_shape_of_bound and not any(known is not None and known.bound is not None for known in inputs):
+        return None
+    values = tuple(None if known is None else known.value if known.bound is None else known.bound for known in inputs)
+    if not all(kind.is_known for kind in outputs):
+        try:
+            at_most = output_types(op, types, values)
+        except ShapeError:
+            at_most = outputs
+        outputs = tuple(
+            sure if sure.is_known else replace(bound, exact=False)
+            for sure, bound in zip(outputs, at_most, strict=True)
+        )
+    certain = tuple(None if kind is None else replace(kind, exact=True) for kind in types)
+    if is_shape_of_bound or _keeps_bounds(op, inputs):
+        return outputs, evaluate(op, certain, values, outputs, limit)
+    return outputs, (None,) * len(outputs)
+
+
+def _keeps_bounds(op: Op, inputs: tuple[Known | None, ...]) -> bool:
+    """Whether the op applied to upper bounds gives an upper bound."""
+    if op.domain:
+        return False
+    bounded = [known is not None and known.bound is not None for known in inputs]
+    if op.op_type in _MONOTONE:
+        # Which element is picked, or which branch, must be certain; a Range must start and step certainly.
+        first = {"Gather": (0,), "Slice": (0, 2), "Where": (1, 2), "Range": (1,), "Reshape": (0,)}.get(op.op_type)
+        return first is None or not any(bounded[i] for i in range(len(bounded)) if i not in first)
+    if op.op_type in _MONOTONE_IN_FIRST:
+        return len(bounded) == 2 and not bounded[1]
+    if op.op_type == "Equal":
+        # A size is never the negative number that marks "keep this dim".
+        other = [known for known, is_bound in zip(inputs, bounded, strict=True) if not is_bound]
+        return len(other) == 1 and other[0] is not None and other[0].value is not None and bool((other[0].value < 0).all())
+    return False
