@@ -1,8 +1,8 @@
 """One file through all passes: what the command line and a Python user call.
 
-    from onnx_roofline.analysis import Settings, analyze
-    analysis = analyze("model.onnx", Settings(dims={"batch": 8}))
-    print(analysis.summary.counts.macs)
+from onnx_roofline.analysis import Settings, analyze
+analysis = analyze("model.onnx", Settings(dims={"batch": 8}))
+print(analysis.summary.counts.macs)
 """
 
 import os
@@ -43,6 +43,9 @@ class Settings:
     trips: Mapping[str, int] = field(default_factory=dict)
     branches: Mapping[str, Fraction] = field(default_factory=dict)
     limits: Limits = field(default_factory=Limits)
+    # which ops fuse: "compiler", "ort", "none", or a pack of one's own
+    backend: str = "compiler"
+    # bytes of on-chip memory as text, "unlimited", or "" for what the profiles say
     on_chip: str = ""
     residency: bool = True
     # an .npz file or "random": the model is run once, and only then
@@ -69,7 +72,9 @@ class Analysis:
         return summarize(self.model, self.system)
 
 
-def analyze(path: str | os.PathLike[str], settings: Settings | None = None, progress: Progress | None = None) -> Analysis:
+def analyze(
+    path: str | os.PathLike[str], settings: Settings | None = None, progress: Progress | None = None
+) -> Analysis:
     """Shapes, counts, traffic, roofline and placement of every op in a file.
 
     Raises RooflineError, one sentence for the user, where the file or an option can't be used.
@@ -121,7 +126,9 @@ def _observed(
 
 def default_pipeline(settings: Settings, system: "System", observation: "Observation | None" = None) -> Pipeline:
     """The passes in order."""
+    from onnx_roofline.backends import load_backend
     from onnx_roofline.passes.executions import CountExecutions
+    from onnx_roofline.passes.fusion import FusionPass
     from onnx_roofline.passes.liveness import Liveness
     from onnx_roofline.passes.memory_traffic import MemoryTraffic
     from onnx_roofline.passes.op_count import OpCount
@@ -130,7 +137,6 @@ def default_pipeline(settings: Settings, system: "System", observation: "Observa
     from onnx_roofline.passes.reuse import ReusePass
     from onnx_roofline.passes.roofline import RooflinePass
     from onnx_roofline.passes.shape_inference import ShapeInference
-    from onnx_roofline.passes.unfused import EachOpAlone
 
     shapes = ShapeInference(
         assume_dtype=settings.assume_dtype,
@@ -145,7 +151,7 @@ def default_pipeline(settings: Settings, system: "System", observation: "Observa
             shapes,
             QuantizationFolding(),
             OpCount(),
-            EachOpAlone(),
+            FusionPass(load_backend(settings.backend)),
             MemoryTraffic(),
             CountExecutions(),
             Liveness(),

@@ -8,17 +8,17 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Sequence
-from fractions import Fraction
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from onnx_roofline import __version__
 from onnx_roofline.errors import RooflineError, UsageError
+from onnx_roofline.options import command_parser, settings_of
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from onnx_roofline.analysis import Analysis, Settings
+    from onnx_roofline.analysis import Analysis
 
 EXIT_DONE, EXIT_BROKEN, EXIT_BAD_INPUT, EXIT_INTERNAL = 0, 1, 2, 70
 # Seconds after which a run shows its progress.
@@ -28,20 +28,14 @@ SHOWN_WARNINGS = 10
 # Columns of a table that does not go to a terminal.
 PLAIN_WIDTH = 200
 
-_EXAMPLES = """examples:
-  onnx-roofline analyze model.onnx
-  onnx-roofline analyze bert.onnx --dim batch=8 --dim sequence=128 --system a100-hbm-pim --assume-dtype float16
-  onnx-roofline analyze model.onnx --json model.json --plot model.svg
-  onnx-roofline check model.onnx --max flops=9G --max naive_bytes=120MB
-"""
-
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
-    parser = _parser()
-    options = parser.parse_args(arguments)
+    model = None
     try:
-        return int(options.run(options))
+        options = command_parser().parse_args(arguments)
+        model = getattr(options, "model", None)
+        return _COMMANDS[options.run](options)
     except RooflineError as error:
         print(f"onnx-roofline: {_one_line(str(error))}", file=sys.stderr)
         return EXIT_BAD_INPUT
@@ -53,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("onnx-roofline: interrupted", file=sys.stderr)
         return 130
     except Exception as error:
-        return _report_crash(error, getattr(options, "model", None))
+        return _report_crash(error, model)
 
 
 def _one_line(text: str) -> str:
@@ -86,138 +80,6 @@ def _report_crash(error: Exception, model: str | None) -> int:
     return EXIT_INTERNAL
 
 
-class _Parser(argparse.ArgumentParser):
-    """argparse with this tool's prefix, so that every refusal reads alike."""
-
-    def error(self, message: str) -> Any:
-        print(f"onnx-roofline: {_one_line(message)}; see {self.prog} --help", file=sys.stderr)
-        raise SystemExit(EXIT_BAD_INPUT)
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(
-        prog="onnx-roofline",
-        description="Cost, roofline and GPU/PIM placement of every op of an ONNX file, without its weights.",
-        epilog=_EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--version", action="version", version=f"onnx-roofline {__version__}")
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=_Parser)
-    _add_analyze(commands.add_parser("analyze", help="what each op of a model costs and where it should run"))
-    _add_check(commands.add_parser("check", help="exit 1 if a model is over a limit"))
-    _add_hardware(commands.add_parser("hw", help="hardware profiles: list, show, lint"))
-    ops = commands.add_parser("ops", help="the rule table: op, counts, source")
-    ops.add_argument("--domain", help="only this domain, such as ai.onnx or com.microsoft")
-    ops.add_argument("--format", choices=("table", "csv"), default="table", help="default: table")
-    ops.set_defaults(run=_run_ops)
-    schema = commands.add_parser("schema", help="the JSON Schema of the annotated graph")
-    schema.set_defaults(run=_run_schema)
-    return parser
-
-
-def _add_model_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("model", metavar="MODEL", help="an .onnx file; its weights are not read")
-    parser.add_argument("--dim", action="append", default=[], metavar="NAME=SIZE",
-                        help="size of a symbolic dim, such as batch=8, or of an unnamed one, such as images.2=640")  # fmt: skip
-    parser.add_argument("--input-shape", action="append", default=[], metavar="NAME=1x3x224x224",
-                        help="shape of one input")  # fmt: skip
-    parser.add_argument("--system", default="teaching", metavar="NAME|FILE",
-                        help="GPU, PIM and link (default: teaching; see onnx-roofline hw list)")  # fmt: skip
-    parser.add_argument("--assume-dtype", default="", metavar="DTYPE",
-                        help="cost floating tensors at this width, such as float16")  # fmt: skip
-    parser.add_argument("--trip", action="append", default=[], metavar="NAME=N",
-                        help="trip count of a Loop, by its name or id")  # fmt: skip
-    parser.add_argument("--branch", action="append", default=[], metavar="[NAME.]then=P",
-                        help="probability of an If's branch (default: the costlier branch)")  # fmt: skip
-    parser.add_argument("--observe", default="", metavar="FILE.npz|random",
-                        help="run the model once in onnxruntime, in a child process, and take the true shapes, trip "
-                             "counts and branches; needs the weights, or random (extra: ort)")  # fmt: skip
-    parser.add_argument("--observe-limit-s", type=float, default=60.0, metavar="S",
-                        help="seconds that the run may take (default: 60)")  # fmt: skip
-    parser.add_argument("--observe-limit-gb", type=float, default=8.0, metavar="GB",
-                        help="memory that the run may take (default: 8)")  # fmt: skip
-    parser.add_argument("--limit", action="append", default=[], metavar="NAME=N",
-                        help="nodes, nesting, rank, graph_bytes or value_elements")  # fmt: skip
-
-
-def _add_analyze(parser: argparse.ArgumentParser) -> None:
-    _add_model_options(parser)
-    parser.add_argument("--json", metavar="FILE", help="write the annotated graph; - is stdout")
-    parser.add_argument("--plot", metavar="FILE", help="draw the roofline as .svg, .png or .pdf (extra: plot)")
-    parser.add_argument("--format", choices=("table", "csv"), default="table", help="what stdout gets (default: table)")
-    parser.add_argument("--top", type=int, default=10, metavar="N", help="rows of each table (default: 10)")
-    parser.add_argument("--depth", type=int, default=3, metavar="N",
-                        help="levels of the module roll-up, 0 for all (default: 3)")  # fmt: skip
-    parser.add_argument("--convention", action="append", default=[], metavar="NAME",
-                        help="another counter's total, explained: mac, fvcore, xla, thop, torch, all")  # fmt: skip
-    parser.set_defaults(run=_run_analyze)
-
-
-def _add_check(parser: argparse.ArgumentParser) -> None:
-    _add_model_options(parser)
-    parser.add_argument("--max", action="append", default=[], metavar="METRIC=LIMIT",
-                        help="such as flops=9G, naive_bytes=120MB, parameters=25M, time_s.placement=2ms")  # fmt: skip
-    parser.add_argument("--allow-unknown", action="store_true", help="ops without a rule do not fail the check")
-    parser.add_argument("--allow-assumed", action="store_true", help="assumed dims do not fail the check")
-    parser.set_defaults(run=_run_check)
-
-
-def _add_hardware(parser: argparse.ArgumentParser) -> None:
-    commands = parser.add_subparsers(dest="hw_command", metavar="COMMAND", required=True, parser_class=_Parser)
-    commands.add_parser("list", help="profiles that are shipped").set_defaults(run=_run_hw_list)
-    show = commands.add_parser("show", help="the figures of a device or system, each with its source")
-    show.add_argument("profile", metavar="NAME|FILE")
-    show.set_defaults(run=_run_hw_show)
-    lint = commands.add_parser("lint", help="recompute peaks and bandwidths and say which disagree")
-    lint.add_argument("profiles", metavar="NAME|FILE", nargs="*", help="default: every shipped device")
-    lint.set_defaults(run=_run_hw_lint)
-
-
-def _settings(options: argparse.Namespace) -> "Settings":
-    from onnx_roofline.analysis import Settings
-    from onnx_roofline.load import Limits, parse_dim, parse_input_shape
-
-    return Settings(
-        dims=_unique("--dim", [parse_dim(text) for text in options.dim]),
-        input_shapes=_unique("--input-shape", [parse_input_shape(text) for text in options.input_shape]),
-        system=options.system,
-        assume_dtype=options.assume_dtype,
-        trips=_unique("--trip", [_parse_trip(text) for text in options.trip]),
-        branches=_unique("--branch", [_parse_branch(text) for text in options.branch]),
-        limits=Limits().override(tuple(options.limit)),
-        observe=options.observe,
-        observe_limit_s=options.observe_limit_s,
-        observe_limit_gb=options.observe_limit_gb,
-    )
-
-
-def _unique(option: str, pairs: "Sequence[tuple[str, Any]]") -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for name, value in pairs:
-        if name in found and found[name] != value:
-            raise UsageError(f"{option} {name}: found two values, {found[name]} and {value}")
-        found[name] = value
-    return found
-
-
-def _parse_trip(text: str) -> tuple[str, int]:
-    name, separator, count = text.rpartition("=")
-    if not separator or not name or not count.isdecimal():
-        raise UsageError(f"--trip {text}: wanted NAME=N with a whole number, such as --trip loop_3=32")
-    return name, int(count)
-
-
-def _parse_branch(text: str) -> tuple[str, Fraction]:
-    name, _, share = text.rpartition("=")
-    try:
-        probability = Fraction(share)
-    except (ValueError, ZeroDivisionError):
-        probability = Fraction(-1)
-    if name.rpartition(".")[2] not in ("then", "else") or not 0 <= probability <= 1:
-        raise UsageError(f"--branch {text}: wanted then=P or NAME.then=P with P from 0 to 1, such as --branch then=0.5")
-    return name, probability
-
-
 def _analyzed(options: argparse.Namespace) -> "Analysis":
     import gc
 
@@ -226,7 +88,7 @@ def _analyzed(options: argparse.Namespace) -> "Analysis":
     # One analysis makes many objects and frees almost none: looking for cycles among them costs a fifth of the time.
     gc.disable()
     with _Progress() as progress:
-        return analyze(options.model, _settings(options), progress)
+        return analyze(options.model, settings_of(options), progress)
 
 
 def _print_warnings(analysis: "Analysis") -> None:
@@ -265,6 +127,13 @@ def _run_analyze(options: argparse.Namespace) -> int:
         return EXIT_DONE
     if options.convention:
         return _print_conventions(analysis, options)
+    if options.explain_traffic:
+        from onnx_roofline.report.explain import explain_traffic, find_row
+
+        for key in [find_row(analysis, wanted) for wanted in options.explain_traffic]:
+            for line in explain_traffic(analysis, key):
+                print(line)
+        return EXIT_DONE
     if options.format == "csv":
         from onnx_roofline.report.rows import write_csv
 
@@ -441,3 +310,14 @@ class _Progress:
         self._state = (name, position, count)
         if self._bar is not None:
             self._bar.update(self._task, description=name, completed=position, total=count)
+
+
+_COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
+    "analyze": _run_analyze,
+    "check": _run_check,
+    "hw_list": _run_hw_list,
+    "hw_show": _run_hw_show,
+    "hw_lint": _run_hw_lint,
+    "ops": _run_ops,
+    "schema": _run_schema,
+}

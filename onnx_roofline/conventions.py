@@ -10,8 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from onnx_roofline.errors import NotModelledError
-from onnx_roofline.op_rules import OpView
-from onnx_roofline.op_rules import view_of
+from onnx_roofline.op_rules import OpView, view_of
 from onnx_roofline.records import Counts, Executions, TypedOp, Work
 from onnx_roofline.units import FLOPS_PER_MAC, product
 

@@ -187,11 +187,11 @@ class Graph:
     declared: Mapping[str, GraphInput] = field(default_factory=dict)
 
     @cached_property
-    def nx(self) -> "nx.MultiDiGraph[str]":
+    def nx(self) -> "nx.MultiDiGraph":
         """Frozen multigraph: node = op id with its Op under "op", edge key = tensor name."""
         import networkx as nx
 
-        graph: nx.MultiDiGraph[str] = nx.MultiDiGraph()
+        graph = nx.MultiDiGraph()
         graph.add_nodes_from((op.id, {"op": op}) for op in self.ops)
         producers = {name: op.id for op in self.ops for name in op.outputs if name}
         graph.add_edges_from(

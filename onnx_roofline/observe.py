@@ -165,7 +165,8 @@ def _ask(request: Mapping[str, Any], model: Model, limits: RunLimits) -> dict[st
     if process.returncode == -getattr(signal, "SIGXCPU", 0):
         return {"kind": "run", "error": "it used up its processor time"}
     last = " ".join(errors.split())[-300:]
-    kind = "memory" if "bad_alloc" in errors or "MemoryError" in errors else "died"
+    is_memory = re.search("bad_alloc|MemoryError|Memory allocation|failed to map segment", errors)
+    kind = "memory" if is_memory else "died"
     return {"kind": kind, "error": f"exit code {process.returncode}{': ' if last else ''}{last}"}
 
 

@@ -30,7 +30,9 @@ THREADS = 2
 # How inputs are filled in turn until the model runs.
 FILLS = ("random", "ones", "zeros")
 _CONTROL_FLOW = frozenset({"If", "Loop", "Scan"})
-_OUT_OF_MEMORY = re.compile(r"bad_alloc|allocate memory|MemoryError|Unable to allocate|out of memory|failed to map segment", re.IGNORECASE)
+_OUT_OF_MEMORY = re.compile(
+    r"bad_alloc|allocate memory|MemoryError|Unable to allocate|out of memory|failed to map segment", re.IGNORECASE
+)
 
 
 def main() -> None:

@@ -1,7 +1,7 @@
 """Passes and the pipeline that runs them: what each pass reads and adds is checked when the pipeline is built."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from typing import ClassVar, Protocol
 
@@ -34,14 +34,6 @@ class Pass(Protocol):
 
 class PipelineError(ValueError):
     """A pipeline whose passes do not fit together, or a pass that broke its contract: a bug, not wrong input."""
-
-
-class PassCrash(Exception):
-    """A pass raised what it must not raise; `pass_name` says which, for the reproducer."""
-
-    def __init__(self, pass_name: str, model: Model) -> None:
-        super().__init__(f"pass {pass_name} failed")
-        self.pass_name, self.model = pass_name, model
 
 
 @dataclass(frozen=True)
@@ -113,15 +105,12 @@ def _check_rows(item: Pass, model: Model, rows: Mapping[str, object]) -> None:
     if TypedOp in model.columns:
         wanted = model.column(TypedOp)
         if rows.keys() != wanted.keys():
-            missing = _first_difference(wanted.keys(), rows.keys())
-            raise PipelineError(f"pass {item.name}: wanted one row for every op, the first difference is {missing!r}")
+            difference = min(wanted.keys() ^ rows.keys(), default=None)
+            raise PipelineError(
+                f"pass {item.name}: wanted one row for every op, the first difference is {difference!r}"
+            )
     wrong = next((row for row in rows.values() if not isinstance(row, item.produces)), None)
     if wrong is not None:
         raise PipelineError(
             f"pass {item.name}: found a row of type {type(wrong).__name__}, wanted {item.produces.__name__}"
         )
-
-
-def _first_difference(a: "Sequence[str] | object", b: object) -> str | None:
-    left, right = set(a), set(b)  # type: ignore[call-overload]
-    return min(left ^ right, default=None)

@@ -80,9 +80,7 @@ def summarize(model: Model, system: "System") -> Summary:
     rows, works, traffics = model.column(TypedOp), model.column(Work), model.column(Traffic)
     executions = model.column(Executions)
     statuses = Counter(work.status for work in works.values())
-    unknown_types = {
-        rows[key].op.qualified_type: None for key, work in works.items() if work.status == "unknown"
-    }
+    unknown_types = {rows[key].op.qualified_type: None for key, work in works.items() if work.status == "unknown"}
     sums: dict[str, int | Fraction] = dict.fromkeys(COUNT_CLASSES, 0)
     known_bytes: int | Fraction = 0
     unknown_bytes: int | Fraction = 0
@@ -109,9 +107,7 @@ def summarize(model: Model, system: "System") -> Summary:
         unknown_bytes_ops=unsized,
         counts=Counts(**{name: round(value) for name, value in sums.items()}),
         naive_bytes=round(known_bytes),
-        compulsory_bytes=round(
-            sum((traffics[key].compulsory_bytes or 0) * executions[key].count for key in rows)
-        ),
+        compulsory_bytes=round(sum((traffics[key].compulsory_bytes or 0) * executions[key].count for key in rows)),
         moved={device.slug: _moved(model, device.slug) for device in system.devices},
         kernels=sum(kernel.id == key for key, kernel in model.column(Kernel).items()),
         parameters=parameters,
@@ -187,7 +183,8 @@ def _moved(model: Model, slug: str) -> Moved:
             continue
         figures = (moved.compulsory_bytes, moved.refetched_bytes, moved.resident_bytes, moved.resident_at_best_bytes)
         sums = [before + count * figure for before, figure in zip(sums, figures, strict=True)]
-    return Moved(*(round(value) for value in sums))
+    compulsory, refetched, resident, at_best = (round(value) for value in sums)
+    return Moved(compulsory, refetched, resident, at_best)
 
 
 def _peak(model: Model) -> int | None:
@@ -213,10 +210,10 @@ def _times(model: Model, system: "System") -> dict[str, float | None]:
         times[device.slug] = seconds
     placed = 0.0
     able = True
-    for key, row in model.column(Placement).items():
+    for key, placement in model.column(Placement).items():
         count = executions[key].count
-        able = able and not (row.device is None and row.reason == "unsupported" and count)
-        placed += (row.time_s or 0.0) * float(count)
+        able = able and not (placement.device is None and placement.reason == "unsupported" and count)
+        placed += (placement.time_s or 0.0) * float(count)
     times["placement"] = placed if able else None
     return times
 

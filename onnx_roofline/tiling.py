@@ -153,9 +153,7 @@ def conv_bytes(shape: ConvShape, widths: Widths, capacity_bytes: int) -> Tiling:
     return Tiling(round(max(best, compulsory)), kept)
 
 
-def _output_tiles(
-    shape: ConvShape, widths: Widths, capacity_bytes: int, weight: float
-) -> Iterator[tuple[float, str]]:
+def _output_tiles(shape: ConvShape, widths: Widths, capacity_bytes: int, weight: float) -> Iterator[tuple[float, str]]:
     """(weight and input bytes, what is kept) of result tiles: every image and position tile with the most channels."""
     taps = _product(shape.kernel)
     for images in tile_sizes(shape.images):
@@ -198,9 +196,7 @@ def _product(values: "Iterator[int] | tuple[int, ...] | list[int]") -> int:
 
 
 @lru_cache(maxsize=4096)
-def attention_bytes(
-    queries: int, keys: int, depth: int, value_depth: int, width: float, capacity_bytes: int
-) -> Tiling:
+def attention_bytes(queries: int, keys: int, depth: int, value_depth: int, width: float, capacity_bytes: int) -> Tiling:
     """Traffic of softmax(Q K') V of one head with the scores kept on chip: Q and the result once, K and V per Q tile.
 
     `queries` rows of [depth] against `keys` rows; a tile of B queries stays with its partial result while K and V

@@ -37,12 +37,11 @@ class MemoryTraffic:
                 naive = total((*reads, *writes))
                 found[key] = Traffic(reads, writes, naive, naive)
                 continue
-            found[key] = _fused(key, row, kernel, reads, writes, uses, paid.setdefault(kernel.id, {}))
+            found[key] = _fused(row, kernel, reads, writes, uses, paid.setdefault(kernel.id, {}))
         return PassResult(found)
 
 
 def _fused(
-    key: str,
     row: TypedOp,
     kernel: Kernel,
     reads: tuple[int | None, ...],
@@ -72,9 +71,7 @@ def _fused(
     return Traffic(reads, writes, naive, None if naive is None else naive - saved, tuple(savings))
 
 
-def _naive(
-    row: TypedOp, work: Work, folding: Folding
-) -> tuple[tuple[int | None, ...], tuple[int | None, ...]]:
+def _naive(row: TypedOp, work: Work, folding: Folding) -> tuple[tuple[int | None, ...], tuple[int | None, ...]]:
     """(bytes read by input, bytes written by output) of the op alone."""
     reads = tuple(_bytes(kind, touched) for kind, touched in zip(row.inputs, work.reads, strict=True))
     if folding.inputs:
@@ -114,4 +111,3 @@ def _once(names: tuple[str, ...], sizes: tuple[int | None, ...]) -> tuple[int | 
         result.append(0 if name in seen or not name else largest[name])
         seen.add(name)
     return tuple(result)
-

@@ -52,15 +52,14 @@ class QuantizationFolding:
         found: dict[str, Folding] = {}
         for key, row in rows.items():
             if row.op.op_type in _FOLDING_OPS and not row.op.domain and row.role == "compute":
-                folding = _fold(key, row, rows, producers, readers, kept)
+                folding = _fold(row, rows, producers, readers, kept)
                 if folding is not None:
                     found[key] = folding
-        _take_over(found, rows, producers, readers, kept)
+        _take_over(found, rows, readers, kept)
         return PassResult({key: found.get(key, _UNFOLDED) for key in rows})
 
 
 def _fold(
-    key: str,
     row: TypedOp,
     rows: Mapping[str, TypedOp],
     producers: Mapping[tuple[str, str], str],
@@ -113,7 +112,6 @@ def _requantization(
 def _take_over(
     found: dict[str, Folding],
     rows: Mapping[str, TypedOp],
-    producers: Mapping[tuple[str, str], str],
     readers: Mapping[tuple[str, str], list[str]],
     kept: set[str],
 ) -> None:

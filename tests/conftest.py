@@ -18,7 +18,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update-golden", action="store_true", help="rewrite tests/golden from what is printed now")
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def sample_analysis(name: str) -> Analysis:
     """A sample under the dims that its reference figures were taken with."""
     return analyze(SAMPLES / name, Settings(dims=REFERENCE[name]["dims"]))

@@ -67,7 +67,7 @@ def test_wrong_input_is_one_line_and_exit_2(
     arguments: list[str], found: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(arguments) == 2
-    out, err = capsys.readouterr()
+    err = capsys.readouterr().err
     lines = [line for line in err.splitlines() if not line.startswith("warning:")]
     assert len(lines) == 1
     assert lines[0].startswith("onnx-roofline: ")
@@ -76,9 +76,7 @@ def test_wrong_input_is_one_line_and_exit_2(
 
 @pytest.mark.parametrize("arguments", [[], ["analyze"], ["analyse", LENET], ["analyze", LENET, "--wat"], ["hw"]])
 def test_usage_errors_are_exit_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as stopped:
-        main(arguments)
-    assert stopped.value.code == 2
+    assert main(arguments) == 2
     assert capsys.readouterr().err.count("\n") == 1
 
 

@@ -494,6 +494,12 @@ def test_an_allocation_of_100_gb_is_refused(tmp_path: Path, capsys: pytest.Captu
     assert len(errors.splitlines()) == 1
 
 
+@pytest.mark.parametrize("limit", ["0.1", "0.2"])
+def test_a_limit_too_small_for_the_libraries_is_named(limit: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["analyze", os.fspath(LENET), "--observe", "random", "--observe-limit-gb", limit]) == 2
+    assert f"the run needs more than {limit} GB" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(("option", "value"), [("--observe-limit-s", "0"), ("--observe-limit-gb", "nan")])
 def test_limits_are_numbers_above_zero(option: str, value: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["analyze", os.fspath(LENET), "--observe", "random", option, value]) == 2

@@ -14,7 +14,7 @@ ELEMENTS = Widths(1, 1, 1, 1)
 
 
 def _exhaustive_gemm(m: int, n: int, k: int, capacity: int) -> int:
-    """Least traffic over all tile sizes and the six loop orders; an operand stays while loops that it lacks run inside."""
+    """Least traffic over all tile sizes and six loop orders; an operand stays while loops that it lacks run inside."""
     # The last resort of the search: one partial sum stays, every product fetches both factors.
     best = m * n * k * 2 + m * n
     for tm, tn, tk in itertools.product(range(1, m + 1), range(1, n + 1), range(1, k + 1)):
@@ -37,7 +37,12 @@ def test_gemm_search_equals_the_exhaustive_one_in_400_of_400() -> None:
     for _ in range(400):
         m, n, k = (draw.randint(1, 14) for _ in range(3))
         capacity = draw.randint(3, 120)
-        assert gemm_bytes(m, n, k, ELEMENTS, capacity).moved_bytes == _exhaustive_gemm(m, n, k, capacity), (m, n, k, capacity)
+        assert gemm_bytes(m, n, k, ELEMENTS, capacity).moved_bytes == _exhaustive_gemm(m, n, k, capacity), (
+            m,
+            n,
+            k,
+            capacity,
+        )
 
 
 def _exhaustive_conv(shape: ConvShape, capacity: int) -> int:
@@ -45,7 +50,8 @@ def _exhaustive_conv(shape: ConvShape, capacity: int) -> int:
     taps = math.prod(shape.kernel)
     weight = shape.channels_in * shape.channels_out * taps
     once = math.prod(shape.footprint(axis, 1) for axis in range(2))
-    source, result = shape.images * shape.channels_in * once, shape.images * shape.channels_out * math.prod(shape.output)
+    source = shape.images * shape.channels_in * once
+    result = shape.images * shape.channels_out * math.prod(shape.output)
     found = [shape.images * shape.channels_out * math.prod(shape.output) * shape.channels_in * taps * 2 + result]
     span = (shape.kernel[0] - 1) * shape.dilations[0] + 1
     window = shape.channels_in * min(span, shape.input[0]) * shape.input[1]
@@ -79,7 +85,9 @@ def test_conv_search_equals_the_exhaustive_one_in_100_of_100() -> None:
         spans = [(o - 1) * s + (k - 1) * d + 1
                  for o, s, k, d in zip(output, strides, kernel, dilations, strict=True)]  # fmt: skip
         size = tuple(max(1, span - draw.randint(0, 1)) for span in spans)
-        shape = ConvShape(draw.randint(1, 5), draw.randint(1, 6), draw.randint(1, 3), size, output, kernel, strides, dilations)
+        shape = ConvShape(
+            draw.randint(1, 5), draw.randint(1, 6), draw.randint(1, 3), size, output, kernel, strides, dilations
+        )
         capacity = draw.randint(8, 400)
         assert conv_bytes(shape, ELEMENTS, capacity).moved_bytes == _exhaustive_conv(shape, capacity), (shape, capacity)
 

@@ -50,6 +50,12 @@ def metrics_of(analysis: Analysis) -> dict[str, tuple[float | int | None, str]]:
         "macs": (summary.counts.macs if complete else None, "MAC"),
         "flops": (summary.counts.flops if complete else None, "FLOP"),
         "naive_bytes": (summary.naive_bytes if not summary.unknown_bytes_ops else None, "B"),
+        "compulsory_bytes": (summary.compulsory_bytes if not summary.unknown_bytes_ops else None, "B"),
+        "moved_bytes": (
+            summary.moved[analysis.system.gpu.slug].moved_bytes if not summary.unknown_bytes_ops else None,
+            "B",
+        ),
+        "kernels": (summary.kernels, ""),
         "parameters": (summary.parameters, ""),
         "weight_bytes": (summary.weight_bytes, "B"),
         "file_bytes": (analysis.model.info.file_bytes, "B"),

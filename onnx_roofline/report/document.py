@@ -204,9 +204,7 @@ class _Projection:
                 "write_bytes": list(traffic.write_bytes),
                 "naive_bytes": traffic.naive_bytes,
                 "compulsory_bytes": traffic.compulsory_bytes,
-                "fused_away": [
-                    {"tensor": s.tensor, "bytes": s.bytes, "rule": s.rule} for s in traffic.savings
-                ],
+                "fused_away": [{"tensor": s.tensor, "bytes": s.bytes, "rule": s.rule} for s in traffic.savings],
                 "moved_bytes": self._moved_bytes(key, kernel),
                 "live_bytes": live.bytes,
             },
@@ -262,7 +260,7 @@ class _Projection:
         repeat = body.repeat
         first = next(iter(self.scopes.get(body.scope, {})), None)
         if repeat is None and first is not None and executions.count:
-            repeat = self.model.column(Executions)[first].count / executions.count
+            repeat = Fraction(self.model.column(Executions)[first].count) / Fraction(executions.count)
         described["multiplicity"] = None if repeat is None else _number(repeat)
         described["origin"] = body.origin
         if row.op.function is None:

@@ -5,19 +5,23 @@ import io
 from collections.abc import Iterator
 
 from onnx_roofline.analysis import Analysis
-from onnx_roofline.records import COUNT_CLASSES, Executions, Placement, Roofline, Traffic, TypedOp, Work
+from onnx_roofline.records import COUNT_CLASSES, Executions, Kernel, Placement, Roofline, Traffic, TypedOp, Work
 from onnx_roofline.report.names import csv_cell
 
 
 def write_csv(analysis: Analysis) -> Iterator[str]:
-    """Lines of the CSV, header first; counts and bytes are of one execution."""
+    """Lines of the CSV, header first; counts and bytes are of one execution of the op.
+
+    Intensity is that of the op alone; times and bounds are those of its kernel and stand at the kernel's root.
+    """
     model, devices = analysis.model, analysis.system.devices
     header = ["id", "name", "op_type", "domain", "module", "role", "executions", "status", "rule", "compute_dtype",
-              "macs", "flops", *COUNT_CLASSES[1:], "naive_bytes", "intensity_flops_per_byte"]  # fmt: skip
+              "macs", "flops", *COUNT_CLASSES[1:], "naive_bytes", "compulsory_bytes", "intensity_flops_per_byte", "kernel",
+              "pattern"]  # fmt: skip
     header += [f"{device.slug}_{figure}" for device in devices for figure in ("time_s", "bound")]
     yield _line([*header, "placement", "placement_reason"])
     works, traffics, executions = model.column(Work), model.column(Traffic), model.column(Executions)
-    roofs, placements = model.column(Roofline), model.column(Placement)
+    roofs, placements, kernels = model.column(Roofline), model.column(Placement), model.column(Kernel)
     for key, row in model.column(TypedOp).items():
         work, counts, count = works[key], works[key].counts, executions[key].count
         roof = roofs[key].devices
@@ -33,12 +37,21 @@ def write_csv(analysis: Analysis) -> Iterator[str]:
                 *((None, None) if counts is None else (counts.macs, counts.flops)),
                 *(None if counts is None else getattr(counts, name) for name in COUNT_CLASSES[1:]),
                 traffics[key].naive_bytes,
-                roof[devices[0].slug].intensity,
+                traffics[key].compulsory_bytes,
+                _intensity(work, traffics[key]),
+                csv_cell(kernels[key].id),
+                kernels[key].pattern,
                 *(cell for device in devices for cell in (roof[device.slug].total_time_s, roof[device.slug].bound)),
                 placements[key].device,
                 placements[key].reason,
             ]
         )
+
+
+def _intensity(work: Work, traffic: Traffic) -> float | None:
+    if work.counts is None or not traffic.naive_bytes:
+        return None
+    return work.counts.operations / traffic.naive_bytes
 
 
 def _line(cells: list[object]) -> str:

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from onnx_roofline.analysis import Analysis
-from onnx_roofline.graph import Dim
-from onnx_roofline.records import Executions, Placement, Roof, Roofline, Traffic, TypedOp, Work
+from onnx_roofline.graph import Dim, Model
+from onnx_roofline.records import Counts, Executions, Kernel, Placement, Roof, Roofline, TypedOp, Work
 from onnx_roofline.report.names import visible
 from onnx_roofline.summary import Group, Summary
 from onnx_roofline.units import format_si
@@ -22,7 +22,7 @@ NAME_WIDTH = 44
 
 
 def render(analysis: Analysis, top: int, depth: int, width: int) -> "Iterator[RenderableType]":
-    """The report: `top` rows in each table, modules cut to `depth` levels (0: as deep as they are), for `width` columns."""
+    """The report for `width` columns: `top` rows in each table, modules cut to `depth` levels (0: not cut)."""
     from rich.text import Text
 
     yield Text(first_line(analysis))
@@ -51,6 +51,8 @@ def first_line(analysis: Analysis) -> str:
     assumed = {name: dim for name, dim in analysis.model.dims.items() if dim.origin == "assumed"}
     if assumed:
         parts.append(f"ASSUMED dims: {_dims(assumed)}")
+    if analysis.settings.observe:
+        parts.append("shapes OBSERVED in one run")
     if analysis.settings.assume_dtype:
         parts.append(f"floating tensors ASSUMED {analysis.settings.assume_dtype}")
     parts.append(f"system: {analysis.system.slug}")
@@ -97,11 +99,16 @@ def _totals_table(analysis: Analysis) -> "Table":
     table.add_column("", no_wrap=True)
     table.add_column("", justify="right", no_wrap=True)
     table.add_column("", overflow="fold")
-    intensity = summary.counts.operations / summary.naive_bytes if summary.naive_bytes else None
+    moved = summary.moved[system.gpu.slug]
+    intensity = summary.counts.operations / moved.moved_bytes if moved.moved_bytes else None
     table.add_row("MACs", format_si(summary.counts.macs), f"{summary.counts.macs:,}")
     table.add_row("FLOPs", format_si(summary.counts.flops), "2 x MACs + every other float operation")
-    table.add_row("bytes", format_si(summary.naive_bytes, "B"), "op by op, each operand once")
-    table.add_row("intensity", f"{_number(intensity)} FLOP/B", "operations / bytes")
+    table.add_row("naive", format_si(summary.naive_bytes, "B"), "bytes, each op alone, each operand once")
+    kernels = f"bytes, {_plural(summary.kernels, 'kernel')} by backend {analysis.settings.backend}"
+    table.add_row("compulsory", format_si(summary.compulsory_bytes, "B"), kernels)
+    parts = f"{format_si(moved.refetched_bytes, 'B')} refetched, {format_si(moved.resident_bytes, 'B')} resident"
+    table.add_row("moved", format_si(moved.moved_bytes, "B"), f"bytes on {system.gpu.slug}: {parts}")
+    table.add_row("intensity", f"{_number(intensity)} FLOP/B", "operations / bytes moved")
     table.add_row("activations", format_si(summary.peak_activation_bytes, "B"), "alive at once, at most")
     table.add_row("depth", f"{summary.sequential_steps:,}", "steps that wait for one another")
     for device in system.devices:
@@ -135,19 +142,21 @@ class Alike:
 
 
 def costliest(analysis: Analysis, top: int) -> list[Alike]:
-    """The ops whose executions take longest where they are placed, those that cost the same taken together."""
+    """The kernels whose executions take longest where they are placed, those that cost the same taken together."""
     model = analysis.model
-    executions, placements, works = model.column(Executions), model.column(Placement), model.column(Work)
-    traffics, groups = model.column(Traffic), dict[object, list[str]]()
+    executions, placements, kernels = model.column(Executions), model.column(Placement), model.column(Kernel)
+    roofs, groups = model.column(Roofline), dict[object, list[str]]()
     for key, row in model.column(TypedOp).items():
-        work = works[key]
-        if row.role == "compute" and (work.moves_data or work.counts is None):
-            signature = (row.op.qualified_type, work.counts, traffics[key].naive_bytes, executions[key].count,
-                         placements[key].device)  # fmt: skip
+        kernel = kernels[key]
+        if kernel.id == key:
+            times = tuple((roof.total_time_s, roof.moved_bytes) for roof in roofs[key].devices.values())
+            flops = _kernel_counts(model, kernel)
+            signature = (row.op.qualified_type, kernel.pattern, len(kernel.members), flops, times,
+                         executions[key].count, placements[key].device)  # fmt: skip
             groups.setdefault(signature, []).append(key)
 
     def cost(keys: list[str]) -> tuple[float, int]:
-        counts = works[keys[0]].counts
+        counts = _kernel_counts(model, kernels[keys[0]])
         time_s = (placements[keys[0]].time_s or 0.0) * float(executions[keys[0]].count) * len(keys)
         return -time_s, 0 if counts is None else -counts.flops
 
@@ -155,32 +164,47 @@ def costliest(analysis: Analysis, top: int) -> list[Alike]:
     return [Alike(keys[0], len(keys), -cost(keys)[0]) for keys in ranked]
 
 
+def _kernel_counts(model: Model, kernel: Kernel) -> Counts | None:
+    """What all members do in one execution, or None if one of them is unknown."""
+    result = Counts()
+    for key in kernel.members:
+        counts = model.column(Work)[key].counts
+        if counts is None:
+            return None
+        result = result + counts
+    return result
+
+
 def _ops_table(analysis: Analysis, top: int, width: int) -> "Table":
-    """The costliest ops, columns as the console has room for them."""
+    """The costliest kernels, columns as the console has room for them."""
     model, devices = analysis.model, analysis.system.devices
     whole = sum(group.time_s for group in analysis.summary.by_type)
     lines: list[dict[str, str]] = []
     for alike in costliest(analysis, top):
         key = alike.first
-        row, counts = model.column(TypedOp)[key], model.column(Work)[key].counts
+        row, kernel = model.column(TypedOp)[key], model.column(Kernel)[key]
+        counts = _kernel_counts(model, kernel)
         roofs, placement = model.column(Roofline)[key].devices, model.column(Placement)[key]
-        executions, size = model.column(Executions)[key].count, model.column(Traffic)[key].naive_bytes
+        executions, first = model.column(Executions)[key].count, roofs[devices[0].slug]
         line = {
             "op": visible(key, NAME_WIDTH),
             "name": visible(_short_name(row.op.name), NAME_WIDTH),
+            "fused": "–" if len(kernel.members) == 1 else f"{len(kernel.members)}: {kernel.pattern}",
             "alike": f"{alike.count:,}",
             "runs": f"{executions.numerator:,}" if executions.denominator == 1 else f"{float(executions):.4g}",
             "MACs": "unknown" if counts is None else format_si(counts.macs),
             "FLOPs": "unknown" if counts is None else format_si(counts.flops),
-            "bytes": "unknown" if size is None else format_si(size, "B"),
-            "FLOP/B": _number(roofs[devices[0].slug].intensity),
+            "moved": "unknown" if first.moved_bytes is None else format_si(first.moved_bytes, "B"),
+            "FLOP/B": _number(first.intensity),
         }
         line |= {f"on {device.slug}": _roof_cell(roofs[device.slug]) for device in devices}
         line |= {"place": placement.device or placement.reason}
         lines.append(line | {"share": f"{100 * alike.time_s / whole:.1f} %" if whole else "–"})
     on_devices = [f"on {device.slug}" for device in devices]
-    ranked = ["op", "share", "place", "alike", "FLOPs", "FLOP/B", *on_devices, "bytes", "MACs", "runs", "name"]
-    return _fitted("The costliest ops; figures of one execution of one op, share of all alike", lines, ranked, width)
+    ranked = ["op", "share", "place", "alike", "FLOPs", "FLOP/B", *on_devices, "moved", "MACs", "fused", "runs", "name"]
+    return _fitted(
+        "The costliest kernels, by their root op; figures of one execution, share of all alike", lines, ranked, width
+    )
 
 
 def _fitted(title: str, lines: list[dict[str, str]], ranked: list[str], width: int) -> "Table":
@@ -199,7 +223,7 @@ def _fitted(title: str, lines: list[dict[str, str]], ranked: list[str], width: i
             room -= wanted
     shown = [header for header in (lines[0] if lines else ranked) if header in chosen]
     for header in shown:
-        is_text = header in (ranked[0], "name", "place")
+        is_text = header in (ranked[0], "name", "fused", "place")
         table.add_column(header, justify="left" if is_text else "right", no_wrap=True, overflow="ellipsis",
                          max_width=NAME_WIDTH * 2)  # fmt: skip
     for line in lines:
@@ -217,7 +241,8 @@ def _roof_cell(roof: Roof) -> str:
         return "no peak"
     if roof.total_time_s is None:
         return "unknown"
-    return f"{format_si(roof.total_time_s, 's')} {_BOUNDS.get(roof.bound, roof.bound)}"
+    unsure = "" if roof.bound_is_stable else "~"
+    return f"{format_si(roof.total_time_s, 's')} {_BOUNDS.get(roof.bound, roof.bound)}{unsure}"
 
 
 def merge_modules(groups: tuple[Group, ...], depth: int) -> tuple[Group, ...]:
@@ -267,14 +292,18 @@ def _number(value: float | None) -> str:
 
 def _remarks(analysis: Analysis) -> Iterator[str]:
     """What a reader needs to read the columns, and what to do next."""
-    devices = "; ".join(
-        f"{device.slug}: {format_si(device.bandwidth_bytes_per_s, 'B/s')}"
-        + "".join(f", {format_si(device.peak_flops_per_s(dtype), 'FLOP/s')} {dtype}, ridge {_number(device.ridge(dtype))}"
-                  for dtype in _shown_dtypes(analysis) if device.peak_flops_per_s(dtype))
-        for device in analysis.system.devices
-    )  # fmt: skip
-    yield f"{devices} FLOP/B."
-    yield "Time = launch + max(operations / peak, bytes / bandwidth); mem, comp, launch: what binds."
+    for device in analysis.system.devices:
+        text = f"{device.slug}: {format_si(device.bandwidth_bytes_per_s, 'B/s')}"
+        for dtype in _shown_dtypes(analysis):
+            peak = device.peak_flops_per_s(dtype)
+            if peak is not None:
+                text += f", {format_si(peak, 'FLOP/s')} {dtype}, ridge {_number(device.ridge(dtype))} FLOP/B"
+        yield text
+    yield "Time = launch + max(operations / peak, moved bytes / bandwidth); mem, comp, launch: what binds."
+    if any(
+        not roof.bound_is_stable for row in analysis.model.column(Roofline).values() for roof in row.devices.values()
+    ):
+        yield "~: naive, compulsory and moved bytes do not all give this bound."
 
 
 def _shown_dtypes(analysis: Analysis) -> list[str]:

@@ -1,4 +1,4 @@
-"""Upper bounds of values that follow from upper bounds of shapes: what a Shape of a data-dependent tensor can be at most.
+"""Upper bounds of values that follow from upper bounds of shapes: what a Shape can be at most.
 
 A bound goes through ops that never make more of less: sums and products of sizes, picks, and rearrangements. What shape
 inference makes of a bound is a bound as well and is marked so.
@@ -45,8 +45,7 @@ def bounded_outputs(
         except ShapeError:
             at_most = outputs
         outputs = tuple(
-            sure if sure.is_known else replace(bound, exact=False)
-            for sure, bound in zip(outputs, at_most, strict=True)
+            sure if sure.is_known else replace(bound, exact=False) for sure, bound in zip(outputs, at_most, strict=True)
         )
     certain = tuple(None if kind is None else replace(kind, exact=True) for kind in types)
     if is_shape_of_bound or _keeps_bounds(op, inputs):
@@ -67,6 +66,7 @@ def _keeps_bounds(op: Op, inputs: tuple[Known | None, ...]) -> bool:
         return len(bounded) == 2 and not bounded[1]
     if op.op_type == "Equal":
         # A size is never the negative number that marks "keep this dim".
-        other = [known for known, is_bound in zip(inputs, bounded, strict=True) if not is_bound]
-        return len(other) == 1 and other[0] is not None and other[0].value is not None and bool((other[0].value < 0).all())
+        others = [known for known, is_bound in zip(inputs, bounded, strict=True) if not is_bound]
+        values = [None if known is None else known.value for known in others]
+        return len(values) == 1 and values[0] is not None and max(values[0].reshape(-1).tolist(), default=0) < 0
     return False

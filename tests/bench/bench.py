@@ -1,7 +1,7 @@
 """Whole-process time and memory, as ratios to peers in one run: `make bench`.
 
 Every figure is of a fresh process, taken from the operating system's accounting of the finished child; the commands are
-run in turn, so that a drift of the machine's speed hits all alike. Medians and ratios are printed, and nothing is judged.
+run in turn, so that a drift of the machine's speed hits all alike. Medians and ratios are printed; nothing is judged.
 Models are made in a temporary folder: BERT-base from the sample with its weights as zeros, chains of a given length.
 """
 
@@ -93,7 +93,9 @@ def show(title: str, results: dict[str, list[Run]], reference: str) -> None:
         wall = statistics.median(run.wall_s for run in runs)
         cpu = statistics.median(run.cpu_s for run in runs)
         peak = statistics.median(run.peak_mb for run in runs)
-        codes = "" if all(run.code == 0 for run in runs) else f"  exit {runs[-1].code}: {runs[-1].output.strip()[-120:]!r}"
+        codes = (
+            "" if all(run.code == 0 for run in runs) else f"  exit {runs[-1].code}: {runs[-1].output.strip()[-120:]!r}"
+        )
         spread = f"{min(run.wall_s for run in runs):.2f}-{max(run.wall_s for run in runs):.2f}"
         macs = next((line[5:] for line in runs[-1].output.splitlines() if line.startswith("MACS ")), "")
         right = f"  MACs {int(macs):,}{' (right)' if int(macs) == BERT_MACS else ''}" if macs.isdigit() else ""
@@ -123,7 +125,9 @@ def drop_nan_guards(model: "onnx.ModelProto") -> None:
     """
     guards = {node.output[0] for node in model.graph.node if node.op_type == "IsNaN"}
     renamed = {
-        node.output[0]: node.input[2] for node in model.graph.node if node.op_type == "Where" and node.input[0] in guards
+        node.output[0]: node.input[2]
+        for node in model.graph.node
+        if node.op_type == "Where" and node.input[0] in guards
     }
     kept = [node for node in model.graph.node if node.op_type != "IsNaN" and node.output[0] not in renamed]
     for node in kept:

@@ -110,6 +110,13 @@ class DerivedModel:
     values: Mapping[str, int | list]
     runs: bool
     notes: str
+    # Trip counts by node name, where `values` decide them.
+    trips: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def is_portable(self) -> bool:
+        """Whether the file is the same on every processor; onnxruntime picks layouts for the one it runs on."""
+        return "processor" not in self.notes
 
     def file(self, cache: Path) -> Path:
         """Where the model lies, or will lie, in the cache."""
@@ -126,6 +133,7 @@ def read_derived(manifest: Path = MANIFEST) -> tuple[DerivedModel, ...]:
             values=entry.get("values") or {},
             runs=entry.get("runs", True),
             notes=entry.get("notes", ""),
+            trips=entry.get("trips") or {},
         )
         for entry in document["derived"]
     )

@@ -1,0 +1,176 @@
+"""The command line's options: what they are called, what they mean, and how their texts become settings."""
+
+import argparse
+from collections.abc import Sequence
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from onnx_roofline import __version__
+from onnx_roofline.errors import UsageError
+
+if TYPE_CHECKING:
+    from onnx_roofline.analysis import Settings
+
+_EXAMPLES = """examples:
+  onnx-roofline analyze model.onnx
+  onnx-roofline analyze bert.onnx --dim batch=8 --dim sequence=128 --system a100-hbm-pim --assume-dtype float16
+  onnx-roofline analyze model.onnx --json model.json --plot model.svg
+  onnx-roofline check model.onnx --max flops=9G --max naive_bytes=120MB
+"""
+
+
+class _Parser(argparse.ArgumentParser):
+    """argparse that raises what every other refusal raises."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"{message}; see {self.prog} --help")
+
+
+def command_parser() -> argparse.ArgumentParser:
+    """The parser of the whole command line; `run` of what it gives names the command."""
+    parser = _Parser(
+        prog="onnx-roofline",
+        description="Cost, roofline and GPU/PIM placement of every op of an ONNX file, without its weights.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"onnx-roofline {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=_Parser)
+    _add_analyze(commands.add_parser("analyze", help="what each op of a model costs and where it should run"))
+    _add_check(commands.add_parser("check", help="exit 1 if a model is over a limit"))
+    _add_hardware(commands.add_parser("hw", help="hardware profiles: list, show, lint"))
+    ops = commands.add_parser("ops", help="the rule table: op, counts, source")
+    ops.add_argument("--domain", help="only this domain, such as ai.onnx or com.microsoft")
+    ops.add_argument("--format", choices=("table", "csv"), default="table", help="default: table")
+    ops.set_defaults(run="ops")
+    schema = commands.add_parser("schema", help="the JSON Schema of the annotated graph")
+    schema.set_defaults(run="schema")
+    return parser
+
+
+def _add_model_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("model", metavar="MODEL", help="an .onnx file; its weights are not read")
+    parser.add_argument("--dim", action="append", default=[], metavar="NAME=SIZE",
+                        help="size of a dim, by its name (batch=8) or, unnamed, by input and axis (images.2=640)")  # fmt: skip
+    parser.add_argument("--input-shape", action="append", default=[], metavar="NAME=1x3x224x224",
+                        help="shape of one input")  # fmt: skip
+    parser.add_argument("--system", default="teaching", metavar="NAME|FILE",
+                        help="GPU, PIM and link (default: teaching; see onnx-roofline hw list)")  # fmt: skip
+    parser.add_argument("--assume-dtype", default="", metavar="DTYPE",
+                        help="cost floating tensors at this width, such as float16")  # fmt: skip
+    parser.add_argument("--backend", default="compiler", metavar="NAME|FILE",
+                        help="which ops fuse into one kernel: compiler, ort, none (default: compiler)")  # fmt: skip
+    parser.add_argument("--on-chip", default="", metavar="SIZE",
+                        help="on-chip memory of every device, such as 20MB or unlimited (default: its cache)")  # fmt: skip
+    parser.add_argument("--no-residency", action="store_true",
+                        help="nothing stays in the last-level cache between kernels")  # fmt: skip
+    parser.add_argument("--trip", action="append", default=[], metavar="NAME=N",
+                        help="trip count of a Loop, by its name or id")  # fmt: skip
+    parser.add_argument("--branch", action="append", default=[], metavar="[NAME.]then=P",
+                        help="probability of an If's branch (default: the costlier branch)")  # fmt: skip
+    parser.add_argument("--observe", default="", metavar="FILE.npz|random",
+                        help="run the model once in onnxruntime, in a child process, and take the true shapes, trip "
+                             "counts and branches; needs the weights, or random (extra: ort)")  # fmt: skip
+    parser.add_argument("--observe-limit-s", type=float, default=60.0, metavar="S",
+                        help="seconds that the run may take (default: 60)")  # fmt: skip
+    parser.add_argument("--observe-limit-gb", type=float, default=8.0, metavar="GB",
+                        help="memory that the run may take (default: 8)")  # fmt: skip
+    parser.add_argument("--limit", action="append", default=[], metavar="NAME=N",
+                        help="nodes, nesting, rank, graph_bytes or value_elements")  # fmt: skip
+
+
+def _add_analyze(parser: argparse.ArgumentParser) -> None:
+    _add_model_options(parser)
+    parser.add_argument("--json", metavar="FILE", help="write the annotated graph; - is stdout")
+    parser.add_argument("--plot", metavar="FILE", help="draw the roofline as .svg, .png or .pdf (extra: plot)")
+    parser.add_argument("--format", choices=("table", "csv"), default="table", help="what stdout gets (default: table)")
+    parser.add_argument("--explain-traffic", action="append", default=[], metavar="NODE",
+                        help="where the bytes of this op come from, by its id or name")  # fmt: skip
+    parser.add_argument("--top", type=int, default=10, metavar="N", help="rows of each table (default: 10)")
+    parser.add_argument("--depth", type=int, default=3, metavar="N",
+                        help="levels of the module roll-up, 0 for all (default: 3)")  # fmt: skip
+    parser.add_argument("--convention", action="append", default=[], metavar="NAME",
+                        help="another counter's total, explained: mac, fvcore, xla, thop, torch, all")  # fmt: skip
+    parser.set_defaults(run="analyze")
+
+
+def _add_check(parser: argparse.ArgumentParser) -> None:
+    _add_model_options(parser)
+    parser.add_argument("--max", action="append", default=[], metavar="METRIC=LIMIT",
+                        help="such as flops=9G, naive_bytes=120MB, parameters=25M, time_s.placement=2ms")  # fmt: skip
+    parser.add_argument("--allow-unknown", action="store_true", help="ops without a rule do not fail the check")
+    parser.add_argument("--allow-assumed", action="store_true", help="assumed dims do not fail the check")
+    parser.set_defaults(run="check")
+
+
+def _add_hardware(parser: argparse.ArgumentParser) -> None:
+    commands = parser.add_subparsers(dest="hw_command", metavar="COMMAND", required=True, parser_class=_Parser)
+    commands.add_parser("list", help="profiles that are shipped").set_defaults(run="hw_list")
+    show = commands.add_parser("show", help="the figures of a device or system, each with its source")
+    show.add_argument("profile", metavar="NAME|FILE")
+    show.set_defaults(run="hw_show")
+    lint = commands.add_parser("lint", help="recompute peaks and bandwidths and say which disagree")
+    lint.add_argument("profiles", metavar="NAME|FILE", nargs="*", help="default: every shipped device")
+    lint.set_defaults(run="hw_lint")
+
+
+def settings_of(options: argparse.Namespace) -> "Settings":
+    """The settings that a model command's options stand for. Raises UsageError for a text that means nothing."""
+    from onnx_roofline.analysis import Settings
+    from onnx_roofline.load import Limits, parse_dim, parse_input_shape
+
+    return Settings(
+        dims=_unique("--dim", [parse_dim(text) for text in options.dim]),
+        input_shapes=_unique("--input-shape", [parse_input_shape(text) for text in options.input_shape]),
+        system=options.system,
+        assume_dtype=options.assume_dtype,
+        trips=_unique("--trip", [_parse_trip(text) for text in options.trip]),
+        branches=_unique("--branch", [_parse_branch(text) for text in options.branch]),
+        limits=Limits().override(tuple(options.limit)),
+        backend=options.backend,
+        on_chip=_parse_on_chip(options.on_chip),
+        residency=not options.no_residency,
+        observe=options.observe,
+        observe_limit_s=options.observe_limit_s,
+        observe_limit_gb=options.observe_limit_gb,
+    )
+
+
+def _unique(option: str, pairs: "Sequence[tuple[str, Any]]") -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in found and found[name] != value:
+            raise UsageError(f"{option} {name}: found two values, {found[name]} and {value}")
+        found[name] = value
+    return found
+
+
+def _parse_on_chip(text: str) -> str:
+    """Bytes as text, `unlimited`, or "" for what the profiles say."""
+    from onnx_roofline.units import parse_quantity
+
+    if text in ("", "unlimited"):
+        return text
+    try:
+        size = parse_quantity(text)
+    except ValueError as error:
+        raise UsageError(f"--on-chip {text}: {error}, or unlimited") from None
+    return str(int(size))
+
+
+def _parse_trip(text: str) -> tuple[str, int]:
+    name, separator, count = text.rpartition("=")
+    if not separator or not name or not count.isdecimal():
+        raise UsageError(f"--trip {text}: wanted NAME=N with a whole number, such as --trip loop_3=32")
+    return name, int(count)
+
+
+def _parse_branch(text: str) -> tuple[str, Fraction]:
+    name, _, share = text.rpartition("=")
+    try:
+        probability = Fraction(share)
+    except (ValueError, ZeroDivisionError):
+        probability = Fraction(-1)
+    if name.rpartition(".")[2] not in ("then", "else") or not 0 <= probability <= 1:
+        raise UsageError(f"--branch {text}: wanted then=P or NAME.then=P with P from 0 to 1, such as --branch then=0.5")
+    return name, probability

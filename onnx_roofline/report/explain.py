@@ -1,0 +1,99 @@
+"""Where an op's figures come from, line by line, as a person would say it."""
+
+import difflib
+from collections.abc import Iterator
+
+from onnx_roofline.analysis import Analysis
+from onnx_roofline.errors import UsageError
+from onnx_roofline.records import Kernel, Reuse, Roofline, Traffic, TypedOp, Work
+from onnx_roofline.report.names import visible
+from onnx_roofline.units import format_si
+
+
+def find_row(analysis: Analysis, wanted: str) -> str:
+    """Row id of an op by its id, its name, its index in the main graph, or the name of a tensor it makes.
+
+    Raises UsageError with the nearest names where none or several fit.
+    """
+    rows = analysis.model.column(TypedOp)
+    if wanted in rows:
+        return wanted
+    found = [key for key, row in rows.items() if row.op.name == wanted]
+    found = found or [key for key in rows if key.partition(":")[0] == wanted]
+    found = found or [key for key, row in rows.items() if wanted in row.op.outputs]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        shown = ", ".join(found[:6])
+        raise UsageError(f"{wanted}: found {len(found)} ops of that name: {shown}; wanted one id, such as {found[0]}")
+    names = [*rows, *(row.op.name for row in rows.values() if row.op.name)]
+    near = difflib.get_close_matches(wanted, names, n=3)
+    hint = f"did you mean {', '.join(near)}?" if near else f"the first op is {next(iter(rows), 'none')}"
+    raise UsageError(f"{wanted}: found no op of that id or name; {hint}")
+
+
+def explain_traffic(analysis: Analysis, key: str) -> Iterator[str]:
+    """Every byte of one op: what it touches alone, what fusion saves, what each device's memory makes of its kernel."""
+    model = analysis.model
+    row, work, traffic = model.column(TypedOp)[key], model.column(Work)[key], model.column(Traffic)[key]
+    kernel = model.column(Kernel)[key]
+    yield visible(f"{key} {row.op.name!r}" if row.op.name else key)
+    if not work.moves_data and work.counts is not None:
+        yield f"  moves nothing: {visible(work.note)}"
+        return
+    for name, kind, size in zip(row.op.inputs, row.inputs, traffic.read_bytes, strict=True):
+        if name:
+            yield f"  reads  {visible(name, 60)} {kind}: {_bytes(size)}"
+    for name, kind, size in zip(row.op.outputs, row.outputs, traffic.write_bytes, strict=True):
+        if name:
+            yield f"  writes {visible(name, 60)} {kind}: {_bytes(size)}"
+    if work.note:
+        yield f"  note: {visible(work.note)}"
+    yield f"  naive, the op alone: {_bytes(traffic.naive_bytes)}"
+    for saving in traffic.savings:
+        yield f"  - {saving.bytes:,} B of {visible(saving.tensor, 60)}: {saving.rule}"
+    yield f"  compulsory: {_bytes(traffic.compulsory_bytes)}"
+    if traffic.naive_bytes is not None and traffic.compulsory_bytes is not None:
+        law = traffic.naive_bytes == traffic.compulsory_bytes + traffic.fused_away_bytes
+        sign = "=" if law else "IS NOT"
+        yield (f"  law: {traffic.naive_bytes:,} {sign} {traffic.compulsory_bytes:,} compulsory"
+               f" + {traffic.fused_away_bytes:,} fused away")  # fmt: skip
+    if not kernel.id:
+        return
+    yield from _kernel_lines(analysis, kernel)
+
+
+def _kernel_lines(analysis: Analysis, kernel: Kernel) -> Iterator[str]:
+    model = analysis.model
+    parts = [model.column(Traffic)[member] for member in kernel.members]
+    members = f"{len(kernel.members)} ops" if len(kernel.members) > 1 else "this op alone"
+    yield f"kernel {visible(kernel.id)}: {members}, {kernel.pattern}"
+    if len(kernel.members) > 1:
+        yield "  " + ", ".join(visible(member, 40) for member in kernel.members[:12]) + (
+            " ..." if len(kernel.members) > 12 else "")  # fmt: skip
+        naive = sum(part.naive_bytes or 0 for part in parts)
+        compulsory = sum(part.compulsory_bytes or 0 for part in parts)
+        yield f"  naive {naive:,} B = compulsory {compulsory:,} B + fused away {naive - compulsory:,} B"
+    for reason in kernel.refused:
+        yield f"  {visible(reason)}"
+    for slug, moved in model.column(Reuse)[kernel.id].devices.items():
+        roof = model.column(Roofline)[kernel.id].devices[slug]
+        yield (f"  on {slug}: moved {moved.moved_bytes:,} B = compulsory {moved.compulsory_bytes:,} B"
+               f" + refetched {moved.refetched_bytes:,} B - resident {moved.resident_bytes:,} B"
+               f" (at best {moved.resident_at_best_bytes:,} B)")  # fmt: skip
+        for reason in moved.reasons[:12]:
+            yield f"    {visible(reason)}"
+        if len(moved.reasons) > 12:
+            yield f"    and {len(moved.reasons) - 12} more reasons"
+        if not roof.supported:
+            yield f"    {visible(roof.reason)}"
+        elif roof.total_time_s is not None:
+            span = "" if roof.time_low_s == roof.time_high_s else (
+                f", from {format_si(roof.time_low_s, 's')} to {format_si(roof.time_high_s, 's')}"
+                " by the three traffic figures")  # fmt: skip
+            stable = "" if roof.bound_is_stable else "; THE BOUND CHANGES between them"
+            yield f"    {format_si(roof.total_time_s, 's')}, {roof.bound}-bound{span}{stable}"
+
+
+def _bytes(size: int | None) -> str:
+    return "unknown" if size is None else f"{size:,} B"

@@ -1,0 +1,88 @@
+"""Fusion: which ops one device kernel executes together, as a given backend would have it.
+
+Views and folded Q and DQ ops are taken out first, so that an edge leads from the op that computes a tensor to the op that
+uses it. Then the backend's named patterns are matched in its order, and what is left fuses by the general rule, if
+the backend has one. Kernels never wait for each other in a circle.
+
+Ignores what depends on the device: registers and shared memory that a large kernel would run out of.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+from onnx_roofline.backends import Backend
+from onnx_roofline.fusion_rules.general import fuse_generally
+from onnx_roofline.fusion_rules.groups import Groups
+from onnx_roofline.fusion_rules.kinds import CONTRACTION, REDUCTION, node_kind
+from onnx_roofline.fusion_rules.match import Matcher
+from onnx_roofline.fusion_rules.scope_view import ScopeView, views_by_scope
+from onnx_roofline.fusion_rules.siblings import join_no_ops, join_slices
+from onnx_roofline.graph import Model
+from onnx_roofline.pipeline import PassResult
+from onnx_roofline.records import Folding, Kernel, TypedOp, Work
+
+NO_KERNEL = Kernel("")
+_ALONE = "alone"
+# Reasons that one kernel keeps; a kernel of many ops borders on many.
+_MAX_REFUSED = 8
+
+
+@dataclass(frozen=True)
+class FusionPass:
+    """Groups the compute ops of each scope into kernels; ops of different scopes are never in one."""
+
+    backend: Backend
+
+    name: ClassVar[str] = "fusion"
+    requires: ClassVar[tuple[type, ...]] = (TypedOp, Folding, Work)
+    produces: ClassVar[type] = Kernel
+
+    def run(self, model: Model) -> PassResult:
+        """A Kernel for every row; all members of a kernel hold the same record."""
+        found: dict[str, Kernel] = {}
+        for view in views_by_scope(model).values():
+            groups = self._fused(view)
+            for place, members in groups.members.items():
+                if not view.barrier[place]:
+                    kernel = self._kernel(view, groups, place, members)
+                    found.update((view.keys[node], kernel) for node in members)
+        return PassResult({key: found.get(key, NO_KERNEL) for key in model.column(TypedOp)})
+
+    def _fused(self, view: ScopeView) -> Groups:
+        backend = self.backend
+        groups = Groups(view, backend.max_group)
+        matcher = Matcher(view, groups, through_reshapes=backend.through_reshapes)
+        candidates: dict[str, list[int]] = {}
+        for node, kind in enumerate(view.types):
+            candidates.setdefault(kind, []).append(node)
+        for pattern in backend.patterns:
+            for template in pattern.templates:
+                matcher.apply(pattern.name, template, candidates, keeps_inner=pattern.keeps_inner)
+            if pattern.name == "split_by_slices":
+                join_slices(view, groups, candidates.get("Slice", ()), pattern.name)
+            elif pattern.name == "no_ops":
+                join_no_ops(view, groups, candidates, pattern.name)
+        if backend.general_rule == "tvm":
+            fuse_generally(view, groups, backend.kinds, residual_add=backend.residual_add)
+        return groups
+
+    def _kernel(self, view: ScopeView, groups: Groups, place: int, members: list[int]) -> Kernel:
+        return Kernel(
+            id=view.keys[_root(view, members, self.backend.kinds)],
+            members=tuple(view.keys[node] for node in members),
+            pattern=groups.patterns.get(place, _ALONE),
+            refused=tuple(dict.fromkeys(groups.refused.get(place, ())))[:_MAX_REFUSED],
+        )
+
+
+def _root(view: ScopeView, members: list[int], kinds: Mapping[str, str]) -> int:
+    """The first contraction, else the first reduction, else the last member."""
+    if len(members) == 1:
+        return members[0]
+    found = [(node_kind(view, node, kinds), node) for node in members]
+    for wanted in (CONTRACTION, REDUCTION):
+        for kind, node in found:
+            if kind == wanted:
+                return node
+    return members[-1]

@@ -1,0 +1,235 @@
+"""Every real model gives a whole report without a word from the user, and every shape is that of a real run.
+
+The models are the fetched ones by package, the derived ones and the samples. They are not in the repository: a group
+of which one is missing is skipped. Totals are exact, so that a model or tensor that drops out does not go unseen.
+"""
+
+import io
+import itertools
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import fetch
+import jsonschema
+import pytest
+import verdicts
+from onnx_roofline.passes.shape_inference import ShapeInference
+from rich.console import Console
+
+from onnx_roofline.analysis import Analysis, Settings, analyze
+from onnx_roofline.graph import Model, TensorType
+from onnx_roofline.load import DimOptions, load
+from onnx_roofline.pipeline import Pipeline
+from onnx_roofline.records import TypedOp
+from onnx_roofline.report.document import build_document, write_document
+from onnx_roofline.report.table import render
+
+ROOT = Path(__file__).resolve().parents[2]
+SAMPLES = ROOT / "sample_models"
+REFERENCE = json.loads((SAMPLES / "reference.json").read_text("utf-8"))["models"]
+SCHEMA = json.loads((ROOT / "onnx_roofline" / "report" / "annotated-graph-1.0.schema.json").read_text("utf-8"))
+VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
+
+CACHE = fetch.cache_folder()
+Described = fetch.RealModel | fetch.DerivedModel
+
+
+def _groups() -> dict[str, list[Described]]:
+    """The manifest's models: the fetched ones by package, the derived ones by whether every host makes the same file."""
+    groups: dict[str, list[Described]] = {}
+    for real in fetch.read_manifest():
+        groups.setdefault(real.folder, []).append(real)
+    for made in fetch.read_derived():
+        groups.setdefault("derived" if made.is_portable else "derived for this processor", []).append(made)
+    return groups
+
+
+GROUPS = _groups()
+
+
+@dataclass(frozen=True)
+class Expected:
+    """Models of a group, those that onnxruntime runs, tensors it shows, and those of them that we know as bounds only.
+
+    `tensors` is None where the file depends on the processor.
+    """
+
+    models: int
+    judged: int
+    tensors: int | None
+    bounded: int = 0
+
+
+EXPECTED: Mapping[str, Expected] = {}
+
+# Tensors without a size, by model.
+NO_SIZE = {
+    ("onnxruntime/logreg_iris", "probabilities"): "a sequence of maps, which has no shape",
+    ("onnx/simple/test_sequence_model1", "Seq_empty"): "a sequence without elements, which have no shape",
+}
+
+
+def _files(group: str) -> dict[str, Path]:
+    """The group's files by model name; skips the test where one is missing."""
+    files = {model.name: model.file(CACHE) for model in GROUPS[group]}
+    missing = [name for name, file in files.items() if not file.is_file()]
+    if missing:
+        script = "derived.py" if group.startswith("derived") else "fetch.py"
+        shown = ", ".join(missing[:3]) + (" ..." if len(missing) > 3 else "")
+        pytest.skip(f"{len(missing)} of {len(files)} models are not in {CACHE} ({shown}): run tests/real/{script}")
+    return files
+
+
+def _problems_of_report(name: str, analysis: Analysis) -> Iterator[str]:
+    """What is wrong with a report: tensors without a size, unknown ops, a document that breaks its schema."""
+    for key, row in analysis.model.column(TypedOp).items():
+        for tensor, kind in zip(row.op.outputs, row.outputs, strict=True):
+            if tensor and (kind.elements is None or not kind.dtype) and (name, tensor) not in NO_SIZE:
+                yield f"{name}: {key}: {tensor} is {kind}"
+    if analysis.summary.unknown_ops:
+        yield f"{name}: unknown ops {analysis.summary.unknown_op_types}"
+    text = "".join(write_document(build_document(analysis)))
+    document = json.loads(text, parse_constant=lambda constant: pytest.fail(f"{name}: found {constant} in the JSON"))
+    error = next(VALIDATOR.iter_errors(document), None)
+    if error is not None:
+        yield f"{name}: {list(error.absolute_path)}: {error.message[:200]}"
+    screen = io.StringIO()
+    console = Console(file=screen, width=120)
+    for part in render(analysis, 20, 3, console.width):
+        console.print(part)
+    if "coverage: 100 %" not in screen.getvalue() and analysis.summary.ops:
+        yield f"{name}: the table's first line is {screen.getvalue().splitlines()[0]!r}"
+
+
+def _check_reports(files: Mapping[str, Path]) -> None:
+    problems = [problem for name, file in files.items() for problem in _problems_of_report(name, analyze(file))]
+    print(f"{len(files)} of {len(files)} models analysed, {len(problems)} problems")
+    assert problems == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("group", GROUPS)
+def test_a_model_gives_a_whole_report_with_no_option(group: str) -> None:
+    files = _files(group)
+    assert len(files) == EXPECTED[group].models
+    _check_reports(files)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("part", range(4))
+def test_a_sample_gives_a_whole_report_with_no_option(part: int) -> None:
+    names = sorted(REFERENCE)[part::4]
+    assert len(names) == 11
+    _check_reports({name: SAMPLES / name for name in names})
+
+
+@dataclass
+class Comparison:
+    """Tensors compared with a run; `wrong` names those that differ, `bounded` counts those known as bounds only."""
+
+    compared: int = 0
+    bounded: int = 0
+    wrong: list[str] = field(default_factory=list)
+
+    def add(self, name: str, model: Model, verdict: verdicts.judge.Verdict) -> None:
+        ours = {graph_input.name: graph_input.type for graph_input in model.graph.inputs}
+        for row in model.column(TypedOp).values():
+            if not row.scope:
+                ours.update(zip(row.op.outputs, row.outputs, strict=True))
+        for tensor, (dtype, shape) in verdict.tensors.items():
+            kind = ours.get(tensor)
+            self.compared += 1
+            self.bounded += kind is not None and not kind.exact
+            if kind is None or kind.dtype != dtype or not _holds(kind, shape):
+                self.wrong.append(f"{name}: {tensor}: found {kind}, a run has {dtype}{list(shape)}")
+
+
+def _holds(kind: TensorType, shape: tuple[int, ...]) -> bool:
+    """Whether a tensor of `shape` is of this type: of its very shape, or within its bounds."""
+    if not kind.is_known or len(kind.dims) != len(shape):
+        return False
+    return kind.dims == shape if kind.exact else all(a >= b for a, b in zip(kind.dims, shape, strict=True))
+
+
+def _with_shapes(path: Path, options: DimOptions, trips: Mapping[str, int]) -> Model:
+    return Pipeline((ShapeInference(trips=trips),)).run(load(path, options))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("group", GROUPS)
+def test_every_shape_is_that_of_a_real_run(group: str) -> None:
+    files = _files(group)
+    judged = [model for model in GROUPS[group] if model.runs]
+    comparison = Comparison()
+    for entry in judged:
+        trips = entry.trips if isinstance(entry, fetch.DerivedModel) else {}
+        model = _with_shapes(files[entry.name], DimOptions({}, entry.dims), trips)
+        comparison.add(entry.name, model, verdicts.verdict_of(files[entry.name], entry.dims, entry.values))
+    _show(group, len(judged), comparison)
+    expected = EXPECTED[group]
+    assert comparison.wrong == []
+    assert len(judged) == expected.judged
+    if expected.tensors is not None:
+        assert (comparison.compared, comparison.bounded) == (expected.tensors, expected.bounded)
+
+
+def _show(group: str, models: int, comparison: Comparison) -> None:
+    counts = f"{comparison.compared} tensors, {len(comparison.wrong)} wrong, {comparison.bounded} bounded"
+    print(f"{group}: {models} models, {counts}")
+
+
+# Sizes of the dims that a sample leaves open: one and more sequences, short ones and long ones.
+SIZES = {"batch": (1, 2)}
+OTHER_SIZES = (7, 128)
+OPEN_SAMPLES = sorted(name for name, entry in REFERENCE.items() if entry["dims"])
+
+
+def _bindings(name: str) -> list[dict[str, int]]:
+    dims = sorted(REFERENCE[name]["dims"])
+    sizes = itertools.product(*(SIZES.get(dim, OTHER_SIZES) for dim in dims))
+    return [dict(zip(dims, chosen, strict=True)) for chosen in sizes]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", OPEN_SAMPLES)
+def test_a_sample_with_open_dims_is_resolved_at_every_size(name: str) -> None:
+    for dims in _bindings(name):
+        analysis = analyze(SAMPLES / name, Settings(dims=dims))
+        assert list(_problems_of_report(name, analysis)) == []
+        assert {dim.origin for dim in analysis.model.dims.values()} == {"bound"}
+
+
+# A run needs memory for the weights in several copies.
+JUDGED_WEIGHT_BYTES = 350e6
+JUDGED_SAMPLES = sorted(name for name, entry in REFERENCE.items() if entry["stripped_bytes"] < JUDGED_WEIGHT_BYTES)
+PARTS = 6
+# (samples, tensors, bounded) of each part.
+EXPECTED_SAMPLES: tuple[tuple[int, int, int], ...] = ()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("part", range(PARTS))
+def test_every_shape_of_a_sample_is_that_of_a_run_with_weights_of_ones(part: int) -> None:
+    if not CACHE.is_dir():
+        pytest.skip(f"the judge's answers are kept in {CACHE}, which is not there: run tests/real/fetch.py")
+    comparison = Comparison()
+    names = JUDGED_SAMPLES[part::PARTS]
+    for name in names:
+        # The largest batch with the shortest sequences.
+        dims = {dim: max(SIZES[dim]) if dim in SIZES else min(OTHER_SIZES) for dim in REFERENCE[name]["dims"]}
+        model = _with_shapes(SAMPLES / name, DimOptions(dims, {}), {})
+        shapes = {graph_input.name: graph_input.type.dims for graph_input in model.graph.inputs}
+        comparison.add(name, model, verdicts.verdict_of(SAMPLES / name, shapes, {}))
+    _show(f"samples, part {part}", len(names), comparison)
+    assert comparison.wrong == []
+    assert (len(names), comparison.compared, comparison.bounded) == EXPECTED_SAMPLES[part]
+
+
+def test_the_totals_are_those_of_the_manifest() -> None:
+    fetched, made = fetch.read_manifest(), fetch.read_derived()
+    assert {name: len(models) for name, models in GROUPS.items()} == {n: e.models for n, e in EXPECTED.items()}
+    assert (len(fetched), len(made), len(REFERENCE)) == (193, 37, 44)
+    assert sum(expected.judged for expected in EXPECTED.values()) == 221
+    assert sum(count for count, _, _ in EXPECTED_SAMPLES) == len(JUDGED_SAMPLES)
