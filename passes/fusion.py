@@ -1,8 +1,8 @@
 """Fusion: which ops one device kernel executes together, as a given backend would have it.
 
-Views and folded Q and DQ ops are taken out first, so that an edge leads from the op that computes a tensor to the op that
-uses it. Then the backend's named patterns are matched in its order, and what is left fuses by the general rule, if
-the backend has one. Kernels never wait for each other in a circle.
+Views and folded Q and DQ ops are taken out first, so that an edge leads from the op that computes a tensor to the op
+that uses it. Then the backend's named patterns are matched in its order, and what is left fuses by the general rule,
+if the backend has one. Kernels never wait for each other in a circle.
 
 Ignores what depends on the device: registers and shared memory that a large kernel would run out of.
 """

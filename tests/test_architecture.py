@@ -29,6 +29,8 @@ ARROWS: dict[str, set[str]] = {
     "reuse_distance": set(),
     "backends": {"errors", "units", "strict_yaml", "fusion_rules"},
     "fusion_packs": set(),
+    "partition": {"units", "errors"},
+    "pim_time": {"units", "errors", "hardware"},
     "fusion_rules": {"units", "errors", "graph", "records", "backends", "tensor_uses"},
     "passes": {
         "units",
@@ -44,6 +46,8 @@ ARROWS: dict[str, set[str]] = {
         "reuse_distance",
         "backends",
         "fusion_rules",
+        "partition",
+        "pim_time",
     },
     "summary": {"units", "graph", "records", "hardware"},
     "analysis": {
@@ -73,7 +77,7 @@ OWNERS = {
     "matplotlib": {"report/plot.py"},
     "onnxruntime": {"observe_child"},
     "yaml": {"strict_yaml"},
-    "networkx": {"graph", "load"},
+    "networkx": {"graph", "load", "partition"},
     "rich": {"cli", "report/table.py"},
     "scipy": set(),
 }

@@ -192,7 +192,7 @@ def test_no_figure_is_cut_on_a_narrow_terminal(columns: str) -> None:
     result = subprocess.run([sys.executable, "-c", code, columns], capture_output=True, text=True, cwd=ROOT)
     assert result.returncode == 0
 
-    table = result.stdout.split("The costliest ops")[1].split("By op type")[0]
+    table = result.stdout.split("The costliest kernels")[1].split("By op type")[0]
     assert all("…" not in line.split(None, 1)[1] for line in table.splitlines() if "MatMul" in line)
     assert "11,174,215,680" in result.stdout
 

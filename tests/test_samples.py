@@ -60,6 +60,8 @@ def _golden(analysis: Analysis) -> dict[str, object]:
         "coverage": dict(summary.status_counts),
         "counts": summary.counts.as_dict(),
         "naive_bytes": summary.naive_bytes,
+        "compulsory_bytes": summary.compulsory_bytes,
+        "kernels": summary.kernels,
         "parameters": summary.parameters,
         "weight_bytes": summary.weight_bytes,
         "peak_activation_bytes": summary.peak_activation_bytes,

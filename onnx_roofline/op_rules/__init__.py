@@ -4,23 +4,13 @@ from onnx_roofline.op_rules import (  # noqa: F401  (imported to register their 
     attention,
     contraction,
     control_flow,
-    einsum,
     elementwise,
-    image,
-    loss,
-    machine_learning,
-    microsoft,
     movement,
     normalization,
     pooling,
     quantization,
-    random,
     recurrent,
     reduction,
-    sequence,
-    signal,
-    training,
-    trees,
 )
 from onnx_roofline.op_rules.registry import Operand, OpView, Rule, all_rules, find_rule, view_of
 

@@ -5,6 +5,7 @@ asks its `OpView` for what it needs; where that is unknown the question raises N
 """
 
 import bisect
+import importlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -240,13 +241,22 @@ def find_rule(domain: str, op_type: str, version: int) -> Rule | None:
     """The newest rule not newer than `version`; the oldest rule where all are newer."""
     rows = _TABLE.get((domain, op_type))
     if not rows:
+        _load_rare()
+        rows = _TABLE.get((domain, op_type))
+    if not rows:
         return None
     position = bisect.bisect_right(rows, version, key=lambda row: row.since)
     return rows[max(0, position - 1)]
 
 
+def _load_rare() -> None:
+    """Register the families that most models don't use; a second call costs a dictionary look-up."""
+    importlib.import_module("onnx_roofline.op_rules.rare")
+
+
 def all_rules() -> tuple[Rule, ...]:
     """Every rule, sorted by domain, op and version."""
+    _load_rare()
     return tuple(row for key in sorted(_TABLE) for row in _TABLE[key])
 
 

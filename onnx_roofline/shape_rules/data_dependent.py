@@ -252,11 +252,14 @@ def range_length(op: OpView) -> Types:
 
 def _broadcast_bound(op: OpView) -> Types:
     """Per axis the largest dim: a bound where dims that are bounds themselves need not match."""
-    shapes = [operand.shape for operand in op.inputs if operand is not None]
+    operands = [operand for operand in op.inputs if operand is not None]
+    shapes = [operand.shape for operand in operands]
     rank = max(len(shape) for shape in shapes)
-    padded = [(1,) * (rank - len(shape)) + shape for shape in shapes]
+    axes = list(zip(*((1,) * (rank - len(shape)) + shape for shape in shapes), strict=True))
     dtype = op.output(0).type.dtype or op.x.dtype
-    return (_bound(dtype, tuple(max(sizes) for sizes in zip(*padded, strict=True))),)
+    # The library leaves some of these open (GreaterOrEqual-12) whose operands are known and match.
+    is_exact = all(operand.type.exact for operand in operands) and all(len({*sizes} - {1}) < 2 for sizes in axes)
+    return (TensorType(dtype, tuple(0 if 0 in sizes else max(sizes) for sizes in axes), is_exact),)
 
 
 completion("Add", "Sub", "Mul", "Div", "Pow", "Mod", "Min", "Max", "Sum", "Mean", "And", "Or", "Xor", "Equal", "Less",

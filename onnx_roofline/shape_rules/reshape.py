@@ -13,9 +13,9 @@ Types = Sequence[TensorType]
 
 @shape_rule("Reshape")
 def reshape(op: OpView) -> Types:
-    """The stated shape: 0 keeps a dim unless `allowzero`, one -1 takes what is left. Source: ONNX Reshape-21, Reshape-1.
+    """The stated shape: 0 keeps a dim unless `allowzero`, one -1 takes what is left.
 
-    The first version has the new shape as an attribute.
+    The first version has the new shape as an attribute. Source: ONNX Reshape-21, Reshape-1.
     """
     if not op.x.type.exact or op.x.type.container != "tensor":
         raise NotModelledError("the number of elements is an upper bound")

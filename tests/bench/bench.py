@@ -64,8 +64,10 @@ class Run:
 def run_once(command: list[str]) -> Run:
     """Run a command to its end and read its accounting."""
     started = time.perf_counter()
+    # As installed: with the compiled modules that pip makes and that some environments keep Python from writing.
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     with tempfile.TemporaryFile() as captured:
-        process = subprocess.Popen(command, stdout=captured, stderr=subprocess.STDOUT)
+        process = subprocess.Popen(command, stdout=captured, stderr=subprocess.STDOUT, env=environment)
         _, status, usage = os.wait4(process.pid, 0)
         wall_s = time.perf_counter() - started
         process.returncode = os.waitstatus_to_exitcode(status)

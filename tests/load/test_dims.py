@@ -464,13 +464,7 @@ FITTED: dict[str, tuple[onnx.ModelProto, dict[str, Shape], int]] = {
 }
 
 
-# Inference does not compare the element counts of a Reshape yet, so that nothing contradicts the first assumption.
-RESHAPED = pytest.mark.xfail(strict=False, reason="inference accepts a Reshape that changes the number of elements")
-
-
-@pytest.mark.parametrize(
-    "case", [pytest.param(c, marks=RESHAPED) if c in ("reshaped 96x96", "audio of 512") else c for c in FITTED]
-)
+@pytest.mark.parametrize("case", FITTED)
 def test_assumptions_give_way_to_what_the_graph_says(tmp_path: Path, case: str) -> None:
     proto, expected, attempts = FITTED[case]
     found, count = valid(tmp_path, proto)
