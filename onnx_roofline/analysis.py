@@ -22,6 +22,7 @@ from onnx_roofline.units import FLOAT_DTYPES
 if TYPE_CHECKING:
     from onnx_roofline.hardware import System
     from onnx_roofline.observe import Observation
+    from onnx_roofline.pim_time import PimTimeModel
     from onnx_roofline.summary import Summary
 
 Progress = Callable[[str, int, int], None]
@@ -45,6 +46,10 @@ class Settings:
     limits: Limits = field(default_factory=Limits)
     # which ops fuse: "compiler", "ort", "none", or a pack of one's own
     backend: str = "compiler"
+    # the PIM's time: "full", or the plain "roofline"
+    pim_model: "PimTimeModel" = "full"
+    # "latency", "energy" or "energy-delay"
+    objective: str = "latency"
     # bytes of on-chip memory as text, "unlimited", or "" for what the profiles say
     on_chip: str = ""
     residency: bool = True
@@ -157,7 +162,7 @@ def default_pipeline(settings: Settings, system: "System", observation: "Observa
             Liveness(),
             ReusePass(system, settings.on_chip, settings.residency),
             RooflinePass(system),
-            PlacementPass(system),
+            PlacementPass(system, settings.pim_model, settings.objective),
         )
     )
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 from onnx_roofline.errors import ProfileError
 from onnx_roofline.fusion_rules.kinds import KINDS
 from onnx_roofline.fusion_rules.library import PARTS, PATTERNS
+from onnx_roofline.fusion_rules.match import CHECKS
 from onnx_roofline.fusion_rules.template import Template, TemplateError, parse_template, without_optional
 from onnx_roofline.strict_yaml import Node, did_you_mean, parse, read, shown
 
@@ -145,6 +146,9 @@ def _pattern(item: Node, name: str, entries: Mapping[str, Node], absorbs_transpo
         except TemplateError as error:
             part.report(str(error))
             continue
+        unknown = sorted(template.checks() - set(CHECKS))
+        if unknown:
+            part.report(f"found the unknown check {shown(unknown[0])}{did_you_mean(unknown[0], CHECKS)}")
         templates.append(template if absorbs_transposes else without_optional(template, "Transpose"))
     keeps_inner = _switch(entries.get("keeps_inner"), default=known is not None and known.keeps_inner)
     return Pattern(name, tuple(templates), keeps_inner)

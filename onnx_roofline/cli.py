@@ -108,6 +108,8 @@ def _run_analyze(options: argparse.Namespace) -> int:
         from onnx_roofline.report.conventions import expand
 
         options.convention = expand(options.convention)
+    if options.sweep:
+        return _run_sweep(options)
     analysis = _analyzed(options)
     _print_warnings(analysis)
     if options.json:
@@ -144,6 +146,40 @@ def _run_analyze(options: argparse.Namespace) -> int:
     console = _console()
     for part in render(analysis, options.top, options.depth, console.width):
         console.print(part, soft_wrap=not hasattr(part, "columns"))
+    return EXIT_DONE
+
+
+def _run_sweep(options: argparse.Namespace) -> int:
+    from onnx_roofline.flips import parse_sweep, sweep
+    from onnx_roofline.report.files import write_atomically
+    from onnx_roofline.report.sweeps import flip_rows, point_rows, sweep_document
+
+    dim, values = parse_sweep(options.sweep)
+    found = sweep(options.model, settings_of(options), dim, values)
+    if options.json == "-":
+        sys.stdout.write(sweep_document(found))
+        return EXIT_DONE
+    if options.json:
+        write_atomically(options.json, [sweep_document(found)])
+    _print_table(*point_rows(found))
+    flips = flip_rows(found)
+    if flips:
+        _print_table(("kernels", "root", "the first", "where"), flips)
+    else:
+        print(f"no kernel changes its device over {dim}")
+    return EXIT_DONE
+
+
+def _run_explain(options: argparse.Namespace) -> int:
+    from onnx_roofline.report.explain import explain_op, find_row
+    from onnx_roofline.report.table import first_line
+
+    analysis = _analyzed(options)
+    _print_warnings(analysis)
+    print(_one_line(first_line(analysis)))
+    for key in [find_row(analysis, wanted) for wanted in options.node]:
+        for line in explain_op(analysis, key):
+            print(line)
     return EXIT_DONE
 
 
@@ -315,6 +351,7 @@ class _Progress:
 _COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "analyze": _run_analyze,
     "check": _run_check,
+    "explain": _run_explain,
     "hw_list": _run_hw_list,
     "hw_show": _run_hw_show,
     "hw_lint": _run_hw_lint,

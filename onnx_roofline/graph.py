@@ -286,12 +286,21 @@ class Model:
     dims: Mapping[str, Dim]
     warnings: tuple[Notice, ...] = ()
     columns: Mapping[type, Mapping[str, object]] = field(default_factory=dict)
+    wholes: Mapping[type, object] = field(default_factory=dict)
 
     def column(self, record: type[C]) -> Mapping[str, C]:
         """The rows of one column by row id; KeyError names the record if no pass has produced it."""
         return self.columns[record]  # type: ignore[return-value]
 
-    def with_column(self, record: type[C], rows: Mapping[str, C], warnings: tuple[Notice, ...] = ()) -> "Model":
-        """A new model with one more column; a column is never written twice."""
+    def whole(self, record: type[C]) -> C:
+        """What a pass says of the model as a whole; KeyError names the record if no pass has said it."""
+        return self.wholes[record]  # type: ignore[return-value]
+
+    def with_column(
+        self, record: type[C], rows: Mapping[str, C], warnings: tuple[Notice, ...] = (), whole: object = None
+    ) -> "Model":
+        """A new model with one more column; a column is never written twice. `whole` is kept by its class."""
         assert record not in self.columns, f"column {record.__name__} exists already"
-        return replace(self, columns={**self.columns, record: rows}, warnings=self.warnings + warnings)
+        wholes = self.wholes if whole is None else {**self.wholes, type(whole): whole}
+        columns = {**self.columns, record: rows}
+        return replace(self, columns=columns, wholes=wholes, warnings=self.warnings + warnings)

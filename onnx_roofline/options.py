@@ -38,6 +38,7 @@ def command_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=_Parser)
     _add_analyze(commands.add_parser("analyze", help="what each op of a model costs and where it should run"))
     _add_check(commands.add_parser("check", help="exit 1 if a model is over a limit"))
+    _add_explain(commands.add_parser("explain", help="one op as a person would explain it: cost, bytes, place, why"))
     _add_hardware(commands.add_parser("hw", help="hardware profiles: list, show, lint"))
     ops = commands.add_parser("ops", help="the rule table: op, counts, source")
     ops.add_argument("--domain", help="only this domain, such as ai.onnx or com.microsoft")
@@ -60,6 +61,10 @@ def _add_model_options(parser: argparse.ArgumentParser) -> None:
                         help="cost floating tensors at this width, such as float16")  # fmt: skip
     parser.add_argument("--backend", default="compiler", metavar="NAME|FILE",
                         help="which ops fuse into one kernel: compiler, ort, none (default: compiler)")  # fmt: skip
+    parser.add_argument("--pim-model", choices=("full", "roofline"), default="full",
+                        help="time on the PIM: with passes, rows and overheads, or the plain roofline (default: full)")  # fmt: skip
+    parser.add_argument("--objective", choices=("latency", "energy", "energy-delay"), default="latency",
+                        help="what the placement makes least (default: latency)")  # fmt: skip
     parser.add_argument("--on-chip", default="", metavar="SIZE",
                         help="on-chip memory of every device, such as 20MB or unlimited (default: its cache)")  # fmt: skip
     parser.add_argument("--no-residency", action="store_true",
@@ -84,6 +89,8 @@ def _add_analyze(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", metavar="FILE", help="write the annotated graph; - is stdout")
     parser.add_argument("--plot", metavar="FILE", help="draw the roofline as .svg, .png or .pdf (extra: plot)")
     parser.add_argument("--format", choices=("table", "csv"), default="table", help="what stdout gets (default: table)")
+    parser.add_argument("--sweep", metavar="NAME=1..4096",
+                        help="analyse at several sizes of a dim and say where placements flip")  # fmt: skip
     parser.add_argument("--explain-traffic", action="append", default=[], metavar="NODE",
                         help="where the bytes of this op come from, by its id or name")  # fmt: skip
     parser.add_argument("--top", type=int, default=10, metavar="N", help="rows of each table (default: 10)")
@@ -101,6 +108,12 @@ def _add_check(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--allow-unknown", action="store_true", help="ops without a rule do not fail the check")
     parser.add_argument("--allow-assumed", action="store_true", help="assumed dims do not fail the check")
     parser.set_defaults(run="check")
+
+
+def _add_explain(parser: argparse.ArgumentParser) -> None:
+    _add_model_options(parser)
+    parser.add_argument("node", metavar="NODE", nargs="+", help="an op, by its id, its name or a tensor that it makes")
+    parser.set_defaults(run="explain")
 
 
 def _add_hardware(parser: argparse.ArgumentParser) -> None:
@@ -128,6 +141,8 @@ def settings_of(options: argparse.Namespace) -> "Settings":
         branches=_unique("--branch", [_parse_branch(text) for text in options.branch]),
         limits=Limits().override(tuple(options.limit)),
         backend=options.backend,
+        pim_model=options.pim_model,
+        objective=options.objective,
         on_chip=_parse_on_chip(options.on_chip),
         residency=not options.no_residency,
         observe=options.observe,

@@ -11,10 +11,11 @@ from onnx_roofline.records import TypedOp
 
 @dataclass(frozen=True, slots=True)
 class PassResult:
-    """The rows of a pass's column and what its reader should know."""
+    """The rows of a pass's column, what its reader should know, and what it says of the model as a whole, if anything."""
 
     rows: Mapping[str, object]
     notices: tuple[Notice, ...] = ()
+    whole: object = None
 
 
 class Pass(Protocol):
@@ -79,7 +80,7 @@ class Pipeline:
             if timings is not None:
                 timings[item.name] = time.perf_counter() - started
             _check_rows(item, model, result.rows)
-            model = model.with_column(item.produces, result.rows, result.notices)
+            model = model.with_column(item.produces, result.rows, result.notices, result.whole)
         return model
 
     def __str__(self) -> str:

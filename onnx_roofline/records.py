@@ -1,7 +1,7 @@
 """The records that passes produce, one frozen class a column. Units are in the field names."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
@@ -294,13 +294,69 @@ class Roofline:
 
 
 @dataclass(frozen=True, slots=True)
+class DeviceTime:
+    """A kernel on one device under the placement's time model; `time_s` is None where it can't run, with the reason."""
+
+    time_s: float | None
+    energy_j: float | None
+    bound: str
+    reason: str = ""
+    explanation: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Placement:
-    """Which device runs the op and why; `device` is None where the op is out of placement."""
+    """Which device runs the op and why; `device` is None where the op is out of placement.
+
+    `reason` is the class of the decision: "unsupported" (the other device can't run it), "faster alone", "follows
+    neighbours" (slower alone, cheaper with its transfers), "capacity", "near tie", "fused" (a member goes where its
+    kernel goes), "not placed" or "unknown". `time_s` is that of one execution there, `transfer_s` the transfers of the
+    tensors that it makes or is alone to fetch, `regret` what the whole costs more, in the objective's unit, if the
+    kernel is flipped.
+    """
 
     device: str | None
     reason: str
     explanation: str
     time_s: float | None
+    devices: Mapping[str, DeviceTime] = field(default_factory=dict, hash=False)
+    transfer_s: float = 0.0
+    regret: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Alternative:
+    """A whole assignment under the full cost: all on one device, each kernel by itself, the optimum."""
+
+    name: str
+    total_s: float | None
+    kernel_s: float | None
+    transfer_s: float | None
+    on_pim: int
+    moved: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class PlacementSummary:
+    """What is proven about the placement as a whole, and what the simple ones cost under the same model.
+
+    `lower_bound` and `objective` are in the objective's unit: seconds, joules or joule-seconds. `makespan_s` is that of
+    a schedule on both devices at once, where the system allows one; None where it does not.
+    """
+
+    objective_name: str
+    objective: float
+    lower_bound: float
+    gap: float
+    proof: str
+    method: str
+    pim_model: str
+    resident_bytes: int
+    capacity_bytes: int | None
+    alternatives: tuple[Alternative, ...]
+    makespan_s: float | None = None
+    makespan_bound_s: float | None = None
+    makespan_note: str = ""
 
 
 def whole(value: int | Fraction) -> int | Fraction:

@@ -16,6 +16,7 @@ from onnx_roofline.records import (
     Live,
     Moved,
     Placement,
+    PlacementSummary,
     Reuse,
     Roofline,
     Traffic,
@@ -208,13 +209,12 @@ def _times(model: Model, system: "System") -> dict[str, float | None]:
                 break
             seconds = (seconds or 0.0) + (roof.total_time_s or 0.0) * float(count)
         times[device.slug] = seconds
-    placed = 0.0
-    able = True
-    for key, placement in model.column(Placement).items():
-        count = executions[key].count
-        able = able and not (placement.device is None and placement.reason == "unsupported" and count)
-        placed += (placement.time_s or 0.0) * float(count)
-    times["placement"] = placed if able else None
+    optimum = next(item for item in model.whole(PlacementSummary).alternatives if item.name == "optimum")
+    impossible = any(
+        placement.device is None and placement.reason == "unsupported" and executions[key].count
+        for key, placement in model.column(Placement).items()
+    )
+    times["placement"] = None if impossible else optimum.total_s
     return times
 
 

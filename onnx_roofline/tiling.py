@@ -4,7 +4,7 @@ All sizes are in bytes or elements as named; `capacity_bytes` is what tiles may 
 traffic of its family of tilings, so more capacity never costs more, and never less than each operand once.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -188,7 +188,7 @@ def _position_tiles(output: tuple[int, ...]) -> Iterator[tuple[int, ...]]:
     yield from tiles
 
 
-def _product(values: "Iterator[int] | tuple[int, ...] | list[int]") -> int:
+def _product(values: Iterable[int]) -> int:
     result = 1
     for value in values:
         result *= value
@@ -227,3 +227,25 @@ def chain_bytes(m: int, k: int, n: int, last: int, widths: Widths, capacity_byte
     passes = ceil_div(m, rows)
     moved = m * k * widths.lhs + m * last * widths.out + passes * (k * n + n * last) * widths.rhs
     return Tiling(round(moved), f"{rows} rows through both products")
+
+
+def row_elements(op_type: str, version: int, shape: tuple[int, ...], axis: int, groups: int) -> int:
+    """Elements that an op normalises together and needs all of before its first result; 0 for any other op.
+
+    Such a row is read twice where it doesn't fit on chip: once for its maximum and sums, once to be normalised. Source:
+    Milakov, Gimelshein, arXiv 1805.02867, for softmax; Welford, Technometrics 4(3), 1962, for mean and variance.
+
+    >>> row_elements("Softmax", 13, (2, 8, 100), -1, 1), row_elements("LayerNormalization", 17, (2, 8, 100), 1, 1)
+    (100, 800)
+    """
+    if not shape:
+        return 0
+    if op_type in ("Softmax", "LogSoftmax", "LpNormalization") and (version >= 13 or op_type == "LpNormalization"):
+        return shape[axis]
+    if op_type in ("Softmax", "LogSoftmax", "LayerNormalization", "RMSNormalization", "SimplifiedLayerNormalization"):
+        return _product(shape[axis % len(shape) :])
+    if op_type in ("SkipLayerNormalization", "SkipSimplifiedLayerNormalization"):
+        return shape[-1]
+    if op_type == "InstanceNormalization":
+        return _product(shape[2:])
+    return _product(shape[1:]) // max(1, groups) if op_type == "GroupNormalization" else 0

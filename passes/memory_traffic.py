@@ -28,7 +28,8 @@ class MemoryTraffic:
         rows, works, foldings = model.column(TypedOp), model.column(Work), model.column(Folding)
         kernels = model.column(Kernel)
         uses = TensorUses(model)
-        paid: dict[str, dict[str, int]] = {}
+        # Of each kernel of several ops: its members, and what it has fetched of each outer tensor so far.
+        fused: dict[str, tuple[frozenset[str], dict[str, int]]] = {}
         found: dict[str, Traffic] = {}
         for key, row in rows.items():
             reads, writes = _naive(row, works[key], foldings[key])
@@ -37,35 +38,38 @@ class MemoryTraffic:
                 naive = total((*reads, *writes))
                 found[key] = Traffic(reads, writes, naive, naive)
                 continue
-            found[key] = _fused(row, kernel, reads, writes, uses, paid.setdefault(kernel.id, {}))
+            if kernel.id not in fused:
+                fused[kernel.id] = frozenset(kernel.members), {}
+            members, paid = fused[kernel.id]
+            found[key] = _fused(row, kernel.pattern, members, reads, writes, uses, paid)
         return PassResult(found)
 
 
 def _fused(
     row: TypedOp,
-    kernel: Kernel,
+    pattern: str,
+    members: frozenset[str],
     reads: tuple[int | None, ...],
     writes: tuple[int | None, ...],
     uses: TensorUses,
     paid: dict[str, int],
 ) -> Traffic:
     """One member's part: `paid` holds what the kernel has fetched of each outer tensor so far."""
-    members = frozenset(kernel.members)
     savings: list[Saving] = []
     for name, size in zip(row.op.inputs, reads, strict=True):
         if not size:
             continue
         root = uses.root(row.scope, name)
         if uses.makers.get((row.scope, root)) in members:
-            savings.append(Saving(name, size, f"{kernel.pattern}: made and read inside the kernel"))
+            savings.append(Saving(name, size, f"{pattern}: made and read inside the kernel"))
             continue
         already = min(size, paid.get(root, 0))
         paid[root] = max(size, paid.get(root, 0))
         if already:
-            savings.append(Saving(name, already, f"{kernel.pattern}: fetched once for the whole kernel"))
+            savings.append(Saving(name, already, f"{pattern}: fetched once for the whole kernel"))
     for name, size in zip(row.op.outputs, writes, strict=True):
         if size and not uses.leaves(row.scope, name, members):
-            savings.append(Saving(name, size, f"{kernel.pattern}: made and read inside the kernel"))
+            savings.append(Saving(name, size, f"{pattern}: made and read inside the kernel"))
     naive = total((*reads, *writes))
     saved = sum(saving.bytes for saving in savings)
     return Traffic(reads, writes, naive, None if naive is None else naive - saved, tuple(savings))

@@ -1,71 +1,209 @@
-"""Placement, first level: for each op by itself, the device with the lower roofline time.
+"""Placement: which device runs each kernel so that the whole is cheapest, with the transfers that it takes.
 
-Ignores transfers, capacity and neighbours: it says where an op would run best alone.
+The serial optimum for latency or energy is a minimum cut and exact for this cost model; energy-delay is the best of
+several weighted cuts. The PIM's time is the closed form of `pim_time` ("full") or the plain roofline.
+
+Ignores overlap of the devices (the schedule beside it does not) and the order in which transfers queue.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
 from onnx_roofline.graph import Model
-from onnx_roofline.hardware import Device, System
+from onnx_roofline.hardware import System
+from onnx_roofline.partition import Assignment, Problem, Solution, baselines, evaluate, regrets, solve
+from onnx_roofline.pim_time import PimTimeModel
 from onnx_roofline.pipeline import PassResult
-from onnx_roofline.records import Kernel, Placement, Roof, Roofline, TypedOp, Work
+from onnx_roofline.placement_problem import KernelGraph, kernel_graph, roofline_pick
+from onnx_roofline.records import (
+    Alternative,
+    DeviceTime,
+    Executions,
+    Kernel,
+    Placement,
+    PlacementSummary,
+    Reuse,
+    Roofline,
+    Traffic,
+    TypedOp,
+    Work,
+)
 from onnx_roofline.units import format_si
+
+# Below this share of the whole a decision is a near tie: the cost model is not that good.
+NEAR_TIE_SHARE = 0.05
+# Weights tried for energy-delay, as powers of two around the balance of both.
+_WEIGHT_STEPS = range(-8, 9)
 
 
 @dataclass(frozen=True)
 class PlacementPass:
-    """Option `system`: the devices to choose between."""
+    """Options: `pim_model` "full" or "roofline"; `objective` latency, energy or energy-delay."""
 
     system: System
+    pim_model: PimTimeModel = "full"
+    objective: str = "latency"
 
     name: ClassVar[str] = "placement"
-    requires: ClassVar[tuple[type, ...]] = (TypedOp, Work, Kernel, Roofline)
+    requires: ClassVar[tuple[type, ...]] = (TypedOp, Work, Kernel, Traffic, Reuse, Executions, Roofline)
     produces: ClassVar[type] = Placement
 
     def run(self, model: Model) -> PassResult:
-        """A Placement for every row; ops that compute and move nothing are out of placement."""
-        works, roofs, kernels = model.column(Work), model.column(Roofline), model.column(Kernel)
-        memo: dict[int, Placement] = {}
+        """A Placement for every row, and the PlacementSummary of the whole."""
+        graph = kernel_graph(model, self.system, self.pim_model)
+        problem, solution = self._solved(graph)
+        latency = graph.problem(self.system, "latency")
+        flips = regrets(problem, solution)
+        placed = self._kernels(graph, problem, solution, flips)
+        works = model.column(Work)
         rows: dict[str, Placement] = {}
-        for key, row in model.column(TypedOp).items():
-            kernel = kernels[key]
+        for key, kernel in model.column(Kernel).items():
             if not kernel.id:
-                rows[key] = Placement(None, "not placed", works[key].note or row.role, 0.0)
-                continue
-            roofline = roofs[kernel.id]
-            if kernel.id != key:
-                root = _choose(roofline, self.system.devices) if id(roofline) not in memo else memo[id(roofline)]
+                note = works[key].note or model.column(TypedOp)[key].role
+                rows[key] = Placement(None, "not placed", note, 0.0)
+            elif kernel.id not in placed:
+                rows[key] = _unplaced(model, kernel, graph)
+            elif kernel.id == key:
+                rows[key] = placed[key]
+            else:
+                root = placed[kernel.id]
                 rows[key] = Placement(root.device, "fused", f"part of kernel {kernel.id}", 0.0)
-                continue
-            found = memo.get(id(roofline))
-            if found is None:
-                found = memo[id(roofline)] = _choose(roofline, self.system.devices)
-            rows[key] = found
-        return PassResult(rows)
+        summary = self._summary(model, graph, problem, solution, latency)
+        return PassResult(rows, whole=summary)
 
+    def _solved(self, graph: KernelGraph) -> tuple[Problem, Solution]:
+        if self.objective != "energy-delay":
+            problem = graph.problem(self.system, self.objective)
+            return problem, solve(problem)
+        return self._energy_delay(graph)
 
-def _choose(roofline: Roofline, devices: tuple[Device, ...]) -> Placement:
-    able = [device for device in devices if roofline.devices[device.slug].supported]
-    if not able:
-        reasons = "; ".join(roofline.devices[device.slug].reason for device in devices)
-        return Placement(None, "unsupported", reasons, None)
-    timed = [(roofline.devices[device.slug].total_time_s, device) for device in able]
-    known = [(time_s, device) for time_s, device in timed if time_s is not None]
-    if not known:
-        return Placement(None, "unknown", "its work is unknown, so no time can be given", None)
-    time_s, best = min(known, key=lambda pair: pair[0])
-    refused = [roofline.devices[device.slug].reason for device in devices if device not in able]
-    if refused:
-        return Placement(best.slug, "unsupported", "; ".join(refused), time_s)
-    parts = [f"{device.name}: {_described(roofline.devices[device.slug])}" for device in devices]
-    return Placement(best.slug, "faster alone", "; ".join(parts), time_s)
+    def _energy_delay(self, graph: KernelGraph) -> tuple[Problem, Solution]:
+        """The weighted cut with the least product of time and energy; the product itself is no cut."""
+        latency, energy = graph.problem(self.system, "latency"), graph.problem(self.system, "energy")
+        fastest, frugal = solve(latency), solve(energy)
+        balance = fastest.objective / frugal.objective if frugal.objective else 1.0
+        best: tuple[float, Problem, Solution] | None = None
+        for step in _WEIGHT_STEPS:
+            problem = graph.problem(self.system, "energy-delay", 1.0, balance * 2.0**step)
+            solution = solve(problem)
+            time_s = evaluate(latency, solution.assignment).total
+            product = time_s * evaluate(energy, solution.assignment).total
+            if best is None or product < best[0]:
+                best = product, problem, solution
+        assert best is not None
+        product, problem, solution = best
+        bound = fastest.objective * frugal.objective
+        proof = "best of weighted cuts; the bound is least time x least energy"
+        return problem, Solution(solution.assignment, product, bound, proof, solution.method)
 
+    def _kernels(
+        self, graph: KernelGraph, problem: Problem, solution: Solution, flips: "list[float | None]"
+    ) -> dict[str, Placement]:
+        transfers = _transfers_by_kernel(graph, self.system, solution.assignment)
+        slugs = (self.system.gpu.slug, self.system.pim.slug)
+        found: dict[str, Placement] = {}
+        for node, item in enumerate(graph.kernels):
+            device = solution.assignment[node]
+            here, there = item.devices[slugs[device]], item.devices[slugs[1 - device]]
+            regret = flips[node]
+            # A kernel that only one device can run has no other side to regret.
+            regret = None if regret is None or regret == float("inf") else regret
+            reason = _reason_class(here, there, regret, solution, bool(problem.capacity_bytes) and device == 0)
+            found[item.kernel.id] = Placement(
+                device=slugs[device],
+                reason=reason,
+                explanation=self._sentence(item.devices, slugs[device], reason, transfers[node], regret),
+                time_s=here.time_s,
+                devices=item.devices,
+                transfer_s=transfers[node],
+                regret=regret,
+            )
+        return found
 
-def _described(roof: Roof) -> str:
-    """`1.0 µs, memory-bound (16 < ridge 250 FLOP/B)`."""
-    text = f"{format_si(roof.total_time_s, 's')}, {roof.bound}-bound"
-    if roof.intensity is None or roof.ridge is None:
+    def _sentence(
+        self, times: Mapping[str, DeviceTime], chosen: str, reason: str, transfer_s: float, regret: float | None
+    ) -> str:
+        """The decision as a person would say it."""
+        parts = []
+        for device in self.system.devices:
+            entry = times[device.slug]
+            if entry.time_s is None:
+                parts.append(f"{device.slug} can't run it ({entry.reason})")
+            else:
+                parts.append(f"{format_si(entry.time_s, 's')} on {device.slug}, bound by {entry.bound}")
+        text = f"{chosen}: {reason}; {'; '.join(parts)}"
+        if transfer_s:
+            text += f"; its tensors take {format_si(transfer_s, 's')} over the link"
+        if regret is not None:
+            unit = "s" if self.objective == "latency" else "J" if self.objective == "energy" else ""
+            text += f"; flipping it costs {format_si(regret, unit)}"
         return text
-    sign = "<" if roof.intensity < roof.ridge else "≥"
-    return f"{text} ({roof.intensity:.4g} {sign} ridge {roof.ridge:.4g} FLOP/B)"
+
+    def _summary(
+        self, model: Model, graph: KernelGraph, problem: Problem, solution: Solution, latency: Problem
+    ) -> PlacementSummary:
+        picks = {"roofline pick": roofline_pick(model, graph, self.system)}
+        alternatives = [
+            Alternative(
+                baseline.name,
+                baseline.cost.total,
+                baseline.cost.node,
+                baseline.cost.transfer,
+                sum(baseline.assignment),
+                baseline.moved,
+            )
+            for baseline in baselines(latency, picks)
+        ]
+        cost = evaluate(latency, solution.assignment)
+        alternatives.append(Alternative("optimum", cost.total, cost.node, cost.transfer, sum(solution.assignment)))
+        return PlacementSummary(
+            objective_name=self.objective,
+            objective=solution.objective,
+            lower_bound=solution.lower_bound,
+            gap=solution.gap,
+            proof=solution.proof,
+            method=solution.method,
+            pim_model=self.pim_model,
+            resident_bytes=cost.resident_bytes,
+            capacity_bytes=problem.capacity_bytes,
+            alternatives=tuple(alternatives),
+        )
+
+
+def _transfers_by_kernel(graph: KernelGraph, system: System, assignment: Assignment) -> list[float]:
+    """Seconds of the crossings that each kernel's outputs cause, and of model inputs that it alone fetches."""
+    seconds = [0.0] * len(assignment)
+    for item in graph.crossings:
+        home = 0 if item.producer is None else assignment[item.producer]
+        away = [node for node in item.consumers if assignment[node] != home]
+        if not away:
+            continue
+        owner = away[0] if item.producer is None else item.producer
+        seconds[owner] += system.link.transfer_s(item.bytes) * item.count
+    return seconds
+
+
+def _reason_class(
+    here: DeviceTime, there: DeviceTime, regret: float | None, solution: Solution, has_capacity: bool
+) -> str:
+    """One word for why the kernel is where it is."""
+    if there.time_s is None:
+        return "unsupported"
+    assert here.time_s is not None
+    if regret is not None and solution.objective and regret < NEAR_TIE_SHARE * here.time_s:
+        return "near tie"
+    if here.time_s <= there.time_s:
+        return "faster alone"
+    return "capacity" if has_capacity and solution.memory_price else "follows neighbours"
+
+
+def _unplaced(model: Model, kernel: Kernel, graph: KernelGraph) -> Placement:
+    """A kernel that never runs, whose work is unknown, or that neither device can run."""
+    if not model.column(Executions)[kernel.id].count:
+        return Placement(None, "not placed", "it never runs", 0.0)
+    roofs = model.column(Roofline)[kernel.id].devices
+    reasons = [roof.reason for roof in roofs.values() if not roof.supported]
+    if len(reasons) == len(roofs):
+        return Placement(None, "unsupported", "; ".join(reasons), None)
+    return Placement(None, "unknown", "its work is unknown, so no time can be given", None)

@@ -1,12 +1,14 @@
 """Reuse: what the on-chip memory of each device makes of a kernel's compulsory bytes.
 
-Inside a kernel, its contraction is tiled as well as the memory allows; what doesn't fit is fetched again. Between
-kernels, a tensor may still be in the last-level cache: its reuse distance over the schedule (the file's order) decides,
-under least-recently-used replacement, and under the best there is for the other end of the band.
+Inside a kernel, its contraction is tiled as well as the memory allows; what doesn't fit is fetched again, as is a row
+that is normalised. Between kernels, a tensor may still be in the last-level cache: its reuse distance over the schedule
+(the file's order, as far as the kernels' dependences allow) decides, under least-recently-used replacement, and under
+the best there is for the other end of the band. Where that keeps nothing of the tensor between two contractions, the
+two may run block by block of rows. A CPU fetches the lines that it writes.
 
-Ignores set conflicts, write-allocation and what else runs on the device. A device whose on-chip memory is not stated
+Ignores set conflicts, non-temporal stores and what else runs on the device. A device whose on-chip memory is not stated
 moves its compulsory bytes. Source: cost formulas of `tiling`; Mattson et al., IBM Systems Journal 9(2), 1970, for
-reuse distances.
+reuse distances; McCalpin, STREAM reference information, "Counting Bytes and FLOPS", for write-allocation.
 """
 
 from collections.abc import Mapping
@@ -17,10 +19,19 @@ from onnx_roofline.errors import NotModelledError
 from onnx_roofline.graph import Model
 from onnx_roofline.hardware import Device, System
 from onnx_roofline.pipeline import PassResult
-from onnx_roofline.records import Contraction, Folding, Kernel, Moved, Reuse, Traffic, TypedOp, Work
+from onnx_roofline.records import Contraction, Counts, Folding, Kernel, Moved, Reuse, Traffic, TypedOp, Work
 from onnx_roofline.reuse_distance import StackDistances
-from onnx_roofline.tensor_uses import TensorUses
-from onnx_roofline.tiling import ConvShape, Tiling, Widths, attention_bytes, conv_bytes, gemm_bytes
+from onnx_roofline.tensor_uses import Boundary, TensorUses
+from onnx_roofline.tiling import (
+    ConvShape,
+    Tiling,
+    Widths,
+    attention_bytes,
+    chain_bytes,
+    conv_bytes,
+    gemm_bytes,
+    row_elements,
+)
 from onnx_roofline.units import DTYPE_BITS, product
 
 # Share of a cache that tiles and kept tensors can count on; half is what double buffering leaves.
@@ -29,6 +40,7 @@ USABLE_CACHE_SHARE = 0.5
 # Bytes of a partial sum: products of narrow types are added up in float32 or int32.
 PARTIAL_BYTES = 4.0
 UNLIMITED = "unlimited"
+_NO_LIMIT = float("inf")
 _NOTHING = Reuse({})
 
 
@@ -54,49 +66,46 @@ class ReusePass:
             if kernel.id:
                 before, size = compulsory.get(kernel.id, 0), traffics[key].compulsory_bytes
                 compulsory[kernel.id] = None if before is None or size is None else before + size
-        residency = _Residency(model) if self.residency else None
-        found: dict[str, Reuse] = {}
+        uses = TensorUses(model)
+        boundaries = {key: uses.boundary(kernels[key]) for key, size in compulsory.items() if size is not None}
+        residency = _Residency(model, uses, boundaries) if self.residency else None
+        found: dict[str, dict[str, Moved]] = {key: {} for key in boundaries}
         for device in self.system.devices:
             capacity = self._capacity(device)
             resident = residency.of(capacity) if residency is not None and capacity is not None else {}
-            for key, size in compulsory.items():
-                if size is None:
-                    continue
-                moved = self._moved(model, kernels[key], size, capacity, resident.get(key))
-                known = found.setdefault(key, Reuse({}))
-                found[key] = Reuse({**known.devices, device.slug: moved})
-        return PassResult({key: found.get(key, _NOTHING) for key in kernels})
+            for key, boundary in boundaries.items():
+                kept = resident.get(key, _NOTHING_KEPT)
+                again = refetched_bytes(model, uses, kernels[key], boundary, capacity)
+                allocated = _allocated(boundary, kept) if device.kind == "cpu" and capacity != _NO_LIMIT else (0, [])
+                size = compulsory[key] or 0
+                # What is fetched again can't also be what was never fetched: the compulsory part bounds what stays.
+                lru, best = min(kept.bytes, size), min(kept.at_best_bytes, size)
+                reasons = (*again[1], *allocated[1], *kept.reasons)
+                found[key][device.slug] = Moved(size, again[0] + allocated[0], lru, max(lru, best), reasons)
+        return PassResult({key: Reuse(found[key]) if key in found else _NOTHING for key in kernels})
 
     def _capacity(self, device: Device) -> float | None:
         """Usable on-chip bytes; None where nothing is stated, infinity where there is no limit."""
         if self.on_chip == UNLIMITED:
-            return float("inf")
+            return _NO_LIMIT
         if self.on_chip:
             return float(self.on_chip)
         return None if device.cache_bytes is None else device.cache_bytes * USABLE_CACHE_SHARE
 
-    def _moved(
-        self, model: Model, kernel: Kernel, compulsory: int, capacity: float | None, resident: "_Kept | None"
-    ) -> Moved:
-        reasons: list[str] = []
-        refetched = 0
-        if capacity is None:
-            return Moved(compulsory, 0, 0, 0, ("on-chip memory not stated: compulsory bytes",))
-        if capacity != float("inf"):
-            refetched, reasons = refetched_bytes(model, kernel, int(capacity))
-        if resident is None:
-            return Moved(compulsory, refetched, 0, 0, tuple(reasons))
-        # What is fetched again can't also be what was never fetched: the compulsory part bounds what stays.
-        lru, best = min(resident.bytes, compulsory), min(resident.at_best_bytes, compulsory)
-        return Moved(compulsory, refetched, lru, max(lru, best), (*reasons, *resident.reasons))
 
-
-def refetched_bytes(model: Model, kernel: Kernel, capacity_bytes: int) -> tuple[int, list[str]]:
-    """Bytes that a kernel's contractions fetch again because their tiles don't fit, with the reason for each."""
+def refetched_bytes(
+    model: Model, uses: TensorUses, kernel: Kernel, boundary: Boundary, capacity: float | None
+) -> tuple[int, list[str]]:
+    """Bytes that a kernel fetches again because its tiles or its rows don't fit, with the reason for each."""
+    if capacity is None:
+        return 0, ["on-chip memory not stated: compulsory bytes"]
+    if capacity == _NO_LIMIT:
+        return 0, []
+    capacity_bytes = int(capacity)
     members = [key for key in kernel.members if model.column(Work)[key].contractions]
     if kernel.pattern.startswith("attention") and len(members) >= 2:
         return _attention_again(model, members, capacity_bytes)
-    total, reasons = 0, []
+    total, reasons = _rows_again(model, uses, kernel, boundary, capacity_bytes)
     for key in members:
         row, work = model.column(TypedOp)[key], model.column(Work)[key]
         for contraction in work.contractions:
@@ -108,6 +117,12 @@ def refetched_bytes(model: Model, kernel: Kernel, capacity_bytes: int) -> tuple[
                 total += again
                 reasons.append(f"{key}: {again:,} B fetched again, on chip stays {tiling.kept}")
     return total, reasons
+
+
+def _allocated(boundary: Boundary, kept: "_Kept") -> tuple[int, list[str]]:
+    """Bytes of cache lines that a CPU fetches before it writes them."""
+    size = max(0, sum(boundary.writes.values()) - kept.unwritten_bytes)
+    return size, [f"write-allocate: {size:,} B of lines fetched before they are written"] if size else []
 
 
 def _again(
@@ -178,13 +193,64 @@ def _attention_again(model: Model, members: list[str], capacity_bytes: int) -> t
     return again, [f"{members[0]}: {again:,} B of keys and values fetched again, on chip stays {tiling.kept}"]
 
 
+def _rows_again(
+    model: Model, uses: TensorUses, kernel: Kernel, boundary: Boundary, capacity_bytes: int
+) -> tuple[int, list[str]]:
+    """Bytes that a kernel fetches a second time because the rows that it normalises don't fit, with the reason."""
+    rows = model.column(TypedOp)
+    for key in kernel.members:
+        length, source = _row_length(model, kernel, key), rows[key].inputs[0] if rows[key].inputs else None
+        if not length or source is None or length * DTYPE_BITS.get(source.dtype, 32) <= 8 * capacity_bytes:
+            continue
+        # What is as large as all rows together comes twice; scales and biases are small.
+        large = {
+            uses.root(rows[part].scope, name)
+            for part in kernel.members
+            for name, kind in zip(rows[part].op.inputs, rows[part].inputs, strict=True)
+            if kind is not None and (kind.elements or 0) >= (source.elements or 0)
+        }
+        again = sum(size for name, size in boundary.reads.items() if name in large)
+        return again, [f"{key}: {again:,} B fetched again, a row of {length:,} elements doesn't fit"] if again else []
+    return 0, []
+
+
+def _row_length(model: Model, kernel: Kernel, key: str) -> int:
+    """Elements of the rows that a member normalises, or reduces for a later member that comes back to them, or 0."""
+    row = model.column(TypedOp)[key]
+    source = row.inputs[0] if row.inputs else None
+    if source is None or source.shape is None or not source.elements or not row.outputs[0].elements:
+        return 0
+    axis, groups = (row.op.attributes.get(name, default) for name, default in (("axis", -1), ("num_groups", 1)))
+    if row.op.op_type in ("Softmax", "LogSoftmax") and row.op.version < 13:
+        axis = row.op.attributes.get("axis", 1)
+    if isinstance(axis, int) and isinstance(groups, int):
+        length = row_elements(row.op.op_type, row.op.version, source.dims, axis, groups)
+        if length:
+            return length
+    ratio = source.elements // row.outputs[0].elements
+    if len(kernel.members) == 1 or ratio <= 1 or model.column(Work)[key].contractions:
+        return 0
+    reduced = set(row.op.outputs)
+    for later in kernel.members[kernel.members.index(key) + 1 :]:
+        follower = model.column(TypedOp)[later]
+        if reduced.intersection(follower.op.inputs):
+            reduced.update(follower.op.outputs)
+            if follower.outputs[0].elements == source.elements:
+                return ratio
+    return 0
+
+
 @dataclass(slots=True)
 class _Kept:
-    """What is still on chip for one kernel."""
+    """What is still on chip for one kernel; `unwritten_bytes` of its results never leave the chip."""
 
     bytes: int = 0
     at_best_bytes: int = 0
+    unwritten_bytes: int = 0
     reasons: list[str] = field(default_factory=list)
+
+
+_NOTHING_KEPT = _Kept()
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,46 +265,25 @@ class _Access:
 
 
 class _Residency:
-    """The accesses of all kernels in file order with their reuse distances, which no device changes."""
+    """The accesses of all kernels in order with their reuse distances, which no device changes."""
 
-    def __init__(self, model: Model) -> None:
-        rows, kernels, traffics = model.column(TypedOp), model.column(Kernel), model.column(Traffic)
-        self._uses = TensorUses(model)
+    def __init__(self, model: Model, uses: TensorUses, boundaries: Mapping[str, Boundary]) -> None:
+        self._uses = uses
         self._model = model
-        by_scope: dict[str, dict[str, None]] = {}
-        for key, kernel in kernels.items():
-            if kernel.id:
-                by_scope.setdefault(rows[key].scope, {})[kernel.id] = None
+        schedule = uses.schedule()
+        self._chains = _chains(model, uses, schedule, boundaries)
         self._accesses: list[_Access] = []
-        for scope, ids in by_scope.items():
+        for scope, ids in schedule.items():
             distances = StackDistances()
             for kernel_id in ids:
-                self._touch(scope, kernels[kernel_id], rows, traffics, distances)
+                if kernel_id in boundaries:
+                    self._touch(scope, kernel_id, boundaries[kernel_id], distances)
 
-    def _touch(
-        self,
-        scope: str,
-        kernel: Kernel,
-        rows: Mapping[str, TypedOp],
-        traffics: Mapping[str, Traffic],
-        distances: StackDistances,
-    ) -> None:
-        members = frozenset(kernel.members)
-        reads: dict[str, int] = {}
-        writes: dict[str, int] = {}
-        for key in kernel.members:
-            row, traffic = rows[key], traffics[key]
-            for name, size in zip(row.op.inputs, traffic.read_bytes, strict=True):
-                root = self._uses.root(scope, name)
-                if size and self._uses.makers.get((scope, root)) not in members:
-                    reads[root] = max(size, reads.get(root, 0))
-            for name, size in zip(row.op.outputs, traffic.write_bytes, strict=True):
-                if size and self._uses.leaves(scope, name, members):
-                    writes[self._uses.root(scope, name)] = size
-        for is_write, tensors in ((False, reads), (True, writes)):
+    def _touch(self, scope: str, kernel_id: str, boundary: Boundary, distances: StackDistances) -> None:
+        for is_write, tensors in ((False, boundary.reads), (True, boundary.writes)):
             for root, size in tensors.items():
                 distance = distances.touch(root, size)
-                self._accesses.append(_Access(kernel.id, (scope, root), size, is_write, None if is_write else distance))
+                self._accesses.append(_Access(kernel_id, (scope, root), size, is_write, None if is_write else distance))
 
     def of(self, capacity: float) -> dict[str, _Kept]:
         """By kernel id what a cache of `capacity` bytes still holds."""
@@ -270,10 +315,91 @@ class _Residency:
             entry.at_best_bytes += round(access.bytes * min(share for _, share in readers))
             if all(hit for hit, _ in readers):
                 entry.bytes += access.bytes
+                entry.unwritten_bytes += access.bytes
                 entry.reasons.append(f"{access.tensor[1]!r}: {access.bytes:,} B not written out, all readers hit")
+        for chain in self._chains:
+            if not any(hit for hit, _ in hits.get(chain.tensor, ())):
+                chain.keep(kept, capacity)
         return kept
 
     def _is_captured(self, access: _Access) -> bool:
         """Whether something that is no kernel reads the tensor: a body, a call, or an op that is not counted."""
         kernels = self._model.column(Kernel)
         return any(not kernels[key].id for key in self._uses.readers.get(access.tensor, ()))
+
+
+@dataclass(frozen=True, slots=True)
+class _Chain:
+    """Two contractions of which the second alone reads the first's result, as its left operand."""
+
+    producer: str
+    consumer: str
+    tensor: tuple[str, str]
+    written_bytes: int
+    read_bytes: int
+    first: Contraction
+    second: Contraction
+    first_widths: Widths
+    second_widths: Widths
+
+    def keep(self, kept: dict[str, _Kept], capacity: float) -> None:
+        """Add to both kernels what is not moved when they run by blocks of rows, if that beats one after the other."""
+        if capacity == _NO_LIMIT:
+            return
+        m, k, n, last = self.first.m, self.first.k, self.first.n, self.second.n
+        widths = Widths(self.first_widths.lhs, self.first_widths.rhs, self.second_widths.out, PARTIAL_BYTES)
+        chained = chain_bytes(m, k, n, last, widths, int(capacity))
+        if chained is None:
+            return
+        apart = gemm_bytes(m, n, k, self.first_widths, int(capacity)).moved_bytes
+        apart += gemm_bytes(m, last, n, self.second_widths, int(capacity)).moved_bytes
+        saved = self.first.batch * (apart - chained.moved_bytes)
+        written = min(self.written_bytes, saved // 2)
+        read = min(self.read_bytes, saved - written)
+        if written <= 0:
+            return
+        for kernel, size, other in ((self.producer, written, self.consumer), (self.consumer, read, self.producer)):
+            entry = kept.setdefault(kernel, _Kept())
+            entry.bytes += size
+            entry.at_best_bytes = max(entry.at_best_bytes, entry.bytes)
+            entry.reasons.append(f"{self.tensor[1]!r}: {size:,} B stay on chip, chained with {other}: {chained.kept}")
+
+
+def _chains(
+    model: Model, uses: TensorUses, schedule: Mapping[str, list[str]], boundaries: Mapping[str, Boundary]
+) -> list[_Chain]:
+    """Pairs of kernels that can run block by block of rows, each kernel in one pair."""
+    kernels = model.column(Kernel)
+    found: dict[str, _Chain] = {}
+    for scope, ids in schedule.items():
+        for consumer in ids:
+            second = _only_product(model, kernels[consumer])
+            if second is None or second[0].lhs is None or consumer not in boundaries:
+                continue
+            row = model.column(TypedOp)[second[1]]
+            tensor = scope, uses.root(scope, row.op.inputs[second[0].lhs])
+            maker = uses.makers.get(tensor)
+            producer = kernels[maker].id if maker is not None else ""
+            first = _only_product(model, kernels[producer]) if producer in boundaries and producer != consumer else None
+            if first is None or tensor in uses.kept or not uses.readers[tensor] <= set(kernels[consumer].members):
+                continue
+            follows = (first[0].batch, first[0].m, first[0].n) == (second[0].batch, second[0].m, second[0].k)
+            widths = tuple(_widths(model.column(TypedOp)[key], part, model.column(Folding)[key])
+                           for part, key in (first, second))  # fmt: skip
+            is_computed = maker is not None and model.column(Work)[maker].counts != Counts()
+            if not follows or not is_computed or producer in found or widths[0].rhs != widths[1].rhs:
+                continue
+            sizes = boundaries[producer].writes.get(tensor[1], 0), boundaries[consumer].reads.get(tensor[1], 0)
+            found[consumer] = _Chain(producer, consumer, tensor, *sizes, first[0], second[0], *widths)
+    return list(found.values())
+
+
+def _only_product(model: Model, kernel: Kernel) -> tuple[Contraction, str] | None:
+    """The one matrix product of a kernel without rows to normalise, and the member that does it."""
+    found: list[tuple[Contraction, str]] = []
+    for key in kernel.members:
+        work = model.column(Work)[key]
+        found += [(contraction, key) for contraction in work.contractions]
+        if len(found) > 1 or work.sequential_steps > 1 or _row_length(model, kernel, key):
+            return None
+    return found[0] if found and not found[0][0].kernel else None

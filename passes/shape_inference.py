@@ -163,9 +163,10 @@ class _Walk:
                 continue
             except StopIteration as stopped:
                 stack.pop()
-                answer = stopped.value
-                if memo_key is not None and answer is not None:
-                    self._functions[memo_key] = answer
+                finished: GraphResult = stopped.value
+                if memo_key is not None:
+                    self._functions[memo_key] = finished
+                answer = finished
                 continue
             answer = None
             if isinstance(request, BodyRequest):

@@ -13,7 +13,11 @@ from hypothesis import strategies as st
 from onnx_roofline import strict_yaml
 from onnx_roofline.errors import ProfileError, UsageError
 from onnx_roofline.hardware import (
+    Alignment,
     Device,
+    DramTiming,
+    OpSupport,
+    PimModel,
     lint,
     load_device,
     load_system,
@@ -114,6 +118,9 @@ def test_every_shipped_system_loads(slug):
         ("aim", "bfloat16", 1.0),
         ("attacc", "float16", 1.0),
         ("attacc-1-stack", "float16", 1.0),
+        ("ianus-pim", "bfloat16", 1.0),
+        ("newton-16ch", "float16", 1.0),
+        ("papi-fc-pim", "float16", 4.0),  # four units a bank
     ],
 )
 def test_ridges_of_real_devices(slug, dtype, ridge):
@@ -424,7 +431,7 @@ DENSE = HOPPER.replace("float16: 1979, int8: 3958", "float16: 989, int8: 1979")
                                                ("int8-below-float16", "peak_tflops.int8")]),
         (("3350", "4800"), [("bandwidth", "bandwidth_gb_per_s.external")]),
         (("int8: 1979", "int8: 62"), [("peak", "peak_tflops.int8"), ("int8-below-float16", "peak_tflops.int8")]),
-        (("float32: 67}", "float32: 67, float64: 0.0001}"), [("ridge", "peak_tflops.float64")]),
+        (("float32: 67}", "float32: 67, float64: 0.00002}"), [("ridge", "peak_tflops.float64")]),
     ],
 )  # fmt: skip
 def test_lint_finds_figures_that_contradict_each_other(change, expected, tmp_path):
@@ -448,6 +455,194 @@ def test_a_note_explains_an_int8_peak_below_float16(tmp_path):
 def test_lint_checks_the_internal_bandwidth_of_a_pim(bandwidth, expected, tmp_path):
     text = PIM.replace("internal: 6000", bandwidth) + "check: {internal_ratio: 4}\n"
     assert findings(tmp_path, text) == [("internal-bandwidth", "bandwidth_gb_per_s.internal")] * expected
+
+
+# The PIM part --------------------------------------------------------------------------------------------------------
+
+DRAM = """\
+  align: {k: 16, n: 16, row_elements: 1024}
+  dram: {t_ccd_ns: 1, t_rcd_ns: 36, t_rp_ns: 30, lane_elements: 16, parallel_rows: 128, banks_per_channel: 16}
+"""
+MODEL = PIM.replace("internal: 6000", "internal: 4096").replace("float16: 312, float32: 19.5", "float16: 4.096") + (
+    """\
+pim:
+  ops:
+    MatMul: {resident: weight, max_batch: 8}
+    Relu: {fused_only: true}
+  reuse: 4
+  mode_switch_us: 1.5
+  fence_ns: 150
+  replicate: channels_and_rows
+  split_axes: [height, columns]
+"""
+    + DRAM
+)
+
+
+def test_the_pim_part_is_read_into_base_units(tmp_path):
+    device = load_device(write(tmp_path, MODEL))
+    assert device.pim == PimModel(
+        dtypes=("float16",),
+        ops={"MatMul": OpSupport(resident="weight", max_batch=8), "Relu": OpSupport(fused_only=True)},
+        reuse=4,
+        align=Alignment(k=16, n=16, row_elements=1024),
+        dram=DramTiming(
+            t_ccd_s=1e-9, t_rcd_s=36e-9, t_rp_s=30e-9, lane_elements=16, parallel_rows=128, banks_per_channel=16
+        ),
+        mode_switch_s=1.5e-6,
+        fence_s=1.5e-7,
+        replicate="channels_and_rows",
+        split_axes=("height", "columns"),
+    )
+    assert device.figures["pim.dram.t_rcd_ns"].value == 36
+    assert device.figures["pim.reuse"].label == "assumed"
+    assert {"pim.reuse", "pim.fence_ns", "pim.dram.t_ccd_ns", "pim.align.k"} <= set(device.assumed)
+    assert {path: fact.value for path, fact in device.facts.items()} == {
+        "pim.ops.MatMul": "resident: weight, max_batch: 8",
+        "pim.ops.Relu": "fused_only: true",
+        "pim.replicate": "channels_and_rows",
+        "pim.split_axes": "height, columns",
+    }
+    document = profile_document(device)
+    assert json.loads(json.dumps(document, allow_nan=False)) == document
+    assert document["pim"]["dram"]["t_rcd_s"] == 36e-9
+    assert lint(device) == ()
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        (("reuse: 4", "reuse: 0"), "card.yaml:14: pim.reuse: found '0', wanted a whole number of at least 1"),
+        (("resident: weight", "resident: wieght"), "pim.ops.MatMul.resident: found 'wieght', wanted one of weight, kv"),
+        (("max_batch: 8", "max_batch: 1.5"), "pim.ops.MatMul.max_batch: found '1.5', wanted a whole number"),
+        (("max_batch", "max_bacth"), "pim.ops.MatMul.max_bacth: found an unknown key; did you mean 'max_batch'?"),
+        (("fused_only: true", "fused_only: yes"), "pim.ops.Relu.fused_only: found 'yes', wanted true or false"),
+        (("t_rcd_ns: 36, ", ""), "pim.dram: found no 't_rcd_ns', which must be there"),
+        (("t_ccd_ns: 1,", "t_ccd_ns: 0,"), "pim.dram.t_ccd_ns: found '0', wanted a number greater than 0"),
+        ((", row_elements: 1024", ""), "pim.dram: found no align.row_elements, which the row timings need"),
+        (("parallel_rows: 128", "parallel_rows: 120"), "pim.dram: found parallel_rows that are no whole number"),
+        (
+            ("banks_per_channel: 16}", "banks_per_channel: 16, refresh_share: 1.5}"),
+            "refresh_share: found 1.5, wanted a",
+        ),
+        (("banks_per_channel: 16}", "banks_per_channel: 16, refresh_share: 1}"), "found a memory that only refreshes"),
+        (("fence_ns: 150", "efficiency: {stream: 0.5}"), "pim.efficiency: found beside dram, whose timings give"),
+        (("height, columns", "hieght"), "pim.split_axes[0]: found 'hieght', wanted one of batch, rows"),
+        (("split_axes: [height, columns]", "split_axes: height"), "pim.split_axes: found 'height', wanted a list"),
+        ((DRAM, ""), "pim.replicate: found without dram"),
+        (("kind: pim", "kind: gpu"), "pim: found for no PIM; leave it out or write kind: pim"),
+        (("capacity_gb", "efficiency: {memory: 0.5}\ncapacity_gb"), "efficiency: found for a PIM; write pim:"),
+        (("all:", "pim:"), "peak_tflops.float16: found no source"),
+        (
+            ("  all:", "  pim.ops.Mul: {source: x, label: read}\n  all:"),
+            "pim.ops.Mul: found a source for no figure here",
+        ),
+    ],
+)
+def test_bad_pim_parts_are_refused(change, expected, tmp_path):
+    assert change[0] in MODEL
+    assert expected in refusal(write(tmp_path, MODEL.replace(*change)))
+
+
+def test_every_statement_of_a_pim_part_needs_a_source(tmp_path):
+    sources = "".join(
+        f"  {path}: {{source: a test, label: read}}\n"
+        for path in ("peak_tflops", "bandwidth_gb_per_s", "capacity_gb", "launch_us")
+    )
+    message = refusal(write(tmp_path, MODEL.replace('  all: {source: "a test", label: assumed}\n', sources)))
+    for path in ("pim.reuse", "pim.ops.MatMul", "pim.ops.Relu", "pim.split_axes", "pim.dram.t_rp_ns", "pim.replicate"):
+        assert f"{path}: found no source" in message
+
+
+def test_no_ops_mean_every_op_but_an_empty_list_is_refused(tmp_path):
+    assert load_device("teaching-pim").pim.ops is None
+    empty = PIM + "pim: {ops: {}}\n"
+    assert "pim.ops: found no op, wanted at least one" in refusal(write(tmp_path, empty))
+
+
+def test_an_efficiency_is_a_share(tmp_path):
+    device = load_device(write(tmp_path, GOOD + "efficiency: {compute: 0.8, memory: 0.85}\n"))
+    assert (device.compute_efficiency, device.memory_efficiency) == (0.8, 0.85)
+    assert (load_device("teaching-gpu").compute_efficiency, load_device("teaching-gpu").memory_efficiency) == (1, 1)
+    message = refusal(write(tmp_path, GOOD + "efficiency: {compute: 80}\n"))
+    assert message == "card.yaml:10: efficiency.compute: found 80, wanted a share of at most 1"
+
+
+def test_idle_power_is_read(tmp_path):
+    assert load_device(write(tmp_path, GOOD + "energy: {idle_w: 55}\n")).idle_w == 55
+    assert load_device(write(tmp_path, GOOD)).idle_w is None
+
+
+@pytest.mark.parametrize(
+    ("change", "codes"),
+    [
+        (("t_ccd_ns: 1,", "t_ccd_ns: 2,"), ["dram-timing"]),  # 2048 of the 4096 GB/s
+        (("row_elements: 1024", "row_elements: 1000"), ["pim-alignment"]),
+    ],
+)
+def test_lint_checks_the_row_timings(change, codes, tmp_path):
+    assert [code for code, _ in findings(tmp_path, MODEL.replace(*change))] == codes
+
+
+@pytest.mark.parametrize("slug", [slug for slug in DEVICES if load_device(slug).kind == "pim"])
+def test_every_shipped_pim_has_a_model(slug):
+    device = load_device(slug)
+    assert device.pim is not None
+    assert device.pim.dtypes == tuple(device.peaks_flops_per_s)
+    assert slug == "teaching-pim" or device.facts
+
+
+# The rest of a system ------------------------------------------------------------------------------------------------
+
+
+def system_of(folder: Path, change: tuple[str, str] = ("", "")):
+    write(folder, GOOD, "gpu.yaml")
+    write(folder, PIM, "pim.yaml")
+    text = SYSTEM.replace("link: {source", "all: {source").replace(", latency_us: 1.5}", (
+        ", latency_us: 1.5, duplex: half, shared_memory: true}\n"
+        "layout: {relayout_gb_per_s: 50, constants: offline}\n"
+        "concurrency: partitioned\n"
+        "gpu_bandwidth_share_when_active: 0.5"
+    ))  # fmt: skip
+    assert change[0] in text
+    return load_system(write(folder, text.replace(*change), "system.yaml"))
+
+
+def test_link_layout_and_shares_of_a_system(tmp_path):
+    system = system_of(tmp_path)
+    assert (system.link.duplex, system.link.shared_memory) == ("half", True)
+    assert system.link.transfer_s(1e9) == 1.5e-6  # one memory: nothing is copied
+    assert system.layout.relayout_s(100e9) == 2.0
+    assert system.layout.relayout_s(100e9, constant=True) == 0.0
+    assert (system.concurrency, system.gpu_bandwidth_share) == ("partitioned", 0.5)
+    assert {"link.gb_per_s", "layout.relayout_gb_per_s", "gpu.peak_tflops.float16", "pim.launch_us"} <= set(
+        system.assumed
+    )
+    assert set(system.facts) == {"link.duplex", "link.shared_memory", "layout.constants"}
+    document = profile_document(system)
+    assert json.loads(json.dumps(document, allow_nan=False)) == document
+
+
+def test_constants_that_are_rearranged_in_every_run_cost_time(tmp_path):
+    system = system_of(tmp_path, ("constants: offline", "constants: online"))
+    assert system.layout.relayout_s(100e9, constant=True) == 2.0
+    unknown = system_of(tmp_path, ("relayout_gb_per_s: 50, ", ""))
+    assert unknown.layout.relayout_s(1) is None
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        (("duplex: half", "duplex: both"), "link.duplex: found 'both', wanted one of half, full"),
+        (("shared_memory: true", "shared_memory: 1"), "link.shared_memory: found '1', wanted true or false"),
+        ((", constants: offline", ""), "layout: found no 'constants'"),
+        (("share_when_active: 0.5", "share_when_active: 2"), "found 2, wanted a share of at most 1"),
+    ],
+)
+def test_bad_parts_of_a_system_are_refused(change, expected, tmp_path):
+    with pytest.raises(ProfileError) as caught:
+        system_of(tmp_path, change)
+    assert expected in str(caught.value)
 
 
 # The strict reader ---------------------------------------------------------------------------------------------------
@@ -556,7 +751,7 @@ def test_a_damaged_profile_is_read_or_refused(place, count, junk, tmp_path_facto
 
 @given(peak=st.floats(1e-6, 1e18), bandwidth=st.floats(1e-6, 1e18))
 def test_round_trip_of_any_figure(peak, bandwidth, tmp_path_factory):
-    text = GOOD.replace("312", repr(peak)).replace("2039", repr(bandwidth))
+    text = GOOD.replace("float16: 312", f"float16: {peak!r}").replace("external: 2039", f"external: {bandwidth!r}")
     device = load_device(write(tmp_path_factory.getbasetemp(), text, "any.yaml"))
     assert device.figures["peak_tflops.float16"].value == peak
     assert device.figures["bandwidth_gb_per_s.external"].value == bandwidth

@@ -222,6 +222,16 @@ def test_an_operand_of_which_nothing_is_known_refuses_nothing(tmp_path: Path, op
     assert analysis.model.column(Work)["0:Mystery"].status == "unknown"
 
 
+def test_a_type_that_an_op_of_onnxruntime_does_not_take_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "m.onnx"
+    nodes = [node("ReduceSumInteger", ["x"], ["y"], domain="com.microsoft", axes=[0])]
+    graph = helper.make_graph(nodes, "g", [X], [onnx.ValueInfoProto(name="y")])
+    opsets = [helper.make_opsetid("", 17), helper.make_opsetid("com.microsoft", 1)]
+    onnx.save(helper.make_model(graph, opset_imports=opsets), path)
+    with pytest.raises(ShapeError, match="found data of float32, wanted int8 or uint8"):
+        analyze(path)
+
+
 def test_an_op_that_is_newer_than_the_opset_has_the_types_of_its_first_version(tmp_path: Path) -> None:
     graph = helper.make_graph(
         [node("LayerNormalization", ["x", "w"], ["y"])], "g", [value("x", FLOAT, [2, 3])],

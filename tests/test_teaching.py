@@ -1,9 +1,13 @@
 """The teaching sheet's questions with their right answers. Expected values are worked out in the comments."""
 
+from pathlib import Path
+
 import pytest
 
-from onnx_roofline.analysis import Analysis
+from onnx_roofline.analysis import Analysis, Settings, analyze
 from onnx_roofline.records import Placement, Roofline, Traffic, TypedOp, Work
+
+SAMPLES = Path(__file__).resolve().parents[1] / "sample_models"
 
 
 def _rows(analysis: Analysis, op_type: str) -> list[str]:
@@ -46,8 +50,14 @@ def test_single_head_attention(name: str, analyzed_sample) -> None:
     roofs = analysis.model.column(Roofline)[projection].devices
     assert roofs["teaching-gpu"].intensity == 16.0  # 2,097,152 / 131,072
     assert (roofs["teaching-gpu"].bound, roofs["teaching-pim"].bound) == ("memory", "compute")
-    # 131,072 / 800e9 = 0.164 us on the GPU; 2,097,152 / 20e12 = 0.105 us on the PIM
-    assert analysis.model.column(Placement)[projection].device == "teaching-pim"
+    # 131,072 / 800e9 = 0.164 us on the GPU; by the plain roofline 2,097,152 / 20e12 = 0.105 us on the PIM
+    plain = analyze(SAMPLES / name, Settings(pim_model="roofline")).model.column(Placement)[projection]
+    assert plain.device == "teaching-pim"
+    assert plain.devices["teaching-pim"].time_s == pytest.approx(2_097_152 / 20e12, rel=1e-12)
+    # A PIM streams its weights again for each of the 64 tokens: 64 * 65,536 B / 6000e9 = 0.699 us
+    full = analysis.model.column(Placement)[projection]
+    assert full.device == "teaching-gpu"
+    assert full.devices["teaching-pim"].time_s == pytest.approx(64 * 65_536 / 6000e9, rel=1e-12)
 
 
 @pytest.mark.parametrize("name", ["attention_causal.onnx", "attention_causal.torchscript.onnx"])

@@ -31,13 +31,26 @@ RULE_NAMES: Mapping[int, str] = {
     REDUCTION: "reduction_prologue",
     CONTRACTION: "contraction_epilogue",
 }
-_KIND_WORDS = ("elementwise", "a broadcast", "a copy in another order", "a reduction", "a contraction", "opaque")
+# Why a kernel of this kind is not joined by what comes before it.
+_WHY: Mapping[int, str] = {
+    ELEMENTWISE: "a copy joins copies alone",
+    BROADCAST: "it repeats the result over a larger shape",
+    INJECTIVE: "it reads the result in another order",
+    REDUCTION: "a reduction takes elementwise ops before it alone",
+    CONTRACTION: "a contraction takes elementwise ops after it alone",
+    OPAQUE: "an op there is of a type that is never fused",
+}
+_TWO_CONTRACTIONS = "a kernel holds one contraction or pooling"
 _NO_PARENT = -1
 
 
 def fuse_generally(view: ScopeView, groups: Groups, named_kinds: Mapping[str, str], *, residual_add: bool) -> None:
     """Merges the groups of a view by the general rule and notes what it refused."""
     _General(view, groups, named_kinds, residual_add=residual_add).run()
+
+
+def _why(kind: int, before: int) -> str:
+    return _TWO_CONTRACTIONS if kind == before == CONTRACTION else _WHY[kind]
 
 
 class _General:
@@ -89,7 +102,7 @@ class _General:
         if self.kinds[part] > BROADCAST:
             return self.kinds[part]
         row = self.view.rows[reader]
-        shape = row.outputs[0].shape
+        shape = row.outputs[0].shape if row.outputs else None
         slots = (slot for slot, other in enumerate(self.view.inputs[reader]) if other == tensor)
         shapes = [kind.shape for slot in slots if (kind := row.inputs[slot]) is not None]
         return ELEMENTWISE if shapes and all(found == shape for found in shapes) else BROADCAST
@@ -129,7 +142,7 @@ class _General:
         label = self._label(number)
         parent = self.parents[number]
         if parent == _NO_PARENT:
-            if self.kept[number]:
+            if self.kept[number] and self.consumers[number]:
                 self._refuse(number, f"{label} not fused onward: its result is an output of the graph")
             elif len(self.consumers[number]) > 1:
                 self._refuse(number, f"{label} not fused onward: its readers do not meet again in one kernel")
@@ -137,22 +150,12 @@ class _General:
         if self._place(number) == self._place(parent):
             return
         edge = self.edges[number]
-        if kind == CONTRACTION:
-            if edge != ELEMENTWISE:
-                self._refuse(
-                    parent, f"{self._label(parent)} not fused with {label}: it is {_KIND_WORDS[max(edge, BROADCAST)]}"
-                )
-                return
-            path, obstacle = self._path(number, parent, lambda found, _: found <= BROADCAST)
-        elif kind <= BROADCAST:
-            if edge > REDUCTION:
-                self._refuse(number, f"{label} not fused with {self._label(parent)}: it is {_KIND_WORDS[edge]}")
-                return
-            path, obstacle = self._path(
-                number, parent, lambda found, is_last: found <= (CONTRACTION if is_last else INJECTIVE)
-            )
-        else:
-            path, obstacle = self._path(number, parent, lambda found, _: found <= INJECTIVE)
+        limit = {CONTRACTION: ELEMENTWISE, INJECTIVE: OPAQUE}.get(kind, REDUCTION)
+        if edge > limit:
+            self._refuse(parent, f"{self._label(parent)} not fused with {label}: {_why(edge, kind)}")
+            return
+        inner, last = {CONTRACTION: (BROADCAST, BROADCAST)}.get(kind, (INJECTIVE, INJECTIVE if copies else CONTRACTION))
+        path, obstacle = self._path(number, parent, lambda found, is_last: found <= (last if is_last else inner))
         if obstacle:
             self._refuse(parent, f"{self._label(parent)} not fused with {label}: {obstacle}")
             return
@@ -175,7 +178,8 @@ class _General:
                     continue
                 kind = self.kernel_kinds[self._place(consumer)]
                 if not allowed(kind, consumer == sink):
-                    return [], f"{self._label(consumer)} on the way is in a kernel that is {_KIND_WORDS[kind]}"
+                    why = _why(kind, self.kernel_kinds[self._place(source)])
+                    return [], why if consumer == sink else f"{self._label(consumer)} lies between: {why}"
                 seen.add(consumer)
                 if len(seen) > self.groups.max_group:
                     return [], f"the kernel would hold over {self.groups.max_group} ops"

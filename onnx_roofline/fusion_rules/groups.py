@@ -49,9 +49,10 @@ class Groups:
                 place = self.group[other]
                 if place not in own and place < earliest_after:
                     earliest_after = place
-        place = next((part for part in reversed(parts) if latest_before < part < earliest_after), None)
-        if place is None:
+        between = [part for part in parts if latest_before < part < earliest_after]
+        if not between:
             return f"its other operand comes from a later kernel ({view.label(latest)})"
+        place = between[-1]
         for part in parts:
             if part != place:
                 del self.members[part]

@@ -32,7 +32,7 @@ def node_kind(view: ScopeView, node: int, named: Mapping[str, str]) -> int:
         return CONTRACTION
     outputs = [kind for name, kind in zip(row.op.outputs, row.outputs, strict=True) if name]
     inputs = [kind for kind in row.inputs if kind is not None]
-    if len(outputs) != 1 or not all(kind.is_known and kind.exact for kind in (*outputs, *inputs)):
+    if len(outputs) != 1 or not all(kind.is_known for kind in (*outputs, *inputs)):
         return OPAQUE
     if work.counts.operations == 0:
         return INJECTIVE

@@ -41,6 +41,7 @@ _PART_TEXTS: tuple[tuple[str, str], ...] = (
     ("centred_last", "Sub(?x, ReduceMean:last_axis(?x))"),
     ("layer_last", "[Div(@centred_last, @deviation); Mul(@centred_last, Reciprocal(@deviation))]"),
     ("mean_square", "Sqrt(Add(ReduceMean([Pow(?x, 2); Mul(?x, ?x)]), #))"),
+    ("mean_square_last", "Sqrt(Add(ReduceMean:last_axis([Pow(?x, 2); Mul(?x, ?x)]), #))"),
     ("rms", "[Mul(?x, [Reciprocal(@mean_square); Div(#, @mean_square)]); Div(?x, @mean_square)]"),
     # GELU: 1 + erf(x / sqrt 2), or 1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3)).
     ("erf", "Add(Erf(Div|Mul(?x, #s)), 1)"),
@@ -69,18 +70,9 @@ PATTERNS: Mapping[str, NamedPattern] = {
         "scores, scale, mask, softmax and the product with the values, as one flash-attention kernel",
         ("Transpose?(MatMul(@probabilities, Expand?(Transpose?(_), _)))",),
     ),
-    "fused_matmul_scaled": NamedPattern(
-        "a matrix product that reads an operand transposed and scaled",
-        (
-            "Mul|Div:scales?(MatMul(Mul|Div:scales?(~Transpose:product?(_), #s), "
-            "Mul|Div:scales(~Transpose:product(_), #s)), #s)",
-        ),
-    ),
     "fused_matmul": NamedPattern(
         "a matrix product that reads its operands transposed and scales its result",
-        (
-            "Mul|Div:scales?(MatMul(@read, @read), #s)",
-        ),
+        ("Mul|Div:scales?(MatMul(@read, @read), #s)",),
     ),
     "rotary_embedding": NamedPattern(
         "x cos + rotate(x) sin, the halves of x taken by Slice or Split",
@@ -99,8 +91,8 @@ PATTERNS: Mapping[str, NamedPattern] = {
     ),
     "rms_norm": NamedPattern("root-mean-square normalisation in single ops", ("Mul(Cast?(@rms), #)", "@rms")),
     "rms_norm_div": NamedPattern(
-        "root-mean-square normalisation that divides, with its scale",
-        ("Mul(Cast?([Mul(?x, Div(#, @mean_square)); Div(?x, @mean_square)]), #)",),
+        "root-mean-square normalisation over the last axis that divides, with its scale",
+        ("Mul(Cast?([Mul(?x, Div(#, @mean_square_last)); Div(?x, @mean_square_last)]), #)",),
     ),
     "skip_layer_norm": NamedPattern(
         "a residual addition and the normalisation after it; the sum stays readable",
@@ -153,6 +145,9 @@ PATTERNS: Mapping[str, NamedPattern] = {
         ("$act?(Add:channel?(Mul:channel?(BatchNormalization?(Add:channel?(Mul:channel?($conv(_), #), #)), #), #))",),
         {"act": _ACTIVATIONS, "conv": ("Conv",)},
     ),
+    "conv_batch_norm": NamedPattern(
+        "a convolution with batch normalisation", ("BatchNormalization($conv(_))",), {"conv": ("Conv", "ConvTranspose")}
+    ),
     "conv_residual": NamedPattern(
         "a convolution with batch normalisation, the addition of the skip connection and the activation",
         ("$act?(Add:skip(BatchNormalization?(Conv(_)), _))",),
@@ -174,7 +169,7 @@ PATTERNS: Mapping[str, NamedPattern] = {
         ("$act([Gemm(_); Add(MatMul:matrices(_, _), #v)])",),
         {"act": _GEMM_ACTIVATIONS},
     ),
-    "transposes": NamedPattern("two transposes in a row, done in one", ("Transpose(~Transpose(_))",)),
+    "transposes": NamedPattern("two transposes in a row, done in one", ("Transpose(~Transpose:unmeasured(_))",)),
     "integer_matmul": NamedPattern(
         "a product of integers, scaled back to floating point, with bias; with the quantisation of its input if that "
         "serves no other op",

@@ -165,6 +165,11 @@ def _read_by_product(view: ScopeView, node: int) -> bool:
     )
 
 
+def _unmeasured(view: ScopeView, node: int) -> bool:
+    """No op asks for the shape of the result, which would keep it in place."""
+    return not any(tensor in view.measured for tensor in view.outputs[node])
+
+
 def _scales(view: ScopeView, node: int) -> bool:
     """Not a multiplication or division by one."""
     values = [value for value in view.rows[node].values if value is not None and value.size == 1]
@@ -193,7 +198,7 @@ def _matrices(view: ScopeView, node: int) -> bool:
 
 
 def _per_channel(view: ScopeView, node: int) -> bool:
-    """One operand is a scalar, [C, 1, 1] or [1, C, 1, 1] beside [N, C, H, W]: it can go into a convolution's weights."""
+    """One operand is a scalar, [C, 1, 1] or [1, C, 1, 1] beside [N, C, H, W]: a convolution takes it in."""
     kinds, result = view.rows[node].inputs, view.rows[node].outputs[0]
     if not result.is_known or len(result.dims) < 3:
         return False
@@ -207,6 +212,7 @@ def _per_channel(view: ScopeView, node: int) -> bool:
 CHECKS: Mapping[str, Callable[[ScopeView, int], bool]] = {
     "product": _read_by_product,
     "scales": _scales,
+    "unmeasured": _unmeasured,
     "skip": _same_shapes,
     "last_axis": _reduces_last_axis,
     "matrices": _matrices,

@@ -17,7 +17,8 @@ class ScopeView:
 
     `inputs` and `outputs` are tensors by operand position (ABSENT: none), `reshaped` says that a view lies on the way.
     `producer` is ABSENT for a tensor that no node makes. `barrier` marks a node that no kernel executes: a call of a
-    body. `before` and `after` are the nodes that a node waits for and that wait for it.
+    body. `kept` are outputs of the graph, `measured` tensors whose shape an op asks for. `before` and `after` are the
+    nodes that a node waits for and that wait for it.
     """
 
     keys: list[str] = field(default_factory=list)
@@ -34,6 +35,7 @@ class ScopeView:
     constant: list[bool] = field(default_factory=list)
     readers: list[list[int]] = field(default_factory=list)
     kept: set[int] = field(default_factory=set)
+    measured: set[int] = field(default_factory=set)
 
     def label(self, node: int) -> str:
         """`Add 12:Add`, as reasons name an op."""
@@ -73,6 +75,8 @@ class _Builder:
             work = works[key]
             runs_body = row.role == "compute" and bool(row.bodies or row.op.function is not None)
             if row.role != "compute" or (row.op.op_type in _NOT_ALIASES and not work.moves_data and not row.op.domain):
+                if row.op.op_type in ("Shape", "Size"):
+                    self.view.measured.update(self._tensor(name) for name in row.op.inputs)
                 for name in row.op.outputs:
                     self._new_tensor(name, ABSENT, constant=True)
             elif work.moves_data or runs_body:

@@ -7,7 +7,6 @@ from onnx_roofline.fusion_rules.scope_view import ScopeView
 from onnx_roofline.graph import TensorType
 from onnx_roofline.records import TypedOp
 
-
 # Ops that leave a tensor as it is where its type stays as it is.
 _NO_OPS = ("Slice", "Expand", "Dropout", "Pad", "Tile")
 # Arithmetic with the constant as second operand that changes nothing.
@@ -16,10 +15,17 @@ _NEUTRAL = {"Add": 0.0, "Sub": 0.0, "Mul": 1.0, "Div": 1.0}
 
 def join_no_ops(view: ScopeView, groups: Groups, candidates: Mapping[str, Sequence[int]], pattern: str) -> None:
     """Joins an op whose result is of the type of its input to the only op that reads it."""
-    for node in sorted(node for kind in (*_NO_OPS, *_NEUTRAL) for node in candidates.get(kind, ())):
+    nodes = [node for kind in (*_NO_OPS, *_NEUTRAL) for node in candidates.get(kind, ())]
+    for node in sorted(nodes, reverse=True):
         kind, row = view.input_type(node, 0), view.rows[node]
         tensors = [tensor for tensor in view.outputs[node] if view.readers[tensor] or tensor in view.kept]
-        if kind is None or not _known([kind]) or kind != row.outputs[0] or not _is_no_op(row) or tensors != [view.outputs[node][0]]:
+        if (
+            kind is None
+            or not _known([kind])
+            or kind != row.outputs[0]
+            or not _is_no_op(row)
+            or tensors != [view.outputs[node][0]]
+        ):
             continue
         if len(view.readers[tensors[0]]) == 1 and tensors[0] not in view.kept and groups.is_alone(node):
             reader = view.readers[tensors[0]][0]
@@ -43,7 +49,7 @@ def join_slices(view: ScopeView, groups: Groups, slices: Sequence[int], pattern:
     """
     by_source: dict[int, list[int]] = {}
     for node in slices:
-        if groups.is_alone(node):
+        if groups.is_alone(node) and view.inputs[node]:
             by_source.setdefault(view.inputs[node][0], []).append(node)
     for nodes in by_source.values():
         if 1 < len(nodes) <= groups.max_group and _is_cut(view, nodes):

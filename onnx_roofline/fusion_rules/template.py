@@ -4,10 +4,10 @@
 
 `A|B(...)` is an op of one of these types whose first inputs match; inputs that are not written are not looked at, and
 the operands of a commutative op match in either order. `A?(x, ...)` is an op that may be absent: then x stands in its
-place. `~a` may lie behind a reshape even where the pack says that reshapes part ops. `[a; b]` is the first of several spellings that matches. `?x` is the same tensor wherever it stands, `?x=...`
-names one, `_` is any tensor. `#` is a constant, `#s` a constant of one element, `#v` a constant that is one row
-(a bias), a number a constant of that value. `A:check(...)` asks a named check of the op. `$act` are op types that the pack
-gives, `@part` another template.
+place. `~a` may lie behind a reshape even where the pack says that reshapes part ops. `[a; b]` is the first of several
+spellings that matches. `?x` is the same tensor wherever it stands, `?x=...` names one, `_` is any tensor. `#` is a
+constant, `#s` a constant of one element, `#v` a constant row (a bias), a number a constant of that value.
+`A:check(...)` asks a named check of the op. `$act` are op types that the pack gives, `@part` another template.
 """
 
 import re
@@ -44,6 +44,11 @@ class Template:
         if self.kind == "op":
             return self.types | (self.args[0].first_types() if self.optional else frozenset())
         return frozenset().union(*(arg.first_types() for arg in self.args))
+
+    def checks(self) -> frozenset[str]:
+        """Names of the checks that it asks for."""
+        own = frozenset({self.check} if self.check else ())
+        return own.union(*(arg.checks() for arg in self.args))
 
 
 class TemplateError(ValueError):

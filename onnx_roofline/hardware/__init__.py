@@ -5,18 +5,36 @@ figure keeps its source and how far to trust it: `read` there, `derived` from fi
 """
 
 from onnx_roofline.hardware.lint import Finding, lint
+from onnx_roofline.hardware.pim_model import Alignment, DramTiming, OpSupport, PimModel
 from onnx_roofline.hardware.profiles import DEFAULT_SYSTEM, load_device, load_system, shipped_profiles
-from onnx_roofline.hardware.records import Concurrency, Device, Figure, Kind, Label, Link, System, profile_document
+from onnx_roofline.hardware.records import (
+    Concurrency,
+    Device,
+    Fact,
+    Figure,
+    Kind,
+    Label,
+    Layout,
+    Link,
+    System,
+    profile_document,
+)
 
 __all__ = [
     "DEFAULT_SYSTEM",
+    "Alignment",
     "Concurrency",
     "Device",
+    "DramTiming",
+    "Fact",
     "Figure",
     "Finding",
     "Kind",
     "Label",
+    "Layout",
     "Link",
+    "OpSupport",
+    "PimModel",
     "System",
     "lint",
     "load_device",

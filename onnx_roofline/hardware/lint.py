@@ -4,15 +4,18 @@ from dataclasses import dataclass
 from typing import Literal
 
 from onnx_roofline.hardware.records import Device
+from onnx_roofline.units import DTYPE_BITS
 
 Code = Literal[
     "peak", "sparse-peak", "mac-peak", "bandwidth", "internal-bandwidth", "ridge", "int8-below-float16", "unit",
+    "dram-timing", "pim-alignment",
 ]  # fmt: skip
 
 # Datasheets round to two or three digits; more than this apart is another figure.
 TOLERANCE = 0.02
-# FLOP/byte; machines lie between a processor in its memory (about 1) and a large accelerator in int4 (about 1,300).
-RIDGE_LIMITS = (0.1, 10_000.0)
+# FLOP/byte; machines lie between UPMEM, which multiplies in software (about 0.03), and a large accelerator in int4
+# (about 1,300).
+RIDGE_LIMITS = (0.01, 10_000.0)
 # TFLOP/s; about 50 times the fastest single device of 2025. Above it, FLOP/s were written under a key in TFLOP/s.
 LARGEST_PEAK_TFLOPS = 1e6
 
@@ -36,7 +39,7 @@ def lint(device: Device) -> tuple[Finding, ...]:
     >>> lint(load_device("a100-sxm-80gb"))
     ()
     """
-    return (*_peaks(device), *_bandwidths(device), *_physics(device))
+    return (*_peaks(device), *_bandwidths(device), *_physics(device), *_row_timing(device))
 
 
 def _peaks(device: Device) -> list[Finding]:
@@ -114,6 +117,27 @@ def _physics(device: Device) -> list[Finding]:
     if int8 is not None and float16 is not None and int8 < float16 and path not in device.notes:
         message = f"{path} is below the float16 peak; correct it, or say why in a note under {path}"
         findings.append(Finding("int8-below-float16", path, message))
+    return findings
+
+
+def _row_timing(device: Device) -> list[Finding]:
+    """Whether the banks' lanes stream what the profile says they stream, and whether rows hold whole lanes."""
+    model, internal = device.pim, _value(device, "bandwidth_gb_per_s.internal")
+    if model is None or model.dram is None or internal is None:
+        return []
+    findings = []
+    dram, row_elements = model.dram, model.align.row_elements or 1
+    widths = {DTYPE_BITS[dtype] // 8 for dtype in model.dtypes}
+    wanted = [dram.parallel_rows * dram.lane_elements * width / dram.t_ccd_s / 1e9 for width in sorted(widths)]
+    if not any(_close(internal, found) for found in wanted):
+        path = "bandwidth_gb_per_s.internal"
+        formula = f"{dram.parallel_rows} rows x {dram.lane_elements} elements every {dram.t_ccd_s * 1e9:g} ns"
+        message = f"{path} is {internal:g} GB/s, but {formula} = {wanted[0]:.4g} GB/s"
+        findings.append(Finding("dram-timing", path, message))
+    if row_elements % dram.lane_elements:
+        path = "pim.align.row_elements"
+        message = f"{path} is {row_elements}, not a whole number of lanes of {dram.lane_elements} elements"
+        findings.append(Finding("pim-alignment", path, message))
     return findings
 
 

@@ -2,12 +2,35 @@
 
 import os
 from collections.abc import Mapping
-from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from onnx_roofline.errors import ProfileError
-from onnx_roofline.hardware.records import Concurrency, Device, Figure, Kind, Label, Link, System
+from onnx_roofline.hardware.figures import (
+    GIGA,
+    MEGA,
+    MICRO,
+    PICO,
+    TERA,
+    Figures,
+    optional,
+    per_byte,
+    scaled,
+    text_of,
+    whole,
+)
+from onnx_roofline.hardware.pim_profile import read_pim
+from onnx_roofline.hardware.records import (
+    Concurrency,
+    Constants,
+    Device,
+    Duplex,
+    Figure,
+    Kind,
+    Layout,
+    Link,
+    System,
+)
 from onnx_roofline.strict_yaml import Node, did_you_mean, parse, read, shown
 from onnx_roofline.units import DTYPE_BITS
 
@@ -19,16 +42,13 @@ DEFAULT_SYSTEM = "teaching"
 _SCHEMA = 1
 _COMMON_KEYS = ("schema", "name", "kind", "sources", "notes")
 _DEVICE_NUMBERS = ("capacity_gb", "cache_mb", "launch_us")
-_DEVICE_KEYS = (*_COMMON_KEYS, *_DEVICE_NUMBERS, "peak_tflops", "bandwidth_gb_per_s", "energy", "check")
-_SYSTEM_KEYS = (*_COMMON_KEYS, "gpu", "pim", "link", "concurrency")
-_MAY_BE_ZERO = ("launch_us", "latency_us")
-_ENERGY_KEYS = ("dram_pj_per_bit", "cache_pj_per_bit", "mac_pj")
+_DEVICE_PARTS = ("peak_tflops", "bandwidth_gb_per_s", "efficiency", "energy", "pim", "check")
+_DEVICE_KEYS = (*_COMMON_KEYS, *_DEVICE_NUMBERS, *_DEVICE_PARTS)
+_SYSTEM_KEYS = (*_COMMON_KEYS, "gpu", "pim", "link", "layout", "concurrency", "gpu_bandwidth_share_when_active")
+_LINK_NUMBERS = ("gb_per_s", "latency_us", "pj_per_bit")
+_ENERGY_KEYS = ("dram_pj_per_bit", "cache_pj_per_bit", "mac_pj", "idle_w")
 _CHECK_NUMBERS = ("sm_count", "boost_mhz", "memory_mhz", "transfers_per_clock", "bus_bits", "internal_ratio")
 _CHECK_BY_DTYPE = ("flop_per_clk_per_sm", "quoted_mhz", "flop_per_byte")
-
-# Powers of ten from the unit of a key to the base unit.
-_TERA, _GIGA, _MEGA, _MICRO, _PICO = 12, 9, 6, -6, -12
-_BITS_PER_BYTE = 8
 
 _FREE_LAUNCH = Figure(0.0, "not stated in the profile: launches are counted as free", "assumed")
 
@@ -57,9 +77,9 @@ def load_device(name_or_path: str | os.PathLike[str]) -> Device:
         )
     required = ("schema", "name", "kind", "peak_tflops", "bandwidth_gb_per_s", "sources")
     entries = _entries(root, _DEVICE_KEYS, required)
-    figures = _Figures(entries.get("sources"))
-    name = _text(entries.get("name"))
-    kind: Kind | None = _KINDS.get(_text(entries.get("kind"), _KINDS) or "")
+    figures = Figures(entries.get("sources"))
+    name = text_of(entries.get("name"))
+    kind: Kind | None = _KINDS.get(text_of(entries.get("kind"), _KINDS) or "")
     peaks = figures.numbers(entries.get("peak_tflops"), tuple(DTYPE_BITS))
     if "peak_tflops" in entries and not entries["peak_tflops"].entries:
         entries["peak_tflops"].report("found no dtype, wanted at least one, such as float16: 312")
@@ -69,6 +89,12 @@ def load_device(name_or_path: str | os.PathLike[str]) -> Device:
         entries["bandwidth_gb_per_s"].entries["internal"].report("found for no PIM; leave it out or write kind: pim")
     numbers = {key: figures.number(entries.get(key)) for key in _DEVICE_NUMBERS}
     energy = figures.numbers(entries.get("energy"), _ENERGY_KEYS)
+    efficiency = figures.numbers(entries.get("efficiency"), ("compute", "memory"))
+    pim = read_pim(entries.get("pim"), tuple(peaks), figures)
+    if kind in ("gpu", "cpu") and "pim" in entries:
+        entries["pim"].report("found for no PIM; leave it out or write kind: pim")
+    if kind == "pim" and "efficiency" in entries:
+        entries["efficiency"].report("found for a PIM; write pim: {efficiency: {stream: ...}} instead")
     _read_check(entries.get("check"), figures)
     notes = _notes(entries.get("notes"), root)
     sourced = figures.sourced()
@@ -81,17 +107,22 @@ def load_device(name_or_path: str | os.PathLike[str]) -> Device:
         slug=slug,
         name=name,
         kind=kind,
-        peaks_flops_per_s={dtype: _scaled(peak, _TERA) for dtype, peak in peaks.items()},
-        external_bytes_per_s=_optional(bandwidths.get("external"), _GIGA),
-        internal_bytes_per_s=_optional(bandwidths.get("internal"), _GIGA),
-        capacity_bytes=_whole(numbers["capacity_gb"], _GIGA),
-        cache_bytes=_whole(numbers["cache_mb"], _MEGA),
-        launch_s=_scaled(numbers["launch_us"] or 0.0, _MICRO),
-        dram_j_per_byte=_per_byte(energy.get("dram_pj_per_bit")),
-        cache_j_per_byte=_per_byte(energy.get("cache_pj_per_bit")),
-        j_per_mac=_optional(energy.get("mac_pj"), _PICO),
+        peaks_flops_per_s={dtype: scaled(peak, TERA) for dtype, peak in peaks.items()},
+        external_bytes_per_s=optional(bandwidths.get("external"), GIGA),
+        internal_bytes_per_s=optional(bandwidths.get("internal"), GIGA),
+        capacity_bytes=whole(numbers["capacity_gb"], GIGA),
+        cache_bytes=whole(numbers["cache_mb"], MEGA),
+        launch_s=scaled(numbers["launch_us"] or 0.0, MICRO),
+        dram_j_per_byte=per_byte(energy.get("dram_pj_per_bit")),
+        cache_j_per_byte=per_byte(energy.get("cache_pj_per_bit")),
+        j_per_mac=optional(energy.get("mac_pj"), PICO),
         figures=sourced,
         notes=notes,
+        compute_efficiency=efficiency.get("compute", 1.0),
+        memory_efficiency=efficiency.get("memory", 1.0),
+        idle_w=energy.get("idle_w"),
+        pim=pim,
+        facts=figures.facts,
     )
 
 
@@ -112,11 +143,15 @@ def load_system(name_or_path: str | os.PathLike[str] = DEFAULT_SYSTEM) -> System
             " write a file with kind: system that names a gpu, a pim and a link"
         )
     entries = _entries(root, _SYSTEM_KEYS, ("schema", "name", "kind", "gpu", "pim", "link", "sources"))
-    figures = _Figures(entries.get("sources"))
-    name = _text(entries.get("name"))
-    _text(entries.get("kind"), ("system",))
-    link = figures.numbers(entries.get("link"), ("gb_per_s", "latency_us", "pj_per_bit"), ("gb_per_s", "latency_us"))
-    concurrency_text = _text(entries.get("concurrency"), _CONCURRENCIES) if "concurrency" in entries else "exclusive"
+    figures = Figures(entries.get("sources"))
+    name = text_of(entries.get("name"))
+    text_of(entries.get("kind"), ("system",))
+    link, duplex, shared_memory = _link(entries.get("link"), figures)
+    layout = _layout(entries.get("layout"), figures)
+    gpu_share = figures.number(entries.get("gpu_bandwidth_share_when_active"))
+    concurrency_text = text_of(entries.get("concurrency"), _CONCURRENCIES) if "concurrency" in entries else "exclusive"
+    if "sources" in entries and "concurrency" in entries and "concurrency" in entries["sources"].entries:
+        figures.fact(entries["concurrency"], concurrency_text or "")
     notes = _notes(entries.get("notes"), root)
     sourced = figures.sourced()
     elsewhere: list[str] = []
@@ -136,80 +171,50 @@ def load_system(name_or_path: str | os.PathLike[str] = DEFAULT_SYSTEM) -> System
         gpu=gpu,
         pim=pim,
         link=Link(
-            bandwidth_bytes_per_s=_scaled(link["gb_per_s"], _GIGA),
-            latency_s=_scaled(link["latency_us"], _MICRO),
-            j_per_byte=_per_byte(link.get("pj_per_bit")),
+            bandwidth_bytes_per_s=scaled(link["gb_per_s"], GIGA),
+            latency_s=scaled(link["latency_us"], MICRO),
+            j_per_byte=per_byte(link.get("pj_per_bit")),
             figures=sourced,
+            duplex=duplex,
+            shared_memory=shared_memory,
         ),
         concurrency=_CONCURRENCIES[concurrency_text or "exclusive"],
         notes=notes,
+        layout=layout,
+        gpu_bandwidth_share=1.0 if gpu_share is None else gpu_share,
+        facts=figures.facts,
     )
 
 
 _KINDS: Mapping[str, Kind] = {"gpu": "gpu", "pim": "pim", "cpu": "cpu"}
-_LABELS: Mapping[str, Label] = {"read": "read", "derived": "derived", "assumed": "assumed"}
 _CONCURRENCIES: Mapping[str, Concurrency] = {
     "exclusive": "exclusive", "partitioned": "partitioned", "dual_row_buffer": "dual_row_buffer"
 }  # fmt: skip
+_DUPLEXES: Mapping[str, Duplex] = {"half": "half", "full": "full"}
+_CONSTANTS: Mapping[str, Constants] = {"offline": "offline", "online": "online"}
 
 
-class _Figures:
-    """The numbers of one profile while it is read, each waiting for its source."""
-
-    def __init__(self, sources: Node | None) -> None:
-        self._sources = sources
-        self._nodes: dict[str, tuple[Node, float | None]] = {}
-
-    def number(self, node: Node | None) -> float | None:
-        """The number at a node, noted as a figure; None when it is absent or reported."""
-        if node is None:
-            return None
-        value = node.number(zero=node.path.rpartition(".")[2] in _MAY_BE_ZERO)
-        self._nodes[node.path] = node, value
-        return value
-
-    def numbers(self, node: Node | None, keys: tuple[str, ...], required: tuple[str, ...] = ()) -> dict[str, float]:
-        """The numbers of a mapping by key, noted as figures."""
-        entries = {} if node is None else node.mapping(keys, required)
-        found = {key: self.number(entry) for key, entry in entries.items()}
-        return {key: value for key, value in found.items() if value is not None}
-
-    def sourced(self) -> dict[str, Figure]:
-        """Every figure with its source: that of its own path, of the nearest parent, or of `all`."""
-        entries = {} if self._sources is None else self._sources.mapping()
-        sources = {path: _source(node) for path, node in entries.items()}
-        used: set[str] = set()
-        figures: dict[str, Figure] = {}
-        for path, (node, value) in self._nodes.items():
-            covering = next((parent for parent in _with_parents(path) if parent in sources), None)
-            if covering is None:
-                node.report(f"found no source; add {path} (or a parent of it, or all) under sources")
-                continue
-            used.add(covering)
-            source = sources[covering]
-            if source is not None and value is not None:
-                figures[path] = Figure(value, *source)
-        for path, node in entries.items():
-            if path not in used:
-                node.report(f"found a source for no figure here{did_you_mean(path, self._nodes, listed=False)}")
-        return figures
+def _link(node: Node | None, figures: Figures) -> tuple[dict[str, float], Duplex, bool]:
+    """The numbers of a link, its duplex and whether both devices see one memory."""
+    known = (*_LINK_NUMBERS, "duplex", "shared_memory")
+    entries = {} if node is None else node.mapping(known, ("gb_per_s", "latency_us"))
+    found = {key: figures.number(entries.get(key)) for key in _LINK_NUMBERS}
+    for key in ("duplex", "shared_memory"):
+        if key in entries:
+            figures.fact(entries[key], entries[key].characters)
+    duplex = _DUPLEXES.get(text_of(entries.get("duplex"), _DUPLEXES) or "", "full")
+    shared = bool("shared_memory" in entries and entries["shared_memory"].boolean())
+    return {key: value for key, value in found.items() if value is not None}, duplex, shared
 
 
-def _with_parents(path: str) -> tuple[str, ...]:
-    """A dotted path, its parents and `all`, nearest first.
-
-    >>> _with_parents("energy.mac_pj")
-    ('energy.mac_pj', 'energy', 'all')
-    """
-    parts = path.split(".")
-    return (*(".".join(parts[:count]) for count in range(len(parts), 0, -1)), "all")
-
-
-def _source(node: Node) -> tuple[str, Label] | None:
-    entries = node.mapping(("source", "label"), ("source", "label"))
-    text = _text(entries.get("source"))
-    label = _LABELS.get(_text(entries.get("label"), _LABELS) or "")
-    return None if text is None or label is None else (text, label)
+def _layout(node: Node | None, figures: Figures) -> Layout | None:
+    if node is None:
+        return None
+    entries = node.mapping(("relayout_gb_per_s", "constants"), ("constants",))
+    constants = _CONSTANTS.get(text_of(entries.get("constants"), _CONSTANTS) or "", "offline")
+    if "constants" in entries:
+        figures.fact(entries["constants"], constants)
+    return Layout(optional(figures.number(entries.get("relayout_gb_per_s")), GIGA), constants)
 
 
 def _entries(root: Node, known: tuple[str, ...], required: tuple[str, ...]) -> Mapping[str, Node]:
@@ -220,7 +225,7 @@ def _entries(root: Node, known: tuple[str, ...], required: tuple[str, ...]) -> M
     return entries
 
 
-def _read_check(node: Node | None, figures: _Figures) -> None:
+def _read_check(node: Node | None, figures: Figures) -> None:
     """The figures that `lint` recomputes the peaks and the bandwidth from."""
     entries = {} if node is None else node.mapping((*_CHECK_NUMBERS, *_CHECK_BY_DTYPE))
     for key, entry in entries.items():
@@ -239,13 +244,9 @@ def _notes(node: Node | None, root: Node) -> dict[str, str]:
     return {path: text for path, entry in entries.items() if (text := entry.text()) is not None}
 
 
-def _text(node: Node | None, choices: Mapping[str, object] | tuple[str, ...] = ()) -> str | None:
-    return None if node is None else node.text(choices)
-
-
 def _part(node: Node | None, kinds: tuple[Kind, ...], folder: Path | None, elsewhere: list[str]) -> Device | None:
     """The device that a system names; problems of its own file go to `elsewhere`."""
-    reference = _text(node)
+    reference = text_of(node)
     if node is None or reference is None:
         return None
     relative = folder is not None and reference not in _shipped() and _looks_like_path(reference)
@@ -287,20 +288,3 @@ def _shipped() -> "dict[str, Traversable]":
 
     entries = files("onnx_roofline.hw_profiles").iterdir()
     return {entry.name.removesuffix(".yaml"): entry for entry in entries if entry.name.endswith(".yaml")}
-
-
-def _scaled(value: float, power: int) -> float:
-    """value * 10**power, rounded once: 6.9 microseconds are 6.9e-06 s."""
-    return float(Decimal(repr(value)).scaleb(power))
-
-
-def _optional(value: float | None, power: int) -> float | None:
-    return None if value is None else _scaled(value, power)
-
-
-def _whole(value: float | None, power: int) -> int | None:
-    return None if value is None else int(Decimal(repr(value)).scaleb(power))
-
-
-def _per_byte(pj_per_bit: float | None) -> float | None:
-    return None if pj_per_bit is None else float(_BITS_PER_BYTE * Decimal(repr(pj_per_bit)).scaleb(_PICO))

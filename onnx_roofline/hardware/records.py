@@ -4,10 +4,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from onnx_roofline.hardware.pim_model import PimModel, pim_document
+
 Kind = Literal["gpu", "pim", "cpu"]
 Label = Literal["read", "derived", "assumed"]
 # When GPU and PIM may work at the same time: never; on separate memory; on the same memory with two row buffers.
 Concurrency = Literal["exclusive", "partitioned", "dual_row_buffer"]
+# Whether the two directions of a link share its bandwidth.
+Duplex = Literal["half", "full"]
+# When constants are brought into the PIM's layout: once before the first run, or in every run.
+Constants = Literal["offline", "online"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,6 +21,15 @@ class Figure:
     """A figure as its profile states it (in the unit of its key), its public source, and how far to trust it."""
 
     value: float
+    source: str
+    label: Label
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """What a profile states in words, with its public source and how far to trust it."""
+
+    value: str
     source: str
     label: Label
 
@@ -37,6 +52,11 @@ class Device:
     j_per_mac: float | None
     figures: Mapping[str, Figure] = field(hash=False)  # by dotted path in the profile
     notes: Mapping[str, str] = field(hash=False)
+    compute_efficiency: float = 1.0  # share of the peak that good kernels reach; 1 where nothing is stated
+    memory_efficiency: float = 1.0  # share of the bandwidth
+    idle_w: float | None = None
+    pim: PimModel | None = None
+    facts: Mapping[str, Fact] = field(default_factory=dict, hash=False)  # by dotted path
 
     def peak_flops_per_s(self, dtype: str) -> float | None:
         """Dense peak for an ONNX dtype (FLOP/s; op/s for integers); None means the device has no unit for it."""
@@ -67,16 +87,37 @@ class Device:
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """What joins GPU and PIM: bytes/s in one direction, the fixed time of a transfer, and its energy where known."""
+    """What joins GPU and PIM: bytes/s in one direction, the fixed time of a transfer, and its energy where known.
+
+    With `shared_memory` both work on the same memory: no tensor is copied and weights are stored once.
+    """
 
     bandwidth_bytes_per_s: float
     latency_s: float
     j_per_byte: float | None
     figures: Mapping[str, Figure] = field(hash=False)
+    duplex: Duplex = "full"
+    shared_memory: bool = False
 
     def transfer_s(self, size_bytes: float) -> float:
-        """Time to move `size_bytes` one way."""
+        """Time to move `size_bytes` one way; only the latency in a shared memory."""
+        if self.shared_memory:
+            return self.latency_s
         return self.latency_s + size_bytes / self.bandwidth_bytes_per_s
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """What it takes to turn the GPU's memory layout into the PIM's; None is an unknown rate."""
+
+    relayout_bytes_per_s: float | None
+    constants: Constants
+
+    def relayout_s(self, size_bytes: float, *, constant: bool = False) -> float | None:
+        """Time to rearrange a tensor; 0 for a constant that is rearranged before the first run."""
+        if constant and self.constants == "offline":
+            return 0.0
+        return None if self.relayout_bytes_per_s is None else size_bytes / self.relayout_bytes_per_s
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +131,15 @@ class System:
     link: Link
     concurrency: Concurrency
     notes: Mapping[str, str] = field(hash=False)
+    layout: Layout | None = None
+    gpu_bandwidth_share: float = 1.0  # of the GPU's bandwidth, left to it while the PIM works
+    facts: Mapping[str, Fact] = field(default_factory=dict, hash=False)
+
+    @property
+    def assumed(self) -> tuple[str, ...]:
+        """Dotted paths of the figures that nobody published: the link's as in the file, a device's behind its slug."""
+        link = tuple(path for path, figure in self.link.figures.items() if figure.label == "assumed")
+        return (*link, *(f"{device.slug}.{path}" for device in self.devices for path in device.assumed))
 
     @property
     def devices(self) -> tuple[Device, Device]:
@@ -111,9 +161,19 @@ def profile_document(profile: Device | System) -> dict[str, object]:
                 "bandwidth_bytes_per_s": link.bandwidth_bytes_per_s,
                 "latency_s": link.latency_s,
                 "j_per_byte": link.j_per_byte,
+                "duplex": link.duplex,
+                "shared_memory": link.shared_memory,
                 "figures": _figures_document(link.figures),
             },
+            "layout": None
+            if profile.layout is None
+            else {
+                "relayout_bytes_per_s": profile.layout.relayout_bytes_per_s,
+                "constants": profile.layout.constants,
+            },
             "concurrency": profile.concurrency,
+            "gpu_bandwidth_share": profile.gpu_bandwidth_share,
+            "facts": _facts_document(profile.facts),
             "notes": dict(profile.notes),
         }
     return {
@@ -129,12 +189,20 @@ def profile_document(profile: Device | System) -> dict[str, object]:
             "dram_j_per_byte": profile.dram_j_per_byte,
             "cache_j_per_byte": profile.cache_j_per_byte,
             "j_per_mac": profile.j_per_mac,
+            "idle_w": profile.idle_w,
         },
+        "efficiency": {"compute": profile.compute_efficiency, "memory": profile.memory_efficiency},
+        "pim": None if profile.pim is None else pim_document(profile.pim),
         "ridge_flops_per_byte": {dtype: profile.ridge(dtype) for dtype in profile.peaks_flops_per_s},
         "figures": _figures_document(profile.figures),
+        "facts": _facts_document(profile.facts),
         "notes": dict(profile.notes),
     }
 
 
 def _figures_document(figures: Mapping[str, Figure]) -> dict[str, dict[str, object]]:
     return {path: {"value": f.value, "source": f.source, "label": f.label} for path, f in figures.items()}
+
+
+def _facts_document(facts: Mapping[str, Fact]) -> dict[str, dict[str, str]]:
+    return {path: {"value": f.value, "source": f.source, "label": f.label} for path, f in facts.items()}

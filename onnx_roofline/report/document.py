@@ -19,6 +19,7 @@ from onnx_roofline.records import (
     Live,
     Moved,
     Placement,
+    PlacementSummary,
     Reuse,
     Roof,
     Roofline,
@@ -62,6 +63,7 @@ def build_document(analysis: Analysis) -> dict[str, Any]:
             "unknown_bytes_share": summary.unknown_bytes_share,
         },
         "totals": _totals(summary, analysis.system.gpu.slug),
+        "placement": _placement_summary(model.whole(PlacementSummary)),
         "tensors": projection.tensors(model.graph, ""),
         "graph": projection.node_link(model.graph, ""),
         "functions": projection.functions(),
@@ -210,12 +212,7 @@ class _Projection:
             },
             "kernel": kernel.id or None,
             "roofline": {slug: _roof(roof) for slug, roof in self.model.column(Roofline)[key].devices.items()},
-            "placement": {
-                "device": placement.device,
-                "reason": placement.reason,
-                "explanation": placement.explanation,
-                "time_s": placement.time_s,
-            },
+            "placement": _placement(placement),
         }
         if row.bodies:
             node["bodies"] = [self._body(row, body, executions) for body in row.bodies]
@@ -317,6 +314,54 @@ def _work(work: Work) -> dict[str, Any]:
             for c in work.contractions
         ],
     }  # fmt: skip
+
+
+def _placement(placement: Placement) -> dict[str, Any]:
+    return {
+        "device": placement.device,
+        "reason": placement.reason,
+        "explanation": placement.explanation,
+        "time_s": placement.time_s,
+        "transfer_s": placement.transfer_s,
+        "regret": placement.regret,
+        "devices": {
+            slug: {
+                "time_s": entry.time_s,
+                "energy_j": entry.energy_j,
+                "bound": entry.bound,
+                "reason": entry.reason,
+                "explanation": list(entry.explanation),
+            }
+            for slug, entry in placement.devices.items()
+        },
+    }
+
+
+def _placement_summary(summary: PlacementSummary) -> dict[str, Any]:
+    return {
+        "objective_name": summary.objective_name,
+        "objective": summary.objective,
+        "lower_bound": summary.lower_bound,
+        "gap": summary.gap,
+        "proof": summary.proof,
+        "method": summary.method,
+        "pim_model": summary.pim_model,
+        "resident_bytes": summary.resident_bytes,
+        "capacity_bytes": summary.capacity_bytes,
+        "alternatives": [
+            {
+                "name": item.name,
+                "total_s": item.total_s,
+                "kernel_s": item.kernel_s,
+                "transfer_s": item.transfer_s,
+                "kernels_on_pim": item.on_pim,
+            }
+            for item in summary.alternatives
+        ],
+        "makespan_s": summary.makespan_s,
+        "makespan_bound_s": summary.makespan_bound_s,
+        "makespan_note": summary.makespan_note,
+    }
 
 
 def _moved(moved: Moved) -> dict[str, Any]:

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 
 from onnx_roofline.analysis import Analysis
 from onnx_roofline.errors import UsageError
-from onnx_roofline.records import Kernel, Reuse, Roofline, Traffic, TypedOp, Work
+from onnx_roofline.flips import flips_of
+from onnx_roofline.records import Kernel, Placement, Reuse, Roofline, Traffic, TypedOp, Work
 from onnx_roofline.report.names import visible
 from onnx_roofline.units import format_si
 
@@ -97,3 +98,54 @@ def _kernel_lines(analysis: Analysis, kernel: Kernel) -> Iterator[str]:
 
 def _bytes(size: int | None) -> str:
     return "unknown" if size is None else f"{size:,} B"
+
+
+def explain_op(analysis: Analysis, key: str) -> Iterator[str]:
+    """An op as a person would explain it: what it does, what it moves, where it runs, why, and what would change that."""
+    model = analysis.model
+    row, work, kernel = model.column(TypedOp)[key], model.column(Work)[key], model.column(Kernel)[key]
+    counts = work.counts
+    if counts is None:
+        yield f"{visible(key)}: its operations are unknown ({visible(work.note)})"
+    else:
+        parts = [f"{value:,} {name}" for name, value in counts.as_dict().items() if value]
+        yield f"{visible(key)} computes {', '.join(parts) or 'nothing'}: {counts.flops:,} FLOPs ({work.status}, {work.rule})"
+    yield from explain_traffic(analysis, key)
+    root = kernel.id
+    if not root:
+        return
+    placement = model.column(Placement)[root]
+    if root != key:
+        yield f"placement: it goes where its kernel {visible(root)} goes"
+    if placement.device is None:
+        yield f"placement: none, {placement.reason}: {visible(placement.explanation)}"
+        return
+    yield f"placement: {placement.device}, {_REASONS[placement.reason]}"
+    for slug, entry in placement.devices.items():
+        if entry.time_s is None:
+            yield f"  {slug} can't run it: {visible(entry.reason)}"
+            continue
+        yield f"  {format_si(entry.time_s, 's')} on {slug}, bound by {entry.bound}"
+        for line in entry.explanation:
+            yield f"    {visible(line)}"
+    if placement.transfer_s:
+        yield f"  the tensors that it makes or fetches take {format_si(placement.transfer_s, 's')} over the link"
+    if placement.regret is not None:
+        unit = {"latency": "s", "energy": "J"}.get(analysis.settings.objective, "")
+        yield f"  on the other device the whole model would cost {format_si(placement.regret, unit)} more"
+    found = False
+    for flip in flips_of(analysis, root):
+        found = True
+        yield (f"  it flips at {flip.threshold:.3g} x the {flip.quantity}: {flip.below} below, {flip.above} above")
+    if not found:
+        yield "  it does not flip between 1/64 and 64 times the link bandwidth or the PIM's speed"
+    yield "  how it changes with a dim: onnx-roofline analyze MODEL --sweep NAME=1..4096"
+
+
+_REASONS = {
+    "unsupported": "the other device can't run it",
+    "faster alone": "it is faster there by itself",
+    "follows neighbours": "slower there by itself, but moving its tensors would cost more",
+    "capacity": "the other device's memory is full",
+    "near tie": "a near tie: the cost model is not good enough to tell",
+}

@@ -6,7 +6,18 @@ from typing import TYPE_CHECKING
 
 from onnx_roofline.analysis import Analysis
 from onnx_roofline.graph import Dim, Model
-from onnx_roofline.records import Counts, Executions, Kernel, Placement, Roof, Roofline, TypedOp, Work
+from onnx_roofline.records import (
+    Alternative,
+    Counts,
+    Executions,
+    Kernel,
+    Placement,
+    PlacementSummary,
+    Roof,
+    Roofline,
+    TypedOp,
+    Work,
+)
 from onnx_roofline.report.names import visible
 from onnx_roofline.summary import Group, Summary
 from onnx_roofline.units import format_si
@@ -29,6 +40,7 @@ def render(analysis: Analysis, top: int, depth: int, width: int) -> "Iterator[Re
     yield Text(_model_line(analysis))
     yield Text("")
     yield _totals_table(analysis)
+    yield _alternatives_table(analysis, width)
     yield _ops_table(analysis, top, width)
     yield _groups_table("By op type", analysis.summary.by_type, analysis.summary, top, width)
     modules = merge_modules(analysis.summary.by_module, depth)
@@ -113,8 +125,35 @@ def _totals_table(analysis: Analysis) -> "Table":
     table.add_row("depth", f"{summary.sequential_steps:,}", "steps that wait for one another")
     for device in system.devices:
         table.add_row(f"on {device.slug}", *_device_time(analysis, device.slug))
-    table.add_row("placed", format_si(summary.time_s["placement"], "s"), "each op where it is faster, no transfers")
+    placed = analysis.model.whole(PlacementSummary)
+    optimum = next(item for item in placed.alternatives if item.name == "optimum")
+    table.add_row("placed", format_si(summary.time_s["placement"], "s"), _placed_note(placed, optimum))
     return table
+
+
+def _placed_note(placed: PlacementSummary, optimum: Alternative) -> str:
+    """What the placement is: what it is best for, how sure that is, and what crosses."""
+    note = f"{_plural(optimum.on_pim, 'kernel')} on the PIM, {format_si(optimum.transfer_s, 's')} of transfers; {placed.proof}"
+    if placed.objective_name != "latency":
+        note += f" (for {placed.objective_name})"
+    return note
+
+
+def _alternatives_table(analysis: Analysis, width: int) -> "Table":
+    """What simple placements cost under the same full model as the one that is chosen."""
+    lines = [
+        {
+            "placement": item.name,
+            "time": format_si(item.total_s, "s"),
+            "kernels": format_si(item.kernel_s, "s"),
+            "transfers": format_si(item.transfer_s, "s"),
+            "on the PIM": f"{item.on_pim:,}",
+        }
+        for item in analysis.model.whole(PlacementSummary).alternatives
+    ]
+    model = analysis.model.whole(PlacementSummary).pim_model
+    title = f"Placements of the kernels, PIM time model {model}"
+    return _fitted(title, lines, ["placement", "time", "transfers", "kernels", "on the PIM"], width)
 
 
 def _device_time(analysis: Analysis, slug: str) -> tuple[str, str]:
@@ -197,7 +236,7 @@ def _ops_table(analysis: Analysis, top: int, width: int) -> "Table":
             "moved": "unknown" if first.moved_bytes is None else format_si(first.moved_bytes, "B"),
             "FLOP/B": _number(first.intensity),
         }
-        line |= {f"on {device.slug}": _roof_cell(roofs[device.slug]) for device in devices}
+        line |= {f"on {device.slug}": _time_cell(roofs[device.slug], placement, device.slug) for device in devices}
         line |= {"place": placement.device or placement.reason}
         lines.append(line | {"share": f"{100 * alike.time_s / whole:.1f} %" if whole else "–"})
     on_devices = [f"on {device.slug}" for device in devices]
@@ -236,13 +275,13 @@ def _short_name(name: str) -> str:
     return "/".join(name.split("/")[-2:])
 
 
-def _roof_cell(roof: Roof) -> str:
-    if not roof.supported:
-        return "no peak"
-    if roof.total_time_s is None:
-        return "unknown"
+def _time_cell(roof: Roof, placement: Placement, slug: str) -> str:
+    """Time and bound under the placement's model; the mark of an unsure bound is the roofline's."""
+    entry = placement.devices.get(slug)
+    if entry is None or entry.time_s is None:
+        return "no peak" if not roof.supported else "not there" if entry is not None else "unknown"
     unsure = "" if roof.bound_is_stable else "~"
-    return f"{format_si(roof.total_time_s, 's')} {_BOUNDS.get(roof.bound, roof.bound)}{unsure}"
+    return f"{format_si(entry.time_s, 's')} {_BOUNDS.get(entry.bound, entry.bound)}{unsure}"
 
 
 def merge_modules(groups: tuple[Group, ...], depth: int) -> tuple[Group, ...]:
@@ -299,7 +338,7 @@ def _remarks(analysis: Analysis) -> Iterator[str]:
             if peak is not None:
                 text += f", {format_si(peak, 'FLOP/s')} {dtype}, ridge {_number(device.ridge(dtype))} FLOP/B"
         yield text
-    yield "Time = launch + max(operations / peak, moved bytes / bandwidth); mem, comp, launch: what binds."
+    yield "Roofline time = launch + max(operations / peak, moved bytes / bandwidth); mem, comp, launch, ...: what binds."
     if any(
         not roof.bound_is_stable for row in analysis.model.column(Roofline).values() for roof in row.devices.values()
     ):

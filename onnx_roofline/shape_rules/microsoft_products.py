@@ -1,6 +1,6 @@
 """Output types of onnxruntime's element-wise ops, normalisations, products and quantised ops."""
 
-from onnx_roofline.errors import NotModelledError
+from onnx_roofline.errors import NotModelledError, ShapeError
 from onnx_roofline.graph import TensorType
 from onnx_roofline.op_rules.microsoft_products import nhwc_weight, transposed
 from onnx_roofline.op_rules.registry import OpView
@@ -296,8 +296,12 @@ def qlinear_concat(op: OpView) -> Types:
 def integer_reduction(op: OpView) -> Types:
     """The mean in the type of the data; the sum in 32 bits of the same sign."""
     shape = reduced(op.x.shape, op.ints_attr("axes"), bool(op.int_attr("keepdims", 1)))
-    wide = {"int8": "int32", "uint8": "uint32"}
-    return (TensorType(wide[op.x.dtype] if op.op_type == "ReduceSumInteger" else op.x.dtype, shape),)
+    if op.op_type == "QLinearReduceMean":
+        return (TensorType(op.x.dtype, shape),)
+    wide = {"int8": "int32", "uint8": "uint32"}.get(op.x.dtype)
+    if wide is None:
+        raise ShapeError(f"found data of {op.x.dtype}, wanted int8 or uint8")
+    return (TensorType(wide, shape),)
 
 
 @contrib("QuantizeLinear", "QuantizeWithOrder")

@@ -4,9 +4,9 @@
 
     python tests/fusion/agreement.py [--only TEXT] [--graphs FOLDER] [--misses N] [--write]
 
-onnxruntime writes the graph that it optimised at its EXTENDED level. Each of its nodes stands for the original ops between the
-tensors that it writes and the tensors that are still there; every producer-consumer edge between ops that move data
-is then fused or not in both worlds. `--graphs` keeps the optimised graphs between runs; `--write` writes
+onnxruntime writes the graph that it optimised at its EXTENDED level. Each of its nodes stands for the original ops
+between the tensors that it writes and the tensors that are still there; every producer-consumer edge between ops that
+move data is then fused or not in both worlds. `--graphs` keeps the optimised graphs between runs; `--write` writes
 agreement.json.
 """
 
@@ -28,12 +28,17 @@ sys.path[:0] = [str(HERE), str(ROOT / "tests" / "real")]  # so that it also runs
 import fetch  # noqa: E402
 import ort_dump  # noqa: E402
 from onnx_roofline.passes.fusion import FusionPass  # noqa: E402
+from onnx_roofline.passes.op_count import OpCount  # noqa: E402
+from onnx_roofline.passes.quantization import QuantizationFolding  # noqa: E402
+from onnx_roofline.passes.shape_inference import ShapeInference  # noqa: E402
 
-from onnx_roofline.analysis import Settings, analyze  # noqa: E402
+from onnx_roofline.analysis import Settings  # noqa: E402
 from onnx_roofline.backends import Backend, load_backend  # noqa: E402
 from onnx_roofline.errors import RooflineError  # noqa: E402
 from onnx_roofline.fusion_rules.scope_view import ScopeView, views_by_scope  # noqa: E402
 from onnx_roofline.graph import Model  # noqa: E402
+from onnx_roofline.load import DimOptions, load  # noqa: E402
+from onnx_roofline.pipeline import Pipeline  # noqa: E402
 
 RECORD = HERE / "agreement.json"
 SAMPLES = ROOT / "sample_models"
@@ -122,7 +127,8 @@ def real_cases() -> Iterator[Case]:
 def reference_groups(optimised: onnx.ModelProto, original: onnx.ModelProto, view: ScopeView) -> list[int | None]:
     """The optimised node that stands for each node of the view; None where none does or where that can't be told.
 
-    A tensor that became an initializer was computed ahead, with all that leads to it. Where onnxruntime named tensors
+    A tensor that became an initializer was computed ahead, with all that leads to it; what is computed twice in the
+    original is computed once. Where onnxruntime named tensors
     anew, several optimised nodes stand between two old names: those of a type of an original op stand for that op.
     """
     producer = {name: node for node in original.graph.node for name in node.output if name}
@@ -153,7 +159,30 @@ def reference_groups(optimised: onnx.ModelProto, original: onnx.ModelProto, view
             if match is not None:
                 found[match] = actor
                 open_.remove(match)
+    for at in _repeated(view):
+        if not any(name in surviving for name in view.rows[at].op.outputs):
+            found[at] = None
     return found
+
+
+def _repeated(view: ScopeView) -> list[int]:
+    """Nodes that compute what an earlier one has computed; onnxruntime computes it once."""
+    first: dict[object, int] = {}
+    same = list(range(len(view.producer)))
+    repeated = []
+    for node, row in enumerate(view.rows):
+        attributes = tuple(sorted((name, repr(value)) for name, value in row.op.attributes.items()))
+        inputs = tuple(
+            value.tobytes() if value is not None else same[tensor] if tensor >= 0 else -1
+            for tensor, value in zip(view.inputs[node], row.values, strict=True)
+        )
+        kind = tuple(output.shape for output in row.outputs)
+        earlier = first.setdefault((view.types[node], attributes, inputs, kind), node)
+        if earlier != node:
+            repeated.append(node)
+            for tensor, original in zip(view.outputs[node], view.outputs[earlier], strict=True):
+                same[tensor] = original
+    return repeated
 
 
 def _cone(
@@ -248,13 +277,19 @@ def optimised_graph(case: Case, level: str, folder: Path) -> onnx.ModelProto | s
     return onnx.load(target, load_external_data=False)
 
 
+def counted(case: Case) -> Model:
+    """The model as far as fusion needs it."""
+    model = load(case.path, DimOptions(case.settings.dims, case.settings.input_shapes))
+    return Pipeline((ShapeInference(), QuantizationFolding(), OpCount())).run(model)
+
+
 def agreement(case: Case, folder: Path, backend: Backend, misses: list[str]) -> Score | str:
     """The score of one model; or why there is none."""
     optimised = optimised_graph(case, "extended", folder)
     if isinstance(optimised, str):
         return optimised
     try:
-        model = analyze(case.path, case.settings).model
+        model = counted(case)
     except RooflineError as error:
         return str(error).splitlines()[0]
     view = views_by_scope(model).get("")
@@ -270,7 +305,7 @@ def kernel_counts(case: Case, folder: Path, backend: Backend) -> dict[str, int] 
     optimised = optimised_graph(case, "all", folder)
     if isinstance(optimised, str):
         return optimised
-    model = analyze(case.path, case.settings).model
+    model = counted(case)
     ours = {kernel.id for kernel in FusionPass(backend).run(model).rows.values()} - {""}  # type: ignore[attr-defined]
     theirs = [node for node in optimised.graph.node if node.op_type not in VIEWS | LAYOUT]
     return {"compiler": len(ours), "ort_all": len(theirs)}

@@ -1,0 +1,151 @@
+"""Where a placement decision flips: over a dim of the model, the link's bandwidth, or the PIM's speed."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+
+from onnx_roofline.analysis import Analysis, Settings, analyze
+from onnx_roofline.errors import UsageError
+from onnx_roofline.partition import solve
+from onnx_roofline.placement_problem import KernelGraph, kernel_graph
+from onnx_roofline.records import Kernel, Placement, PlacementSummary, TypedOp
+
+# Factors by which the link or the PIM is made faster or slower, and the steps of the search between two of them.
+_FACTORS = tuple(2.0**exponent for exponent in range(-6, 7))
+_BISECTIONS = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Flip:
+    """A decision that changes: below `threshold` it is `below`, above it `above`; in multiples of what the system has."""
+
+    quantity: str
+    threshold: float
+    below: str
+    above: str
+
+
+def flips_of(analysis: Analysis, kernel_id: str) -> Iterator[Flip]:
+    """Flip points of one kernel over link bandwidth and over the PIM's speed, each with the rest as it is."""
+    system, settings = analysis.system, analysis.settings
+    graph = kernel_graph(analysis.model, system, settings.pim_model)
+    if kernel_id not in graph.index or settings.objective == "energy-delay":
+        return
+    node = graph.index[kernel_id]
+    slugs = (system.gpu.slug, system.pim.slug)
+
+    def with_link(factor: float) -> str:
+        link = replace(system.link, bandwidth_bytes_per_s=system.link.bandwidth_bytes_per_s * factor)
+        problem = graph.problem(replace(system, link=link), settings.objective)
+        return slugs[solve(problem).assignment[node]]
+
+    def with_pim(factor: float) -> str:
+        problem = _faster_pim(graph, system.pim.slug, factor).problem(system, settings.objective)
+        return slugs[solve(problem).assignment[node]]
+
+    if not system.link.shared_memory:
+        yield from _thresholds("link bandwidth", with_link)
+    yield from _thresholds("speed of the PIM", with_pim)
+
+
+def _faster_pim(graph: KernelGraph, slug: str, factor: float) -> KernelGraph:
+    kernels = []
+    for item in graph.kernels:
+        entry = item.devices[slug]
+        if entry.time_s is not None:
+            entry = replace(entry, time_s=entry.time_s / factor)
+        kernels.append(replace(item, devices={**item.devices, slug: entry}))
+    return replace(graph, kernels=tuple(kernels))
+
+
+def _thresholds(quantity: str, device_at: Callable[[float], str]) -> Iterator[Flip]:
+    """Where the answer changes between two factors, found by bisection on their logarithm."""
+    before, low = device_at(_FACTORS[0]), _FACTORS[0]
+    for high in _FACTORS[1:]:
+        after = device_at(high)
+        if after != before:
+            bottom, top = low, high
+            for _ in range(_BISECTIONS):
+                middle = (bottom * top) ** 0.5
+                if device_at(middle) == before:
+                    bottom = middle
+                else:
+                    top = middle
+            yield Flip(quantity, (bottom * top) ** 0.5, before, after)
+        before, low = after, high
+
+
+@dataclass(frozen=True)
+class SweepPoint:
+    """One value of a swept dim: every alternative's seconds, and the device of each kernel by its root's row id."""
+
+    value: int
+    seconds: "dict[str, float | None]"
+    on_pim: int
+    devices: "dict[str, str | None]"
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """A model over the values of one dim; `labels` names the kernels as a reader knows them."""
+
+    dim: str
+    points: tuple[SweepPoint, ...]
+    labels: "dict[str, str]"
+
+    def changes(self) -> "list[tuple[str, list[str], list[tuple[int, str | None]]]]":
+        """(label, kernel ids, [(first value, device), ...]) of kernels that flip together, most kernels first."""
+        groups: dict[object, list[str]] = {}
+        for kernel in self.points[0].devices:
+            steps: list[tuple[int, str | None]] = []
+            for point in self.points:
+                device = point.devices.get(kernel)
+                if not steps or steps[-1][1] != device:
+                    steps.append((point.value, device))
+            if len(steps) > 1:
+                groups.setdefault((self.labels[kernel], tuple(steps)), []).append(kernel)
+        found = [(key[0], ids, list(key[1])) for key, ids in groups.items() if isinstance(key, tuple)]
+        return sorted(found, key=lambda item: (-len(item[1]), item[0]))
+
+
+def parse_sweep(text: str) -> tuple[str, tuple[int, ...]]:
+    """`tokens=1..4096` -> the dim and its values: doubling from the first to the last; or a list, `batch=1,2,3`.
+
+    Raises UsageError for another form.
+
+    >>> parse_sweep("tokens=1..16"), parse_sweep("batch=3,5")
+    (('tokens', (1, 2, 4, 8, 16)), ('batch', (3, 5)))
+    """
+    name, separator, values = text.rpartition("=")
+    wanted = f"--sweep {text}: wanted NAME=FIRST..LAST or NAME=A,B,C with whole numbers, such as tokens=1..4096"
+    if not separator or not name:
+        raise UsageError(wanted)
+    first, dots, last = values.partition("..")
+    parts = [first, last] if dots else values.split(",")
+    if not all(part.isdecimal() and int(part) > 0 for part in parts) or (dots and int(first) > int(last)):
+        raise UsageError(wanted)
+    if not dots:
+        return name, tuple(int(part) for part in parts)
+    found, value = [], int(first)
+    while value < int(last):
+        found.append(value)
+        value *= 2
+    return name, (*found, int(last))
+
+
+def sweep(path: str, settings: Settings, dim: str, values: tuple[int, ...]) -> Sweep:
+    """The model analysed at every value of a dim. Raises UsageError where the file has no such dim."""
+    points, labels = [], dict[str, str]()
+    for value in values:
+        analysis = analyze(path, replace(settings, dims={**settings.dims, dim: value}))
+        model = analysis.model
+        summary = model.whole(PlacementSummary)
+        placements = model.column(Placement)
+        devices = {}
+        for key, kernel in model.column(Kernel).items():
+            if kernel.id == key:
+                devices[key] = placements[key].device
+                labels[key] = f"{model.column(TypedOp)[key].op.op_type} ({kernel.pattern})"
+        optimum = next(item for item in summary.alternatives if item.name == "optimum")
+        seconds = {item.name: item.total_s for item in summary.alternatives}
+        points.append(SweepPoint(value, seconds, optimum.on_pim, devices))
+    return Sweep(dim, tuple(points), labels)

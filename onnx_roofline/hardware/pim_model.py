@@ -1,0 +1,114 @@
+"""Records of what a PIM can do and how its memory works, in base units (s, bytes, elements)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+# What must already lie in the PIM's memory: a stored weight, a cache of keys and values, anything (what is computed
+# is written in first), or nothing (an op without a large operand).
+Resident = Literal["weight", "kv", "any", "none"]
+# Where an op runs: in the units at the banks, or in a unit at the memory's interface that sees the external bandwidth.
+Place = Literal["bank", "interface"]
+# What is stored more than once so that more units have work: nothing, or the operand in every channel and, where it is
+# shorter than a row, several times along the row.
+Replicate = Literal["none", "channels_and_rows"]
+
+
+@dataclass(frozen=True, slots=True)
+class OpSupport:
+    """Limits of one op type on a PIM; None is no limit. `fused_only`: only behind another op, in the same kernel."""
+
+    resident: Resident = "none"
+    group: int | None = None  # largest number of groups
+    dilation: int | None = None  # 1: no dilated convolution
+    max_batch: int | None = None  # most vectors a call
+    fused_only: bool = False
+    at: Place = "bank"
+
+
+@dataclass(frozen=True, slots=True)
+class Alignment:
+    """Sizes that work is rounded up to; padding is real work. 1 is no rounding."""
+
+    k: int = 1  # elements along the depth of a product
+    n: int = 1  # outputs of a product
+    elements: int = 1  # of an element-wise op
+    row_elements: int | None = None  # elements of the operand in one memory row
+
+
+@dataclass(frozen=True, slots=True)
+class DramTiming:
+    """How the banks stream rows into the units.
+
+    All banks of all channels (`parallel_rows`) take `lane_elements` elements every `t_ccd_s`; a row costs `t_rcd_s` to
+    open and `t_rp_s` to close. `t_gwrite_s` writes one row-long vector to the channels' buffers, `t_readres_s` reads
+    the results of one vector from one set of parallel rows. An open row serves `vectors_per_activation` vectors.
+    """
+
+    t_ccd_s: float
+    t_rcd_s: float
+    t_rp_s: float
+    lane_elements: int
+    parallel_rows: int
+    banks_per_channel: int
+    refresh_share: float = 0.0
+    t_gwrite_s: float = 0.0
+    t_readres_s: float = 0.0
+    vectors_per_activation: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class PimModel:
+    """The `pim` part of a profile. Without `ops` every op is supported; without `dram`, `stream_efficiency` counts."""
+
+    dtypes: tuple[str, ...]
+    ops: Mapping[str, OpSupport] | None = field(hash=False)
+    reuse: int = 1  # vectors that share one stream of the resident operand
+    align: Alignment = Alignment()
+    dram: DramTiming | None = None
+    stream_efficiency: float | None = None  # share of the internal bandwidth, refresh and row activation included
+    mode_switch_s: float = 0.0  # per change between memory and PIM
+    fence_s: float = 0.0  # per tile
+    replicate: Replicate = "none"
+    split_axes: tuple[str, ...] = ()  # axes along which an op can be shared with the GPU
+
+
+def pim_document(model: PimModel) -> dict[str, object]:
+    """The model as JSON-ready values in base units; null where nothing is stated."""
+    dram, align = model.dram, model.align
+    ops = model.ops
+    return {
+        "ops": None if ops is None else {op: _support_document(support) for op, support in ops.items()},
+        "reuse": model.reuse,
+        "align": {"k": align.k, "n": align.n, "elements": align.elements, "row_elements": align.row_elements},
+        "dram": None
+        if dram is None
+        else {
+            "t_ccd_s": dram.t_ccd_s,
+            "t_rcd_s": dram.t_rcd_s,
+            "t_rp_s": dram.t_rp_s,
+            "lane_elements": dram.lane_elements,
+            "parallel_rows": dram.parallel_rows,
+            "banks_per_channel": dram.banks_per_channel,
+            "refresh_share": dram.refresh_share,
+            "t_gwrite_s": dram.t_gwrite_s,
+            "t_readres_s": dram.t_readres_s,
+            "vectors_per_activation": dram.vectors_per_activation,
+        },
+        "stream_efficiency": model.stream_efficiency,
+        "mode_switch_s": model.mode_switch_s,
+        "fence_s": model.fence_s,
+        "replicate": model.replicate,
+        "split_axes": list(model.split_axes),
+    }
+
+
+def _support_document(support: OpSupport) -> dict[str, object]:
+    return {
+        "resident": support.resident,
+        "group": support.group,
+        "dilation": support.dilation,
+        "max_batch": support.max_batch,
+        "fused_only": support.fused_only,
+        "at": support.at,
+    }

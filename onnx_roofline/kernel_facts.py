@@ -1,0 +1,135 @@
+"""A kernel as the device time models see it: operations, bytes, its largest product and what its large operand is."""
+
+from onnx_roofline.graph import Model
+from onnx_roofline.pim_time import KernelFacts, Operand, Product, oriented
+from onnx_roofline.records import Contraction, Kernel, Reuse, Traffic, TypedOp, Work
+from onnx_roofline.tensor_uses import TensorUses
+from onnx_roofline.units import DTYPE_BITS
+
+
+def facts_of(model: Model, kernel: Kernel, slug: str, uses: TensorUses) -> KernelFacts | None:
+    """The facts of one execution on the device `slug`, or None where the kernel's work or bytes are unknown.
+
+    The large operand is "weight" if it is stored, "kv" if it is a cache that comes in as a model input (whether or not
+    this step's keys or values are appended to it), else "activation".
+    """
+    works, rows = model.column(Work), model.column(TypedOp)
+    moved = model.column(Reuse)[kernel.id].devices.get(slug)
+    operations: dict[str, int] = {}
+    for key in kernel.members:
+        counts = works[key].counts
+        if counts is None:
+            return None
+        if counts.operations:
+            dtype = works[key].compute_dtype
+            operations[dtype] = operations.get(dtype, 0) + counts.operations
+    if moved is None:
+        return None
+    ordered = [kernel.id, *(key for key in kernel.members if key != kernel.id)]
+    op_types = tuple(dict.fromkeys(rows[key].op.op_type for key in ordered))
+    product: Product | None = None
+    resident: Operand = "none"
+    weight_bytes = activation_bytes = group = 0
+    dilated = False
+    found = _largest(model, kernel)
+    if found is not None:
+        key, contraction = found
+        resident, resident_position = _resident(model, key, contraction, uses)
+        group = contraction.batch if contraction.kernel else 1
+        dilated = any(dilation > 1 for dilation in contraction.dilations)
+        is_lhs = resident_position is not None and resident_position == contraction.lhs
+        product = oriented(contraction.batch, contraction.m, contraction.n, contraction.k, resident_is_lhs=is_lhs)
+        reads, dtype = model.column(Traffic)[key].read_bytes, rows[key].outputs[0].dtype
+        other = contraction.rhs if is_lhs else contraction.lhs
+        weight_bytes = _operand_bytes(reads, resident_position, product.batch * product.outputs * product.depth, dtype)
+        activation_bytes = _operand_bytes(reads, other, product.batch * product.vectors * product.depth, dtype)
+    last = kernel.members[-1]
+    return KernelFacts(
+        op_types=op_types,
+        operations=tuple(operations.items()),
+        moved_bytes=moved.moved_bytes,
+        dtype=works[kernel.id].compute_dtype,
+        product=product,
+        weight_bytes=weight_bytes,
+        activation_in_bytes=activation_bytes,
+        out_bytes=sum(size or 0 for size in model.column(Traffic)[last].write_bytes),
+        group=max(1, group),
+        dilated=dilated,
+        resident=resident,
+    )
+
+
+def _largest(model: Model, kernel: Kernel) -> tuple[str, Contraction] | None:
+    """The row and contraction of a kernel with the most MACs."""
+    works = model.column(Work)
+    found = [(key, c) for key in kernel.members for c in works[key].contractions if c.macs]
+    return max(found, key=lambda pair: pair[1].macs, default=None)
+
+
+def _resident(model: Model, key: str, contraction: Contraction, uses: TensorUses) -> tuple[Operand, int | None]:
+    """(what the large operand is, its position): a stored operand before a cache before the right one."""
+    row = model.column(TypedOp)[key]
+    kinds: dict[int, Operand] = {}
+    for position in (contraction.rhs, contraction.lhs):
+        if position is not None and position < len(row.op.inputs) and row.op.inputs[position]:
+            kinds[position] = _kind(model, row.scope, row.op.inputs[position], uses)
+    for wanted in ("weight", "kv"):
+        for position, kind in kinds.items():
+            if kind == wanted:
+                return kind, position
+    return "activation", contraction.rhs
+
+
+def _kind(model: Model, scope: str, name: str, uses: TensorUses) -> Operand:
+    root = uses.root(scope, name)
+    maker = uses.makers.get((scope, root))
+    rows = model.column(TypedOp)
+    if maker is not None and rows[maker].role == "constant":
+        return "weight"
+    if maker is None:
+        graph = model.graph if not scope else None
+        is_input = graph is not None and any(graph_input.name == root for graph_input in graph.inputs)
+        if is_input:
+            return "kv" if "past" in root or "cache" in root else "activation"
+        return "weight" if root in uses.stored else "activation"
+    row = rows[maker]
+    if row.op.op_type == "Concat" and any(_is_cache_input(model, scope, part, uses) for part in row.op.inputs):
+        return "kv"
+    if row.op.op_type in ("Transpose", "Cast", "Expand", "DequantizeLinear") and row.op.inputs:
+        return _kind_behind(model, scope, row.op.inputs[0], uses)
+    return "activation"
+
+
+def _kind_behind(model: Model, scope: str, name: str, uses: TensorUses) -> Operand:
+    """The kind of what a rearrangement rearranges; a few steps, since exporters write a few."""
+    rows = model.column(TypedOp)
+    for _ in range(6):
+        root = uses.root(scope, name)
+        maker = uses.makers.get((scope, root))
+        if maker is None:
+            return "weight" if root in uses.stored else "activation"
+        row = rows[maker]
+        if row.role == "constant":
+            return "weight"
+        if row.op.op_type == "Concat" and any(_is_cache_input(model, scope, part, uses) for part in row.op.inputs):
+            return "kv"
+        if row.op.op_type not in ("Transpose", "Cast", "Expand", "DequantizeLinear") or not row.op.inputs:
+            return "activation"
+        name = row.op.inputs[0]
+    return "activation"
+
+
+def _is_cache_input(model: Model, scope: str, name: str, uses: TensorUses) -> bool:
+    root = uses.root(scope, name)
+    if scope or (scope, root) in uses.makers:
+        return False
+    return any(
+        graph_input.name == root and len(graph_input.type.shape or ()) >= 3 for graph_input in model.graph.inputs
+    )
+
+
+def _operand_bytes(reads: tuple[int | None, ...], position: int | None, elements: int, dtype: str) -> int:
+    """Bytes that the op reads of an operand; from its elements where it is made inside the op."""
+    if position is not None and position < len(reads) and reads[position]:
+        return reads[position] or 0
+    return elements * DTYPE_BITS.get(dtype, 32) // 8

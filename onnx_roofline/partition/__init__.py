@@ -1,0 +1,40 @@
+"""Who runs where: two-device placement of abstract nodes.
+
+Pure algorithms on costs: no ONNX, no hardware. Device 0 is the GPU side, device 1 the PIM side.
+"""
+
+from onnx_roofline.partition.chain import Cover, Segment, Stage, chain_search
+from onnx_roofline.partition.evaluation import Baseline, Cost, baselines, evaluate, greedy, legalize, violations
+from onnx_roofline.partition.makespan import Concurrency, Schedule, schedule
+from onnx_roofline.partition.problem import OPTIMAL, Assignment, Boundary, Problem, Solution, Tensor
+from onnx_roofline.partition.regret import regrets
+from onnx_roofline.partition.serial import solve
+from onnx_roofline.partition.split import Affine, Split, best_split
+
+__all__ = [
+    "OPTIMAL",
+    "Affine",
+    "Assignment",
+    "Baseline",
+    "Boundary",
+    "Concurrency",
+    "Cost",
+    "Cover",
+    "Problem",
+    "Schedule",
+    "Segment",
+    "Solution",
+    "Split",
+    "Stage",
+    "Tensor",
+    "baselines",
+    "best_split",
+    "chain_search",
+    "evaluate",
+    "greedy",
+    "legalize",
+    "regrets",
+    "schedule",
+    "solve",
+    "violations",
+]

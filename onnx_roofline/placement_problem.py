@@ -1,0 +1,197 @@
+"""The kernels of a model as a placement problem: a cost on each device, and what crosses between them.
+
+Kernels of bodies and functions are nodes of their own, their costs times how often they run. Model inputs lie on the
+GPU's side and model outputs are read there. Stored weights are put where they are needed before the first run. What a
+control-flow op takes in and gives out is taken to live on the GPU's side.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from onnx_roofline.graph import Model
+from onnx_roofline.hardware import Device, System
+from onnx_roofline.kernel_facts import facts_of
+from onnx_roofline.partition import Problem, Tensor
+from onnx_roofline.pim_time import KernelFacts, PimTimeModel, device_time
+from onnx_roofline.records import DeviceTime, Executions, Kernel, Roofline, Traffic, TypedOp
+from onnx_roofline.tensor_uses import TensorUses
+
+OBJECTIVES = ("latency", "energy", "energy-delay")
+# What a placement can be optimised for in one cut; energy-delay is a product and takes several.
+_LATENCY, _ENERGY = "latency", "energy"
+
+
+@dataclass(frozen=True)
+class Placeable:
+    """A kernel with its time and energy on each device for one execution, and how often it runs."""
+
+    kernel: Kernel
+    count: float
+    devices: Mapping[str, DeviceTime]
+    weight_bytes: int
+
+
+@dataclass(frozen=True)
+class Crossing:
+    """A tensor that kernels make or read: bytes of one execution, times how often it is made."""
+
+    scope: str
+    name: str
+    bytes: int
+    count: float
+    producer: int | None
+    consumers: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class KernelGraph:
+    """Kernels that run, in file order, and the tensors between them; `index` finds a kernel by its id."""
+
+    kernels: tuple[Placeable, ...]
+    crossings: tuple[Crossing, ...]
+    index: Mapping[str, int]
+    unknown: tuple[str, ...]
+
+    def problem(self, system: System, objective: str, time_weight: float = 1.0, energy_weight: float = 1.0) -> Problem:
+        """The abstract problem for `latency`, `energy`, or a weighted sum of both (for their product)."""
+        gpu, pim = system.gpu.slug, system.pim.slug
+
+        def node_cost(item: Placeable, slug: str) -> float | None:
+            entry = item.devices[slug]
+            if entry.time_s is None:
+                return None
+            energy = entry.energy_j or 0.0
+            if objective == _LATENCY:
+                return entry.time_s * item.count
+            if objective == _ENERGY:
+                return energy * item.count
+            return (time_weight * entry.time_s + energy_weight * energy) * item.count
+
+        def crossing_cost(size: int) -> float:
+            time_s = system.link.transfer_s(size)
+            energy = size * (system.link.j_per_byte or 0.0)
+            if objective == _LATENCY:
+                return time_s
+            return energy if objective == _ENERGY else time_weight * time_s + energy_weight * energy
+
+        sink = len(self.kernels)
+        tensors = tuple(
+            Tensor(item.producer, item.consumers, (crossing_cost(item.bytes) * item.count,) * 2)
+            for item in self.crossings
+        )
+        return Problem(
+            names=(*(item.kernel.id for item in self.kernels), "model outputs"),
+            cost=(*((node_cost(item, gpu), node_cost(item, pim)) for item in self.kernels), (0.0, 0.0)),
+            tensors=tensors,
+            pins={sink: 0},
+            resident_bytes=(*(item.weight_bytes for item in self.kernels), 0),
+            capacity_bytes=None if system.link.shared_memory else system.pim.capacity_bytes,
+        )
+
+
+def kernel_graph(model: Model, system: System, pim_model: PimTimeModel) -> KernelGraph:
+    """Every kernel that runs, with its times under a PIM time model; kernels of unknown work are left out and named."""
+    uses = TensorUses(model)
+    kernels, executions = model.column(Kernel), model.column(Executions)
+    index: dict[str, int] = {}
+    placeable: list[Placeable] = []
+    unknown: list[str] = []
+    memo: dict[object, Mapping[str, DeviceTime]] = {}
+    for key, kernel in kernels.items():
+        count = float(executions[key].count)
+        if kernel.id != key or not count:
+            continue
+        facts = {device.slug: facts_of(model, kernel, device.slug, uses) for device in system.devices}
+        signature = tuple(facts.values())
+        if signature not in memo:
+            memo[signature] = _device_times(system, facts, pim_model)
+        times = memo[signature]
+        if all(entry.time_s is None for entry in times.values()):
+            unknown.append(key)
+            continue
+        index[key] = len(placeable)
+        first = facts[system.gpu.slug]
+        resident = first.weight_bytes if first is not None and first.resident == "weight" else 0
+        placeable.append(Placeable(kernel, count, times, resident))
+    return KernelGraph(tuple(placeable), _crossings(model, uses, index, len(placeable)), index, tuple(unknown))
+
+
+def _device_times(
+    system: System, facts: Mapping[str, KernelFacts | None], pim_model: PimTimeModel
+) -> Mapping[str, DeviceTime]:
+    return {device.slug: _device_time(device, facts[device.slug], pim_model) for device in system.devices}
+
+
+def _device_time(device: Device, facts: KernelFacts | None, pim_model: PimTimeModel) -> DeviceTime:
+    if facts is None:
+        return DeviceTime(None, None, "unknown", "its work is unknown")
+    found = device_time(device, facts, pim_model)
+    if not found.supported:
+        return DeviceTime(None, None, "unsupported", found.reason)
+    return DeviceTime(found.total_s, _energy_j(device, facts), found.bound, "", found.explanation)
+
+
+def _energy_j(device: Device, facts: KernelFacts) -> float:
+    """Joules of the bytes and MACs, at the profile's figures; a figure that is not stated counts nothing.
+
+    A PIM reads its resident operand once for every pass of vectors.
+    """
+    size = facts.moved_bytes
+    if device.pim is not None and facts.product is not None and facts.resident != "none":
+        passes = -(-facts.product.vectors // device.pim.reuse)
+        size += (passes - 1) * facts.weight_bytes
+    macs = facts.product.macs if facts.product is not None else 0
+    return size * (device.dram_j_per_byte or 0.0) + macs * (device.j_per_mac or 0.0)
+
+
+def _crossings(model: Model, uses: TensorUses, index: Mapping[str, int], sink: int) -> tuple[Crossing, ...]:
+    """Tensors that kernels share, with the model's outputs read by the sink; weights are no crossings."""
+    rows, kernels, executions = model.column(TypedOp), model.column(Kernel), model.column(Executions)
+    traffics = model.column(Traffic)
+    sizes: dict[tuple[str, str], int] = {}
+    consumers: dict[tuple[str, str], dict[int, None]] = {}
+    counts: dict[tuple[str, str], float] = {}
+    for key, row in rows.items():
+        node = index.get(kernels[key].id)
+        if node is None:
+            continue
+        for name, size in zip(row.op.inputs, traffics[key].read_bytes, strict=True):
+            root = uses.root(row.scope, name)
+            maker = uses.makers.get((row.scope, root))
+            if not size or root in uses.stored or (maker is not None and rows[maker].role != "compute"):
+                continue
+            place = (row.scope, root)
+            if maker is not None and index.get(kernels[maker].id) == node:
+                continue
+            sizes[place] = max(size, sizes.get(place, 0))
+            consumers.setdefault(place, {})[node] = None
+            counts[place] = max(float(executions[key].count), counts.get(place, 0.0))
+    for scope, root in uses.kept:
+        maker = uses.makers.get((scope, root))
+        if maker is None or kernels[maker].id not in index:
+            continue
+        position = rows[maker].op.outputs.index(root)
+        size = traffics[maker].write_bytes[position] or rows[maker].outputs[position].bytes or 0
+        sizes[scope, root] = max(size, sizes.get((scope, root), 0))
+        consumers.setdefault((scope, root), {})[sink] = None
+        counts[scope, root] = float(executions[maker].count)
+    found = []
+    for (scope, root), size in sizes.items():
+        maker = uses.makers.get((scope, root))
+        producer = index.get(kernels[maker].id) if maker is not None else None
+        nodes = tuple(consumers[scope, root])
+        found.append(Crossing(scope, root, size, counts[scope, root], producer, nodes))
+    return tuple(
+        sorted(found, key=lambda item: (-1 if item.producer is None else item.producer, item.scope, item.name))
+    )
+
+
+def roofline_pick(model: Model, graph: KernelGraph, system: System) -> tuple[int, ...]:
+    """The naive pick: the PIM for a kernel whose intensity is below the GPU's ridge and that is faster on its roof."""
+    picks = []
+    for item in graph.kernels:
+        roofs = model.column(Roofline)[item.kernel.id].devices
+        gpu, pim = roofs[system.gpu.slug], roofs[system.pim.slug]
+        below = gpu.intensity is None or gpu.ridge is None or gpu.intensity < gpu.ridge
+        picks.append(int(below and pim.supported and item.devices[system.pim.slug].time_s is not None))
+    return (*picks, 0)

@@ -1,0 +1,51 @@
+"""A sweep over one dim as table rows and as JSON."""
+
+import json
+from typing import Any
+
+from onnx_roofline import __version__
+from onnx_roofline.flips import Sweep
+from onnx_roofline.units import format_si
+
+
+def point_rows(sweep: Sweep) -> tuple[list[str], list[list[str]]]:
+    """(headers, rows): seconds of every alternative at every value."""
+    names = list(sweep.points[0].seconds)
+    headers = [sweep.dim, *names, "kernels on the PIM"]
+    rows = [
+        [f"{point.value:,}", *(format_si(point.seconds[name], "s") for name in names), f"{point.on_pim:,}"]
+        for point in sweep.points
+    ]
+    return headers, rows
+
+
+def flip_rows(sweep: Sweep) -> list[list[str]]:
+    """Kernels that flip together: how many, what they are, and where they run from which value on."""
+    return [
+        [f"{len(ids):,}", label, ids[0], ", ".join(f"{device or 'nowhere'} from {value:,}" for value, device in steps)]
+        for label, ids, steps in sweep.changes()
+    ]
+
+
+def sweep_document(sweep: Sweep) -> str:
+    """The sweep as JSON text: seconds and device of every kernel at every value, and the flips."""
+    document: dict[str, Any] = {
+        "schema_version": "1.0",
+        "tool": {"name": "onnx-roofline", "version": __version__},
+        "sweep": {
+            "dim": sweep.dim,
+            "points": [
+                {"value": p.value, "time_s": p.seconds, "kernels_on_pim": p.on_pim, "devices": p.devices}
+                for p in sweep.points
+            ],
+            "flips": [
+                {
+                    "kernels": ids,
+                    "label": label,
+                    "steps": [{"from": value, "device": device} for value, device in steps],
+                }
+                for label, ids, steps in sweep.changes()
+            ],
+        },
+    }
+    return json.dumps(document, allow_nan=False, indent=1) + "\n"
