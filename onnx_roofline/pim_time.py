@@ -10,7 +10,7 @@ Source: command sequences of Newton (MICRO'20) as in PIMFlow (CGO'23), GDDR6-AiM
 kernels of SAITPublic/PIMLibrary, which stream the weights again for every vector.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from onnx_roofline.hardware import Device, DramTiming, OpSupport, PimModel
@@ -151,6 +151,8 @@ def device_time(
 def pim_time(device: Device, facts: KernelFacts) -> PimTime:
     """The parts of the time of a kernel on a PIM, whether it is supported or not; the device has a `pim` part.
 
+    An operand of this run (`resident` "activation") is written in over the external bandwidth, wherever it was made.
+
     passes = ceil(vectors / reuse); a pass streams ceil(outputs / parallel rows) x ceil(depth / lane) columns and opens
     ceil(depth / row) rows for each set of parallel rows.
     """
@@ -160,8 +162,12 @@ def pim_time(device: Device, facts: KernelFacts) -> PimTime:
     if facts.product is None or facts.product.macs == 0:
         return _vector_time(device, pim, facts, compute_s)
     if pim.dram is None:
-        return _product_by_efficiency(device, pim, facts, facts.product, compute_s)
-    return _product_by_rows(device, pim, pim.dram, facts, facts.product, compute_s)
+        found = _product_by_efficiency(device, pim, facts, facts.product, compute_s)
+    else:
+        found = _product_by_rows(device, pim, pim.dram, facts, facts.product, compute_s)
+    # Vectors and results cross the banks too: never faster than the plain roofline.
+    busy_s = found.stream_s + found.activate_s + found.io_s + found.refresh_s
+    return replace(found, io_s=found.io_s + max(0.0, facts.moved_bytes / device.bandwidth_bytes_per_s - busy_s))
 
 
 def break_even_vectors(

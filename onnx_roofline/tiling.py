@@ -229,6 +229,13 @@ def chain_bytes(m: int, k: int, n: int, last: int, widths: Widths, capacity_byte
     return Tiling(round(moved), f"{rows} rows through both products")
 
 
+ROW_OPS = frozenset({
+    "Softmax", "LogSoftmax", "LpNormalization", "LayerNormalization", "RMSNormalization", "GroupNormalization",
+    "SimplifiedLayerNormalization", "SkipLayerNormalization", "SkipSimplifiedLayerNormalization",
+    "InstanceNormalization",
+})  # fmt: skip
+
+
 def row_elements(op_type: str, version: int, shape: tuple[int, ...], axis: int, groups: int) -> int:
     """Elements that an op normalises together and needs all of before its first result; 0 for any other op.
 
@@ -238,7 +245,7 @@ def row_elements(op_type: str, version: int, shape: tuple[int, ...], axis: int, 
     >>> row_elements("Softmax", 13, (2, 8, 100), -1, 1), row_elements("LayerNormalization", 17, (2, 8, 100), 1, 1)
     (100, 800)
     """
-    if not shape:
+    if not shape or op_type not in ROW_OPS:
         return 0
     if op_type in ("Softmax", "LogSoftmax", "LpNormalization") and (version >= 13 or op_type == "LpNormalization"):
         return shape[axis]
@@ -248,4 +255,4 @@ def row_elements(op_type: str, version: int, shape: tuple[int, ...], axis: int, 
         return shape[-1]
     if op_type == "InstanceNormalization":
         return _product(shape[2:])
-    return _product(shape[1:]) // max(1, groups) if op_type == "GroupNormalization" else 0
+    return _product(shape[1:]) // max(1, groups)

@@ -11,7 +11,7 @@ moves its compulsory bytes. Source: cost formulas of `tiling`; Mattson et al., I
 reuse distances; McCalpin, STREAM reference information, "Counting Bytes and FLOPS", for write-allocation.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar
 
@@ -23,6 +23,7 @@ from onnx_roofline.records import Contraction, Counts, Folding, Kernel, Moved, R
 from onnx_roofline.reuse_distance import StackDistances
 from onnx_roofline.tensor_uses import Boundary, TensorUses
 from onnx_roofline.tiling import (
+    ROW_OPS,
     ConvShape,
     Tiling,
     Widths,
@@ -198,9 +199,9 @@ def _rows_again(
 ) -> tuple[int, list[str]]:
     """Bytes that a kernel fetches a second time because the rows that it normalises don't fit, with the reason."""
     rows = model.column(TypedOp)
-    for key in kernel.members:
-        length, source = _row_length(model, kernel, key), rows[key].inputs[0] if rows[key].inputs else None
-        if not length or source is None or length * DTYPE_BITS.get(source.dtype, 32) <= 8 * capacity_bytes:
+    for key, length in _row_lengths(model, kernel):
+        source = rows[key].inputs[0]
+        if source is None or length * DTYPE_BITS.get(source.dtype, 32) <= 8 * capacity_bytes:
             continue
         # What is as large as all rows together comes twice; scales and biases are small.
         large = {
@@ -214,30 +215,35 @@ def _rows_again(
     return 0, []
 
 
-def _row_length(model: Model, kernel: Kernel, key: str) -> int:
-    """Elements of the rows that a member normalises, or reduces for a later member that comes back to them, or 0."""
-    row = model.column(TypedOp)[key]
-    source = row.inputs[0] if row.inputs else None
-    if source is None or source.shape is None or not source.elements or not row.outputs[0].elements:
-        return 0
-    axis, groups = (row.op.attributes.get(name, default) for name, default in (("axis", -1), ("num_groups", 1)))
-    if row.op.op_type in ("Softmax", "LogSoftmax") and row.op.version < 13:
-        axis = row.op.attributes.get("axis", 1)
-    if isinstance(axis, int) and isinstance(groups, int):
-        length = row_elements(row.op.op_type, row.op.version, source.dims, axis, groups)
+def _row_lengths(model: Model, kernel: Kernel) -> Iterator[tuple[str, int]]:
+    """(member, elements of a row) for members that normalise rows, or reduce them for others that come back to them."""
+    rows, works = model.column(TypedOp), model.column(Work)
+    for position, key in enumerate(kernel.members):
+        row = rows[key]
+        is_named = row.op.op_type in ROW_OPS
+        if not is_named and (position + 1 == len(kernel.members) or works[key].contractions):
+            continue
+        source = row.inputs[0] if row.inputs else None
+        if source is None or not source.elements or not row.outputs[0].elements:
+            continue
+        length = _named_length(row, source.dims)
+        if not length and source.elements > row.outputs[0].elements:
+            reduced = set(row.op.outputs)
+            for follower in (rows[later] for later in kernel.members[position + 1 :]):
+                if not reduced.isdisjoint(follower.op.inputs):
+                    reduced.update(follower.op.outputs)
+                    if follower.outputs[0].elements == source.elements:
+                        length = source.elements // row.outputs[0].elements
         if length:
-            return length
-    ratio = source.elements // row.outputs[0].elements
-    if len(kernel.members) == 1 or ratio <= 1 or model.column(Work)[key].contractions:
+            yield key, length
+
+
+def _named_length(row: TypedOp, shape: tuple[int, ...]) -> int:
+    old = row.op.op_type in ("Softmax", "LogSoftmax") and row.op.version < 13
+    axis, groups = row.op.attributes.get("axis", 1 if old else -1), row.op.attributes.get("num_groups", 1)
+    if not isinstance(axis, int) or not isinstance(groups, int):
         return 0
-    reduced = set(row.op.outputs)
-    for later in kernel.members[kernel.members.index(key) + 1 :]:
-        follower = model.column(TypedOp)[later]
-        if reduced.intersection(follower.op.inputs):
-            reduced.update(follower.op.outputs)
-            if follower.outputs[0].elements == source.elements:
-                return ratio
-    return 0
+    return row_elements(row.op.op_type, row.op.version, shape, axis, groups)
 
 
 @dataclass(slots=True)
@@ -400,6 +406,8 @@ def _only_product(model: Model, kernel: Kernel) -> tuple[Contraction, str] | Non
     for key in kernel.members:
         work = model.column(Work)[key]
         found += [(contraction, key) for contraction in work.contractions]
-        if len(found) > 1 or work.sequential_steps > 1 or _row_length(model, kernel, key):
+        if len(found) > 1 or work.sequential_steps > 1:
             return None
-    return found[0] if found and not found[0][0].kernel else None
+    if not found or found[0][0].kernel or next(_row_lengths(model, kernel), None):
+        return None
+    return found[0]

@@ -66,6 +66,7 @@ class _General:
         self.kinds = [max(self.node_kinds[node] for node in nodes) for nodes in self.parts]
         # The kind of the merged kernel at each place, which is that of its contraction or of its last part.
         self.kernel_kinds = {groups.group[nodes[0]]: kind for nodes, kind in zip(self.parts, self.kinds, strict=True)}
+        self._repeated: dict[int, frozenset[int]] = {}
         self.kept = [False] * len(self.parts)
         self.consumers: list[dict[int, int]] = [{} for _ in self.parts]
         self.parents = [_NO_PARENT] * len(self.parts)
@@ -101,11 +102,18 @@ class _General:
         """The kind of the part that reads; elementwise where a broadcast reads a tensor of the shape of its result."""
         if self.kinds[part] > BROADCAST:
             return self.kinds[part]
-        row = self.view.rows[reader]
-        shape = row.outputs[0].shape if row.outputs else None
-        slots = (slot for slot, other in enumerate(self.view.inputs[reader]) if other == tensor)
-        shapes = [kind.shape for slot in slots if (kind := row.inputs[slot]) is not None]
-        return ELEMENTWISE if shapes and all(found == shape for found in shapes) else BROADCAST
+        return BROADCAST if tensor in self._repeated_by(reader) else ELEMENTWISE
+
+    def _repeated_by(self, node: int) -> frozenset[int]:
+        """The operands that a node repeats over a larger shape."""
+        found = self._repeated.get(node)
+        if found is None:
+            row = self.view.rows[node]
+            shape = row.outputs[0].shape if row.outputs else None
+            operands = zip(self.view.inputs[node], row.inputs, strict=True)
+            found = frozenset(tensor for tensor, kind in operands if kind is not None and kind.shape != shape)
+            self._repeated[node] = found
+        return found
 
     def _find_parent(self, number: int) -> None:
         """The post-dominator, by the lowest common ancestor of the consumers."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from onnx_roofline.partition.capacity import Priced, solve_within
 from onnx_roofline.partition.elimination import WIDTH_LIMIT, choose, eliminate
-from onnx_roofline.partition.evaluation import evaluate
+from onnx_roofline.partition.evaluation import evaluate, greedy, legalize
 from onnx_roofline.partition.factors import factors_of
 from onnx_roofline.partition.mincut import core_of, cut
 from onnx_roofline.partition.network import Network, network_of
@@ -29,7 +29,8 @@ def solve(problem: Problem, candidates: Sequence[Assignment] = ()) -> Solution:
     """The cheapest assignment; among equals the one with the fewest nodes on device 1.
 
     Without a capacity, and with one that does not bind, it is optimal. Where the capacity binds it is the best found,
-    never worse than those `candidates` that fit, with a lower bound and a proof text that says how far apart they are.
+    never worse than the baselines and `candidates` that fit, with a lower bound and a proof text that says how far apart
+    they are.
 
     Raises UsageError when a node has no device left, or when what must be on device 1 does not fit.
     """
@@ -79,7 +80,8 @@ def _within(problem: Problem, network: Network, optimum: Optimum, candidates: Se
         return found.values
 
     assert problem.capacity_bytes is not None
-    starts = [_values(network, candidate) for candidate in candidates if len(candidate) == problem.size]
+    simple = (legalize(problem, (0,) * problem.size), legalize(problem, (1,) * problem.size), greedy(problem))
+    starts = [_values(network, candidate) for candidate in (*simple, *candidates) if len(candidate) == problem.size]
     found: Priced = solve_within(network, problem.capacity_bytes, optimum.values, least_priced, starts)
     assignment = spread(network, found.values)
     objective = evaluate(problem, assignment).total

@@ -101,15 +101,16 @@ def _bytes(size: int | None) -> str:
 
 
 def explain_op(analysis: Analysis, key: str) -> Iterator[str]:
-    """An op as a person would explain it: what it does, what it moves, where it runs, why, and what would change that."""
+    """An op as a person would explain it: what it does and moves, where it runs, why, and what would change that."""
     model = analysis.model
-    row, work, kernel = model.column(TypedOp)[key], model.column(Work)[key], model.column(Kernel)[key]
+    work, kernel = model.column(Work)[key], model.column(Kernel)[key]
     counts = work.counts
     if counts is None:
         yield f"{visible(key)}: its operations are unknown ({visible(work.note)})"
     else:
         parts = [f"{value:,} {name}" for name, value in counts.as_dict().items() if value]
-        yield f"{visible(key)} computes {', '.join(parts) or 'nothing'}: {counts.flops:,} FLOPs ({work.status}, {work.rule})"
+        rule = f"{work.status}, {work.rule}"
+        yield f"{visible(key)} computes {', '.join(parts) or 'nothing'}: {counts.flops:,} FLOPs ({rule})"
     yield from explain_traffic(analysis, key)
     root = kernel.id
     if not root:

@@ -6,7 +6,6 @@ picture, from its lower left corner; a vector format scales them.
 
 import math
 import os
-import re
 import secrets
 import textwrap
 import warnings
@@ -17,7 +16,10 @@ from io import BytesIO
 from typing import TYPE_CHECKING
 
 from onnx_roofline.errors import MissingExtraError, UsageError
-from onnx_roofline.hardware.records import Device, System
+from onnx_roofline.hardware.records import System
+from onnx_roofline.report.label_layout import Box, Marker, TakenRoom, along, square, toward
+from onnx_roofline.report.plot_labels import MAX_LABEL_CHARACTERS, clean_label, merged_label
+from onnx_roofline.report.roof_lines import RoofLine, crossing, roof_lines, winners
 from onnx_roofline.units import INTEGER_DTYPES, format_si
 
 if TYPE_CHECKING:
@@ -27,9 +29,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Boxes = NDArray[np.float64]
-
-Box = tuple[float, float, float, float]  # left, bottom, right, top
-Marker = tuple[float, float, float]  # centre and radius
 
 # Nothing in a file may depend on the day or on the version of matplotlib.
 _METADATA: dict[str, dict[str, None]] = {
@@ -41,13 +40,9 @@ _WIDTH, _HEIGHT, _DPI = 1200, 750, 100
 _AXES = (88, 172, 1176, 662)  # left, bottom, right, top of the chart
 _BAND = 19  # height of one row under the chart
 
-# Blue and vermilion of the Okabe-Ito palette stay apart for every kind of colour blindness, and circle and square in
-# grey. Source: Okabe and Ito, Color Universal Design, 2008.
-_COLOURS, _MARKERS = ("#0072B2", "#D55E00"), ("o", "s")
 _INK, _GREY = "#222222", "#777777"
 
 MAX_LABELS = 12
-MAX_LABEL_CHARACTERS = 40
 _SAME_SPOT = 5.0  # pixels: below the width of the smallest marker nobody could tell two ops apart
 _AREAS = (16.0, 500.0)  # square points of a marker without time and of one with all of it
 # FLOP/byte; ops beyond are counted in the footnote, since one such op would squeeze all the others into a corner.
@@ -77,28 +72,11 @@ class LabelBox:
 
 
 @dataclass(frozen=True, slots=True)
-class _Roof:
-    device: Device
-    short: str
-    peak: float
-    bandwidth: float
-    colour: str
-    marker: str
-
-    @property
-    def ridge(self) -> float:
-        return self.peak / self.bandwidth
-
-    def at(self, intensity: float) -> float:
-        return min(self.peak, intensity * self.bandwidth)
-
-
-@dataclass(frozen=True, slots=True)
 class _Spot:
     """Ops that share a marker, the longest first; `ghost_y` is None where the other device has no rate for them."""
 
     points: tuple[PlotPoint, ...]
-    roof: _Roof
+    roof: RoofLine
     x: float
     y: float
     ghost_y: float | None
@@ -145,50 +123,6 @@ def label_boxes(title: str, system: System, dtype: str, points: Sequence[PlotPoi
     return (*texts, *(LabelBox("", *box) for box in picture.marker_boxes))
 
 
-def clean_label(text: str, limit: int = MAX_LABEL_CHARACTERS) -> str:
-    r"""The text on one line: control, bidi and other unprintable characters escaped, the middle of a long one left out.
-
-    >>> clean_label("a\x00\u202eb"), clean_label("/model/layers.0/q_proj/MatMul", 16), clean_label("")
-    ('a\\x00\\u202eb', '/model/…j/MatMul', '(unnamed)')
-    """
-    # More than twice the limit can't matter, and an op's name may be megabytes long.
-    ends = text if len(text) <= 2 * limit else text[:limit] + text[-limit:]
-    pieces = [c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in ends]
-    if len(text) <= 2 * limit and sum(map(len, pieces)) <= limit:
-        return "".join(pieces) or "(unnamed)"
-    head, tail, room = "", "", limit - 1
-    while room and pieces:
-        piece = pieces.pop(0 if len(head) < len(tail) else -1)
-        if len(piece) > room:
-            break
-        head, tail = (head + piece, tail) if len(head) < len(tail) else (head, piece + tail)
-        room -= len(piece)
-    return f"{head}…{tail}"
-
-
-def merged_label(labels: Sequence[str]) -> str:
-    """One label for ops at one spot: their kinds, in the order given, and how many of each.
-
-    >>> merged_label(["/l.0/MatMul", "/l.1/MatMul_1", "/l.1/Add"]), merged_label(["/l.0/MatMul"])
-    ('2 × MatMul, Add', '/l.0/MatMul')
-    """
-    if len(labels) == 1:
-        return clean_label(labels[0])
-    kinds: dict[str, int] = {}
-    for label in labels:
-        last = re.split(r"[/:]", label[-2 * MAX_LABEL_CHARACTERS :])[-1]
-        kind = re.sub(r"_\d+$", "", last) or last or label
-        kinds[kind] = kinds.get(kind, 0) + 1
-    parts = [(f"{count} × " if count > 1 else "") + clean_label(kind, 30) for kind, count in kinds.items()]
-    shown = parts[:1]
-    for part in parts[1:]:
-        if len(", ".join([*shown, part])) > MAX_LABEL_CHARACTERS - len(" + 9999 kinds"):
-            rest = len(parts) - len(shown)
-            return f"{', '.join(shown)} + {rest} kind{'s' if rest > 1 else ''}"
-        shown.append(part)
-    return ", ".join(shown)
-
-
 @contextmanager
 def _style() -> Iterator[None]:
     """Matplotlib with its own defaults and ours, whatever the user's settings are; left as it was found."""
@@ -220,19 +154,19 @@ class _Picture:
         self.unit = "op" if dtype in INTEGER_DTYPES else "FLOP"
         self.any_glyph = any_glyph
         self.texts: list[Text] = []
-        self.roofs = _roofs(system, dtype)
+        self.roofs = roof_lines(system, dtype)
         self.notes = [
             f"{clean_label(device.name)} does not compute {clean_label(dtype)}, so it has no roof."
             for device in system.devices
             if device.peak_flops_per_s(dtype) is None
         ]
         drawn = self._drawable(points)
-        self.crossing = _crossing(self.roofs)
+        self.crossing = crossing(self.roofs)
         self.axes = self._draw_axes(drawn)
         total_s = sum(_time_s(point) for point in points)
         self.spots = self._spots(drawn, total_s)
-        self.marker_boxes = [_square(s.x, s.y, s.radius) for s in self.spots]
-        self._draw_roofs()
+        self.marker_boxes = [square(s.x, s.y, s.radius) for s in self.spots]
+        self._drawroof_lines()
         self._draw_spots()
         self._draw_bands()
         self._draw_frame(title, system, dtype)
@@ -318,7 +252,7 @@ class _Picture:
             spots.append(_Spot(tuple(members), roofs[first.device], x, y, ghost_y, area))
         return sorted(spots, key=lambda s: (-sum(map(_time_s, s.points)), s.x, s.y))
 
-    def _draw_roofs(self) -> None:
+    def _drawroof_lines(self) -> None:
         low, high = self.axes.get_xlim()
         bottom = self.axes.get_ylim()[0]
         for roof in self.roofs:
@@ -367,7 +301,7 @@ class _Picture:
             rows.append((roof.short, roof.colour, cells))
         if len(self.roofs) == 2:
             cells = []
-            for start, end, winner in _winners(self.roofs, low, high):
+            for start, end, winner in winners(self.roofs, low, high):
                 text = f"{winner.short} faster" if winner else "equal"
                 cells.append((start, end, text, winner.colour if winner else _GREY, 0.14))
             rows.append(("faster", _INK, cells))
@@ -448,7 +382,7 @@ class _Picture:
 
     def _draw_labels(self) -> None:
         """Names of ridges and crossing, of the ops with most time, and of the roofs, each where it covers nothing."""
-        taken = _Taken(self._marks(), self._lines())
+        taken = TakenRoom(_AXES, self._marks(), self._lines())
         for roof in self.roofs:
             self._point_label(taken, f"ridge {_number(roof.ridge)} {self.unit}/B", roof.ridge, roof.peak, roof.colour)
         if self.crossing:
@@ -462,10 +396,10 @@ class _Picture:
             self._roof_labels(taken, roof)
 
     def _marks(self) -> list[Box]:
-        ghosts = [_square(s.x, s.ghost_y, 3.5) for s in self.spots if s.ghost_y]
-        turns = [_square(*self._pixels(roof.ridge, roof.peak), 5) for roof in self.roofs]
+        ghosts = [square(s.x, s.ghost_y, 3.5) for s in self.spots if s.ghost_y]
+        turns = [square(*self._pixels(roof.ridge, roof.peak), 5) for roof in self.roofs]
         if self.crossing:
-            turns.append(_square(*self._pixels(self.crossing[0], self.roofs[0].at(self.crossing[0])), 5))
+            turns.append(square(*self._pixels(self.crossing[0], self.roofs[0].at(self.crossing[0])), 5))
         return self.marker_boxes + ghosts + turns
 
     def _lines(self) -> list[Box]:
@@ -474,18 +408,18 @@ class _Picture:
         boxes = [(s.x - 1, min(s.y, s.ghost_y), s.x + 1, max(s.y, s.ghost_y)) for s in self.spots if s.ghost_y]
         for roof in self.roofs:
             x, y = self._pixels(roof.ridge, roof.peak)
-            boxes += _along(*self._pixels(low, roof.at(low)), x, y) + _along(x, y, *self._pixels(high, roof.peak))
+            boxes += along(*self._pixels(low, roof.at(low)), x, y) + along(x, y, *self._pixels(high, roof.peak))
             boxes.append((x - 1, _AXES[1], x + 1, y))
         if self.crossing:
             x, y = self._pixels(self.crossing[0], self.roofs[0].at(self.crossing[0]))
             boxes.append((x - 1, _AXES[1], x + 1, y))
         return boxes
 
-    def _point_label(self, taken: "_Taken", text: str, x: float, y: float, colour: str) -> None:
+    def _point_label(self, taken: TakenRoom, text: str, x: float, y: float, colour: str) -> None:
         px, py = self._pixels(x, y)
         self._place(taken, text, (px, py, 5.0), colour)
 
-    def _place(self, taken: "_Taken", text: str, marker: Marker, colour: str) -> None:
+    def _place(self, taken: TakenRoom, text: str, marker: Marker, colour: str) -> None:
         """Write the text beside the marker, with a line to it unless it is close; leave it out if there is no room."""
         artist, width, height = self._measured(text, colour)
         place = taken.beside(marker, width, height)
@@ -495,12 +429,12 @@ class _Picture:
         box, (x, y), distance = place
         self._settle(artist, box)
         if distance > 9:
-            ends = [self.axes.transAxes.inverted().transform(end) for end in ((x, y), _toward(marker, (x, y)))]
+            ends = [self.axes.transAxes.inverted().transform(end) for end in ((x, y), toward(marker, (x, y)))]
             self.axes.plot(
                 *zip(*ends, strict=True), color=_GREY, linewidth=0.7, zorder=4.5, transform=self.axes.transAxes
             )
 
-    def _roof_labels(self, taken: "_Taken", roof: _Roof) -> None:
+    def _roof_labels(self, taken: TakenRoom, roof: RoofLine) -> None:
         """The peak along the flat part and the bandwidth along the slope."""
         upper = roof.peak == max(r.peak for r in self.roofs), roof.bandwidth == max(r.bandwidth for r in self.roofs)
         x0, y0 = self._pixels(self.axes.get_xlim()[0], roof.at(self.axes.get_xlim()[0]))
@@ -517,7 +451,7 @@ class _Picture:
         above, below = [(x - 5 - w, y, x - 5, y + h) for x, y in ends], [(x + 5, y - h, x + 5 + w, y) for x, y in ends]
         self._slide(taken, artist, above + below if upper[1] else below + above)
 
-    def _slide(self, taken: "_Taken", artist: "Text", boxes: list[Box]) -> None:
+    def _slide(self, taken: TakenRoom, artist: "Text", boxes: list[Box]) -> None:
         box = taken.first_free(boxes)
         if box is None:
             artist.remove()
@@ -543,132 +477,6 @@ class _Picture:
         self.texts.append(artist)
 
 
-class _Taken:
-    """The room in the chart: markers and texts that nothing may cover, and lines that a text had better not cross."""
-
-    def __init__(self, marks: Sequence[tuple[float, ...]], lines: Sequence[tuple[float, ...]]) -> None:
-        import numpy as np
-
-        self.marks: Boxes = np.array(marks, dtype=float).reshape(-1, 4)
-        self.lines: Boxes = np.array(lines, dtype=float).reshape(-1, 4)
-        self.texts: Boxes = np.empty((0, 4))
-        self.leaders: Boxes = np.empty((0, 4))
-
-    def first_free(self, boxes: Sequence[Box]) -> Box | None:
-        """The first box that covers nothing at all, else the first that covers only lines; it is taken from now on."""
-        import numpy as np
-
-        candidates = np.array(boxes)
-        free = self._free(candidates)
-        for good in (free & (_hits(candidates, self.lines) == 0), free):
-            if good.any():
-                return self._take(candidates[int(np.argmax(good))])
-        return None
-
-    def beside(self, marker: Marker, width: float, height: float) -> tuple[Box, tuple[float, float], float] | None:
-        """The best box around a marker (x, y, radius), the end of its leader, and its length; None without room."""
-        import numpy as np
-
-        x, y, radius = marker
-        turns, gaps = np.meshgrid(
-            np.arange(24) * (math.tau / 24), [3, 7, 13, 21, 31, 43, 58, 76, 98, 124, 156, 195, 240, 300]
-        )
-        reach, cos, sin = radius + gaps.ravel(), np.cos(turns.ravel()), np.sin(turns.ravel())
-        cx, cy = x + cos * (reach + width / 2), y + sin * (reach + height / 2)
-        boxes = np.stack([cx - width / 2, cy - height / 2, cx + width / 2, cy + height / 2], axis=1)
-        boxes = boxes[self._free(boxes)]
-        ends = np.stack([np.clip(x, boxes[:, 0], boxes[:, 2]), np.clip(y, boxes[:, 1], boxes[:, 3])], axis=1)
-        length = np.hypot(ends[:, 0] - x, ends[:, 1] - y)
-        # The leader starts clear of its own marker; whatever it passes over costs as much as a detour.
-        start = np.array([x, y]) + (ends - [x, y]) * np.minimum(1.0, (radius + 4) / np.maximum(length, 1.0))[:, None]
-        over = 30 * _crossed(start, ends, self.marks) + 60 * _crossed(start, ends, self.leaders)
-        over += 8 * _crossed(start, ends, self.lines) + 12 * np.minimum(_hits(boxes, self.lines, 2.0), 12)
-        cost = length + over + np.where(_crossed(start, ends, self.texts), np.inf, 0.0)
-        if not len(cost) or not np.isfinite(cost.min()):
-            return None
-        best = int(np.argmin(cost))
-        end = (float(ends[best, 0]), float(ends[best, 1]))
-        self.leaders = np.concatenate([self.leaders, _along(float(start[best, 0]), float(start[best, 1]), *end)])
-        return self._take(boxes[best]), end, float(length[best]) - radius
-
-    def _free(self, boxes: "Boxes") -> "NDArray[np.bool_]":
-        left, bottom, right, top = _AXES
-        inside = (
-            (boxes[:, 0] > left + 3) & (boxes[:, 1] > bottom + 3) & (boxes[:, 2] < right - 3) & (boxes[:, 3] < top - 3)
-        )
-        hits = _hits(boxes, self.marks, 1.5) + _hits(boxes, self.texts, 5.0) + _hits(boxes, self.leaders, 1.5)
-        free: NDArray[np.bool_] = inside & (hits == 0)
-        return free
-
-    def _take(self, box: "Boxes") -> Box:
-        import numpy as np
-
-        self.texts = np.concatenate([self.texts, box[None]])
-        x0, y0, x1, y1 = map(float, box)
-        return x0, y0, x1, y1
-
-
-def _hits(boxes: "Boxes", others: "Boxes", margin: float = 0.0) -> "NDArray[np.int64]":
-    """How many of `others` each box comes within `margin` of."""
-    a, b = boxes[:, None], others[None]
-    apart = (a[..., 0] > b[..., 2] + margin) | (a[..., 2] < b[..., 0] - margin)
-    apart |= (a[..., 1] > b[..., 3] + margin) | (a[..., 3] < b[..., 1] - margin)
-    hits: NDArray[np.int64] = (~apart).sum(axis=1)
-    return hits
-
-
-def _crossed(starts: "Boxes", ends: "Boxes", boxes: "Boxes") -> "NDArray[np.int64]":
-    """How many of the boxes each straight line comes within a pixel of (clipped to one slab after the other)."""
-    import numpy as np
-
-    step = (ends - starts)[:, None]
-    step = np.where(np.abs(step) < 1e-9, 1e-9, step)
-    one = (boxes[None, :, :2] - 1 - starts[:, None]) / step
-    other = (boxes[None, :, 2:] + 1 - starts[:, None]) / step
-    enter, leave = np.minimum(one, other).max(axis=2), np.maximum(one, other).min(axis=2)
-    crossed: NDArray[np.int64] = (np.maximum(enter, 0.0) <= np.minimum(leave, 1.0)).sum(axis=1)
-    return crossed
-
-
-def _roofs(system: System, dtype: str) -> tuple[_Roof, ...]:
-    """The roofs of the devices that compute the dtype, the GPU's first."""
-    roofs = tuple(
-        _Roof(device, device.kind.upper(), peak, device.bandwidth_bytes_per_s, colour, marker)
-        for device, colour, marker in zip(system.devices, _COLOURS, _MARKERS, strict=True)
-        if (peak := device.peak_flops_per_s(dtype)) is not None
-    )
-    if not roofs:
-        raise UsageError(
-            f"--plot: no device of system {system.slug!r} has a peak for dtype {dtype!r}, so there is no roof"
-        )
-    return roofs
-
-
-def _winners(roofs: Sequence[_Roof], low: float, high: float) -> list[tuple[float, float, _Roof | None]]:
-    """From where to where (FLOP/byte) which of two devices attains more; None where both attain the same."""
-    one, other = roofs
-    crossings = {one.peak / other.bandwidth, other.peak / one.bandwidth}
-    turns = sorted(t for t in {one.ridge, other.ridge} | crossings if low < t < high)
-    stretches: list[tuple[float, float, _Roof | None]] = []
-    for start, end in zip([low, *turns], [*turns, high], strict=True):
-        first, second = (roof.at(math.sqrt(start * end)) for roof in roofs)
-        winner = None if math.isclose(first, second, rel_tol=1e-9) else one if first > second else other
-        if stretches and stretches[-1][2] is winner:
-            start = stretches.pop()[0]
-        stretches.append((start, end, winner))
-    return stretches
-
-
-def _crossing(roofs: Sequence[_Roof]) -> tuple[float, _Roof] | None:
-    """Where the roofs cross (FLOP/byte) and which device is faster above; None where one is never the slower."""
-    if len(roofs) < 2:
-        return None
-    for (_, _, below), (start, _, above) in zip(s := _winners(roofs, 1e-30, 1e30), s[1:], strict=False):
-        if below and above:
-            return start, above
-    return None
-
-
 def _has_glyph(character: str) -> bool:
     from matplotlib.font_manager import findfont, get_font
 
@@ -685,23 +493,6 @@ def _positive(value: float) -> bool:
 
 def _number(value: float) -> str:
     return f"{value:.3g}" if value < 1000 else f"{value:.0f}"
-
-
-def _square(x: float, y: float, radius: float) -> Box:
-    return x - radius, y - radius, x + radius, y + radius
-
-
-def _along(x0: float, y0: float, x1: float, y1: float) -> list[Box]:
-    """Boxes of 3 pixels, 4 pixels apart, along a line."""
-    steps = max(1, round(math.hypot(x1 - x0, y1 - y0) / 4))
-    return [_square(x0 + (x1 - x0) * n / steps, y0 + (y1 - y0) * n / steps, 1.5) for n in range(steps + 1)]
-
-
-def _toward(marker: Marker, end: tuple[float, float]) -> tuple[float, float]:
-    """The point on the marker's edge that faces `end`."""
-    x, y, radius = marker
-    share = radius / max(math.hypot(end[0] - x, end[1] - y), radius)
-    return x + (end[0] - x) * share, y + (end[1] - y) * share
 
 
 def _fractions(left: float, bottom: float, right: float, top: float) -> Box:

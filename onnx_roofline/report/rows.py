@@ -16,8 +16,8 @@ def write_csv(analysis: Analysis) -> Iterator[str]:
     """
     model, devices = analysis.model, analysis.system.devices
     header = ["id", "name", "op_type", "domain", "module", "role", "executions", "status", "rule", "compute_dtype",
-              "macs", "flops", *COUNT_CLASSES[1:], "naive_bytes", "compulsory_bytes", "intensity_flops_per_byte", "kernel",
-              "pattern"]  # fmt: skip
+              "macs", "flops", *COUNT_CLASSES[1:], "naive_bytes", "compulsory_bytes", "intensity_flops_per_byte",
+              "kernel", "pattern"]  # fmt: skip
     header += [f"{device.slug}_{figure}" for device in devices for figure in ("time_s", "bound")]
     yield _line([*header, "placement", "placement_reason"])
     works, traffics, executions = model.column(Work), model.column(Traffic), model.column(Executions)

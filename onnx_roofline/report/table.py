@@ -133,7 +133,8 @@ def _totals_table(analysis: Analysis) -> "Table":
 
 def _placed_note(placed: PlacementSummary, optimum: Alternative) -> str:
     """What the placement is: what it is best for, how sure that is, and what crosses."""
-    note = f"{_plural(optimum.on_pim, 'kernel')} on the PIM, {format_si(optimum.transfer_s, 's')} of transfers; {placed.proof}"
+    note = f"{_plural(optimum.on_pim, 'kernel')} on the PIM, {format_si(optimum.transfer_s, 's')} of transfers"
+    note += f"; {placed.proof}"
     if placed.objective_name != "latency":
         note += f" (for {placed.objective_name})"
     return note
@@ -338,7 +339,7 @@ def _remarks(analysis: Analysis) -> Iterator[str]:
             if peak is not None:
                 text += f", {format_si(peak, 'FLOP/s')} {dtype}, ridge {_number(device.ridge(dtype))} FLOP/B"
         yield text
-    yield "Roofline time = launch + max(operations / peak, moved bytes / bandwidth); mem, comp, launch, ...: what binds."
+    yield "Roofline time = launch + max(operations / peak, moved bytes / bandwidth); mem, comp, ...: what binds."
     if any(
         not roof.bound_is_stable for row in analysis.model.column(Roofline).values() for roof in row.devices.values()
     ):

@@ -1,0 +1,50 @@
+"""Labels of a picture: names from a model as text that no renderer acts on, and one label for several ops."""
+
+import re
+from collections.abc import Sequence
+
+MAX_LABEL_CHARACTERS = 40
+
+
+def clean_label(text: str, limit: int = MAX_LABEL_CHARACTERS) -> str:
+    r"""The text on one line: control, bidi and other unprintable characters escaped, the middle of a long one left out.
+
+    >>> clean_label("a\x00\u202eb"), clean_label("/model/layers.0/q_proj/MatMul", 16), clean_label("")
+    ('a\\x00\\u202eb', '/model/…j/MatMul', '(unnamed)')
+    """
+    # More than twice the limit can't matter, and an op's name may be megabytes long.
+    ends = text if len(text) <= 2 * limit else text[:limit] + text[-limit:]
+    pieces = [c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in ends]
+    if len(text) <= 2 * limit and sum(map(len, pieces)) <= limit:
+        return "".join(pieces) or "(unnamed)"
+    head, tail, room = "", "", limit - 1
+    while room and pieces:
+        piece = pieces.pop(0 if len(head) < len(tail) else -1)
+        if len(piece) > room:
+            break
+        head, tail = (head + piece, tail) if len(head) < len(tail) else (head, piece + tail)
+        room -= len(piece)
+    return f"{head}…{tail}"
+
+
+def merged_label(labels: Sequence[str]) -> str:
+    """One label for ops at one spot: their kinds, in the order given, and how many of each.
+
+    >>> merged_label(["/l.0/MatMul", "/l.1/MatMul_1", "/l.1/Add"]), merged_label(["/l.0/MatMul"])
+    ('2 × MatMul, Add', '/l.0/MatMul')
+    """
+    if len(labels) == 1:
+        return clean_label(labels[0])
+    kinds: dict[str, int] = {}
+    for label in labels:
+        last = re.split(r"[/:]", label[-2 * MAX_LABEL_CHARACTERS :])[-1]
+        kind = re.sub(r"_\d+$", "", last) or last or label
+        kinds[kind] = kinds.get(kind, 0) + 1
+    parts = [(f"{count} × " if count > 1 else "") + clean_label(kind, 30) for kind, count in kinds.items()]
+    shown = parts[:1]
+    for part in parts[1:]:
+        if len(", ".join([*shown, part])) > MAX_LABEL_CHARACTERS - len(" + 9999 kinds"):
+            rest = len(parts) - len(shown)
+            return f"{', '.join(shown)} + {rest} kind{'s' if rest > 1 else ''}"
+        shown.append(part)
+    return ", ".join(shown)
