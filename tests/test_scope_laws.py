@@ -229,9 +229,9 @@ def test_a_bomb_of_doubling_functions_is_exact_and_fast(tmp_path: Path) -> None:
     model = model_of([helper.make_node("f40", ["x"], ["y"], domain="local")], "y", functions)
     (tmp_path / "m.onnx").write_bytes(model.SerializeToString())
     loaded = load(tmp_path / "m.onnx")
-    started = time.perf_counter()
+    started = time.process_time()
     result = totals(PASSES.run(loaded))
-    assert time.perf_counter() - started < 1
+    assert time.process_time() - started < 1
     assert result["compares"] == 2**40 * 3 * 4  # 2^40 calls of a Relu of [3, 4]
 
 
@@ -249,9 +249,9 @@ def test_a_bomb_of_growing_nested_loops_is_fast(other: str, tmp_path: Path) -> N
     model = model_of([start, *nodes], "z", stored=[scalar("n", 100), scalar("t", True)])
     (tmp_path / "m.onnx").write_bytes(model.SerializeToString())
     loaded = load(tmp_path / "m.onnx")
-    started = time.perf_counter()
+    started = time.process_time()
     ShapeInference().run(loaded)
-    assert time.perf_counter() - started < 1
+    assert time.process_time() - started < 1
 
 
 def loop_output(body: Sequence[onnx.NodeProto], trips: int, folder: Path, carried: str = "z") -> str:

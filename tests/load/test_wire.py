@@ -174,9 +174,9 @@ from onnx_roofline.load import parse
 parse(sys.argv[2])
 del opened[:]
 tracemalloc.start()
-started = time.perf_counter()
+started = time.process_time()
 model = parse(sys.argv[1])
-elapsed = time.perf_counter() - started
+elapsed = time.process_time() - started
 peak = tracemalloc.get_traced_memory()[1]
 print(json.dumps({"opened": opened, "elapsed": elapsed, "peak": peak, "codes": [n.code for n in model.notices],
                   "bytes": {k: v.type.bytes for k, v in model.graph.stored.items()}}))

@@ -50,13 +50,13 @@ def outputs_of(
     path = folder / "m.onnx"
     path.write_bytes(model.SerializeToString())
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    started = time.perf_counter()
+    started = time.process_time()
     try:
         rows = Pipeline((ShapeInference(),)).run(load(path)).column(TypedOp)
         (row,) = rows.values()
         return " ".join(map(str, row.outputs))
     finally:
-        assert time.perf_counter() - started < SECONDS
+        assert time.process_time() - started < SECONDS
         assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - memory < BYTES // 1024
 
 
