@@ -12,7 +12,7 @@ from typing import ClassVar
 
 from onnx_roofline.graph import Model
 from onnx_roofline.hardware import System
-from onnx_roofline.partition import Assignment, Problem, Solution, baselines, evaluate, regrets, solve
+from onnx_roofline.partition import Assignment, Problem, Solution, baselines, evaluate, regrets, schedule, solve
 from onnx_roofline.pim_time import PimTimeModel
 from onnx_roofline.pipeline import PassResult
 from onnx_roofline.placement_problem import KernelGraph, kernel_graph, roofline_pick
@@ -33,6 +33,8 @@ from onnx_roofline.units import format_si
 
 # Below this share of the whole a decision is a near tie: the cost model is not that good.
 NEAR_TIE_SHARE = 0.05
+# Kernels up to which a schedule on both devices at once is made; larger ones take seconds.
+SCHEDULED_KERNELS = 1_000
 # Weights tried for energy-delay, as powers of two around the balance of both.
 _WEIGHT_STEPS = range(-8, 9)
 
@@ -156,6 +158,7 @@ class PlacementPass:
             for baseline in baselines(latency, picks)
         ]
         cost = evaluate(latency, solution.assignment)
+        makespan, bound, note = self._scheduled(latency)
         alternatives.append(Alternative("optimum", cost.total, cost.node, cost.transfer, sum(solution.assignment)))
         return PlacementSummary(
             objective_name=self.objective,
@@ -168,7 +171,19 @@ class PlacementPass:
             resident_bytes=cost.resident_bytes,
             capacity_bytes=problem.capacity_bytes,
             alternatives=tuple(alternatives),
+            makespan_s=makespan,
+            makespan_bound_s=bound,
+            makespan_note=note,
         )
+
+    def _scheduled(self, latency: Problem) -> tuple[float | None, float | None, str]:
+        """(makespan, lower bound, note) with both devices at work at once, where the system allows it."""
+        if self.system.concurrency == "exclusive":
+            return None, None, "the devices exclude each other: one after the other is all there is"
+        if latency.size > SCHEDULED_KERNELS:
+            return None, None, f"not scheduled: more than {SCHEDULED_KERNELS:,} kernels"
+        found = schedule(latency, self.system.concurrency)
+        return found.makespan, found.lower_bound, found.note
 
 
 def _transfers_by_kernel(graph: KernelGraph, system: System, assignment: Assignment) -> list[float]:

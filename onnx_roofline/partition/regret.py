@@ -16,8 +16,8 @@ from onnx_roofline.partition.network import FREE, Network, network_of
 from onnx_roofline.partition.problem import Problem, Solution
 from onnx_roofline.partition.reduction import Reduction
 
-# Arcs looked at for the variables of cores at most, one to two seconds' work; what is left then stays None.
-VISIT_BUDGET = 6_000_000
+# Arcs looked at for the variables of cores at most, about a second's work; what is left then stays None.
+VISIT_BUDGET = 3_000_000
 
 
 def regrets(problem: Problem, solution: Solution) -> list[float | None]:

@@ -29,8 +29,8 @@ def solve(problem: Problem, candidates: Sequence[Assignment] = ()) -> Solution:
     """The cheapest assignment; among equals the one with the fewest nodes on device 1.
 
     Without a capacity, and with one that does not bind, it is optimal. Where the capacity binds it is the best found,
-    never worse than the baselines and `candidates` that fit, with a lower bound and a proof text that says how far apart
-    they are.
+    never worse than the baselines and `candidates` that fit, with a lower bound and a proof text that says how far they
+    are apart.
 
     Raises UsageError when a node has no device left, or when what must be on device 1 does not fit.
     """

@@ -152,8 +152,12 @@ def _alternatives_table(analysis: Analysis, width: int) -> "Table":
         }
         for item in analysis.model.whole(PlacementSummary).alternatives
     ]
-    model = analysis.model.whole(PlacementSummary).pim_model
-    title = f"Placements of the kernels, PIM time model {model}"
+    placed = analysis.model.whole(PlacementSummary)
+    title = f"Placements of the kernels, PIM time model {placed.pim_model}"
+    if placed.makespan_s is not None:
+        both = {"placement": "both at once", "time": format_si(placed.makespan_s, "s"), "kernels": "–",
+                "transfers": "–", "on the PIM": "–"}  # fmt: skip
+        lines.append(both)
     return _fitted(title, lines, ["placement", "time", "transfers", "kernels", "on the PIM"], width)
 
 

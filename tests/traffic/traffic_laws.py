@@ -56,13 +56,15 @@ class Counted:
         self.model = analyze(path, self.settings).model
         self.bare = replace(self.model, columns={}, warnings=())
 
-    def analysis(self, system: System, **changes: Any) -> Analysis:
+    def analysis(self, system: System, *, last: str = "", **changes: Any) -> Analysis:
+        """All passes, or those up to the one named `last`."""
         settings = replace(self.settings, system=system.slug, **changes)
         done = default_pipeline(settings, system).passes
         start = next(place for place, item in enumerate(done) if item.name == "fusion")
         given = tuple(Given(item.name, item.requires, item.produces, self.model.columns[item.produces])
                       for item in done[:start])  # fmt: skip
-        pipeline = Pipeline((*given, *done[start:]))
+        end = next((place for place, item in enumerate(done) if item.name == last), len(done) - 1)
+        pipeline = Pipeline((*given, *done[start : end + 1]))
         return Analysis(pipeline.run(self.bare), system, str(default_pipeline(settings, system)), settings, {})
 
 
@@ -260,7 +262,7 @@ def assert_ladder(counted: Counted, system: System, **changes: Any) -> None:
     """More on-chip memory never costs more, and at the end nothing is fetched again."""
     before: dict[tuple[str, str], Moved] = {}
     for step in LADDER:
-        model = counted.analysis(system, on_chip=step, **changes).model
+        model = counted.analysis(system, last="reuse", on_chip=step, **changes).model
         for key, _, _, devices in known_kernels(model):
             for slug, moved in devices.items():
                 last = before.get((key, slug))
