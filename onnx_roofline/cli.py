@@ -129,6 +129,8 @@ def _run_analyze(options: argparse.Namespace) -> int:
         return EXIT_DONE
     if options.convention:
         return _print_conventions(analysis, options)
+    if options.sensitivity:
+        return _print_sensitivity(analysis)
     if options.explain_traffic:
         from onnx_roofline.report.explain import explain_traffic, find_row
 
@@ -167,6 +169,23 @@ def _run_sweep(options: argparse.Namespace) -> int:
         _print_table(("kernels", "root", "the first", "where"), flips)
     else:
         print(f"no kernel changes its device over {dim}")
+    return EXIT_DONE
+
+
+def _print_sensitivity(analysis: "Analysis") -> int:
+    from onnx_roofline.records import PlacementSummary
+    from onnx_roofline.sensitivity import sensitivities
+    from onnx_roofline.units import format_si
+
+    summary = analysis.model.whole(PlacementSummary)
+    unit = {"latency": "s", "energy": "J"}.get(summary.objective_name, "")
+    rows = [
+        (row.path, format_si(row.half_s, unit), format_si(row.twice_s, unit), str(row.moved_at_half),
+         str(row.moved_at_twice))
+        for row in sensitivities(analysis)
+    ]  # fmt: skip
+    print(f"optimum {format_si(summary.objective, unit)} on {analysis.system.slug}; its assumed figures, one by one:")
+    _print_table(("assumed figure", "optimum at half", "at twice", "ops that move", "at twice"), rows)
     return EXIT_DONE
 
 

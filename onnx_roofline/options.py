@@ -91,6 +91,8 @@ def _add_analyze(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--format", choices=("table", "csv"), default="table", help="what stdout gets (default: table)")
     parser.add_argument("--sweep", metavar="NAME=1..4096",
                         help="analyse at several sizes of a dim and say where placements flip")  # fmt: skip
+    parser.add_argument("--sensitivity", action="store_true",
+                        help="place again with each assumed figure of the system halved and doubled")  # fmt: skip
     parser.add_argument("--explain-traffic", action="append", default=[], metavar="NODE",
                         help="where the bytes of this op come from, by its id or name")  # fmt: skip
     parser.add_argument("--top", type=int, default=10, metavar="N", help="rows of each table (default: 10)")

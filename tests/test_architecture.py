@@ -32,6 +32,7 @@ ARROWS: dict[str, set[str]] = {
     "partition": {"units", "errors"},
     "pim_time": {"units", "errors", "hardware"},
     "flips": {"errors", "records", "analysis", "partition", "placement_problem"},
+    "sensitivity": {"records", "analysis", "hardware", "passes"},
     "kernel_facts": {"units", "graph", "records", "pim_time", "tensor_uses"},
     "placement_problem": {"graph", "records", "hardware", "kernel_facts", "partition", "pim_time", "tensor_uses"},
     "fusion_rules": {"units", "errors", "graph", "records", "backends", "tensor_uses"},

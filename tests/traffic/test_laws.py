@@ -15,11 +15,10 @@ from hypothesis import strategies as st
 from onnx import TensorProto, helper
 
 from onnx_roofline.errors import RooflineError
-from onnx_roofline.hardware import load_system
 
 SAMPLES = Path(__file__).resolve().parents[2] / "sample_models"
 REFERENCE = json.loads((SAMPLES / "reference.json").read_text("utf-8"))["models"]
-fast = settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+fast = settings(max_examples=40, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 
 
 @functools.lru_cache(maxsize=2)
@@ -30,8 +29,8 @@ def counted_sample(name: str) -> laws.Counted:
 def assert_all(counted: laws.Counted, ladder_backend: str = "compiler") -> None:
     for backend in laws.BACKENDS:
         for system in laws.SYSTEMS:
-            laws.assert_laws(counted.analysis(load_system(system), backend=backend))
-    laws.assert_ladder(counted, load_system("a100-attacc"), backend=ladder_backend)
+            laws.assert_laws(counted.analysis(laws.system_of(system), backend=backend))
+    laws.assert_ladder(counted, laws.system_of("a100-attacc"), backend=ladder_backend)
     laws.assert_equals_naive(counted)
 
 
@@ -39,12 +38,12 @@ def assert_all(counted: laws.Counted, ladder_backend: str = "compiler") -> None:
 @pytest.mark.parametrize("backend", laws.BACKENDS)
 def test_samples_keep_the_laws(name: str, backend: str) -> None:
     for system in laws.SYSTEMS:
-        laws.assert_laws(counted_sample(name).analysis(load_system(system), backend=backend))
+        laws.assert_laws(counted_sample(name).analysis(laws.system_of(system), backend=backend))
 
 
 @pytest.mark.parametrize("name", sorted(REFERENCE))
 def test_more_memory_never_costs_more_on_the_samples(name: str) -> None:
-    laws.assert_ladder(counted_sample(name), load_system("a100-attacc"), backend="compiler")
+    laws.assert_ladder(counted_sample(name), laws.system_of("a100-attacc"), backend="compiler")
 
 
 @pytest.mark.parametrize("name", sorted(REFERENCE))
@@ -122,11 +121,9 @@ def test_random_graphs_keep_the_laws(model: onnx.ModelProto) -> None:
         counted = laws.Counted(path)
     assert_all(counted, "ort")
     for backend in laws.BACKENDS:
-        for on_chip in ("256", "2048", "16384"):
-            for residency in (False, True):
-                analysis = counted.analysis(
-                    load_system("a100-attacc"), backend=backend, on_chip=on_chip, residency=residency
-                )
-                laws.assert_laws(analysis)
-                if not residency:
-                    assert all(row.resident_bytes == 0 for row in analysis.summary.moved.values())
+        for on_chip, residency in (("256", True), ("2048", False), ("16384", True)):
+            system = laws.system_of("a100-attacc")
+            analysis = counted.analysis(system, backend=backend, on_chip=on_chip, residency=residency)
+            laws.assert_laws(analysis)
+            if not residency:
+                assert all(row.resident_bytes == 0 for row in analysis.summary.moved.values())

@@ -1,5 +1,6 @@
 """The laws of traffic, checked on an analysis; and one file under many backends, systems and on-chip memories."""
 
+import functools
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -31,6 +32,9 @@ BACKENDS = ("none", "ort", "compiler")
 SYSTEMS = ("teaching", "a100-attacc")
 # Bytes of on-chip memory, growing.
 LADDER = ("4096", "65536", "1048576", "16777216", "268435456", "4294967296", "unlimited")
+
+
+system_of = functools.cache(load_system)
 
 
 @dataclass(frozen=True)
@@ -281,7 +285,7 @@ def _is_chained(moved: Moved) -> bool:
 
 def assert_equals_naive(counted: Counted) -> None:
     """No fusion, unlimited on-chip memory, nothing kept between kernels: all three figures are the same."""
-    analysis = counted.analysis(load_system("a100-attacc"), backend="none", on_chip="unlimited", residency=False)
+    analysis = counted.analysis(system_of("a100-attacc"), backend="none", on_chip="unlimited", residency=False)
     for key, traffic in analysis.model.column(Traffic).items():
         assert traffic.compulsory_bytes == traffic.naive_bytes
         for moved in analysis.model.column(Reuse)[key].devices.values():
