@@ -190,13 +190,24 @@ def _print_sensitivity(analysis: "Analysis") -> int:
 
 
 def _run_explain(options: argparse.Namespace) -> int:
-    from onnx_roofline.report.explain import explain_op, find_row
+    from onnx_roofline.report.explain import explain_document, explain_op, find_row
     from onnx_roofline.report.table import first_line
 
     analysis = _analyzed(options)
     _print_warnings(analysis)
+    keys = [find_row(analysis, wanted) for wanted in options.node]
+    if options.json:
+        import json
+
+        from onnx_roofline.report.files import write_atomically
+
+        text = json.dumps([explain_document(analysis, key) for key in keys], allow_nan=False, indent=1) + "\n"
+        if options.json == "-":
+            sys.stdout.write(text)
+            return EXIT_DONE
+        write_atomically(options.json, [text])
     print(_one_line(first_line(analysis)))
-    for key in [find_row(analysis, wanted) for wanted in options.node]:
+    for key in keys:
         for line in explain_op(analysis, key):
             print(line)
     return EXIT_DONE

@@ -16,7 +16,7 @@ _BISECTIONS = 12
 
 @dataclass(frozen=True, slots=True)
 class Flip:
-    """A decision that changes: below `threshold` it is `below`, above it `above`; in multiples of what the system has."""
+    """A decision that changes: below `threshold`, in multiples of what the system has, it is `below`, else `above`."""
 
     quantity: str
     threshold: float

@@ -51,37 +51,82 @@ def command_parser() -> argparse.ArgumentParser:
 
 def _add_model_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model", metavar="MODEL", help="an .onnx file; its weights are not read")
-    parser.add_argument("--dim", action="append", default=[], metavar="NAME=SIZE",
-                        help="size of a dim, by its name (batch=8) or, unnamed, by input and axis (images.2=640)")  # fmt: skip
-    parser.add_argument("--input-shape", action="append", default=[], metavar="NAME=1x3x224x224",
-                        help="shape of one input")  # fmt: skip
-    parser.add_argument("--system", default="teaching", metavar="NAME|FILE",
-                        help="GPU, PIM and link (default: teaching; see onnx-roofline hw list)")  # fmt: skip
-    parser.add_argument("--assume-dtype", default="", metavar="DTYPE",
-                        help="cost floating tensors at this width, such as float16")  # fmt: skip
-    parser.add_argument("--backend", default="compiler", metavar="NAME|FILE",
-                        help="which ops fuse into one kernel: compiler, ort, none (default: compiler)")  # fmt: skip
-    parser.add_argument("--pim-model", choices=("full", "roofline"), default="full",
-                        help="time on the PIM: with passes, rows and overheads, or the plain roofline (default: full)")  # fmt: skip
-    parser.add_argument("--objective", choices=("latency", "energy", "energy-delay"), default="latency",
-                        help="what the placement makes least (default: latency)")  # fmt: skip
-    parser.add_argument("--on-chip", default="", metavar="SIZE",
-                        help="on-chip memory of every device, such as 20MB or unlimited (default: its cache)")  # fmt: skip
-    parser.add_argument("--no-residency", action="store_true",
-                        help="nothing stays in the last-level cache between kernels")  # fmt: skip
-    parser.add_argument("--trip", action="append", default=[], metavar="NAME=N",
-                        help="trip count of a Loop, by its name or id")  # fmt: skip
-    parser.add_argument("--branch", action="append", default=[], metavar="[NAME.]then=P",
-                        help="probability of an If's branch (default: the costlier branch)")  # fmt: skip
-    parser.add_argument("--observe", default="", metavar="FILE.npz|random",
-                        help="run the model once in onnxruntime, in a child process, and take the true shapes, trip "
-                             "counts and branches; needs the weights, or random (extra: ort)")  # fmt: skip
-    parser.add_argument("--observe-limit-s", type=float, default=60.0, metavar="S",
-                        help="seconds that the run may take (default: 60)")  # fmt: skip
-    parser.add_argument("--observe-limit-gb", type=float, default=8.0, metavar="GB",
-                        help="memory that the run may take (default: 8)")  # fmt: skip
-    parser.add_argument("--limit", action="append", default=[], metavar="NAME=N",
-                        help="nodes, nesting, rank, graph_bytes or value_elements")  # fmt: skip
+    parser.add_argument(
+        "--dim",
+        action="append",
+        default=[],
+        metavar="NAME=SIZE",
+        help="size of a dim, by its name (batch=8) or, unnamed, by input and axis (images.2=640)",
+    )
+    parser.add_argument(
+        "--input-shape", action="append", default=[], metavar="NAME=1x3x224x224", help="shape of one input"
+    )
+    parser.add_argument(
+        "--system",
+        default="teaching",
+        metavar="NAME|FILE",
+        help="GPU, PIM and link (default: teaching; see onnx-roofline hw list)",
+    )
+    parser.add_argument(
+        "--assume-dtype", default="", metavar="DTYPE", help="cost floating tensors at this width, such as float16"
+    )
+    parser.add_argument(
+        "--backend",
+        default="compiler",
+        metavar="NAME|FILE",
+        help="which ops fuse into one kernel: compiler, ort, none (default: compiler)",
+    )
+    parser.add_argument(
+        "--pim-model",
+        choices=("full", "roofline"),
+        default="full",
+        help="time on the PIM: with passes, rows and overheads, or the plain roofline (default: full)",
+    )
+    parser.add_argument(
+        "--objective",
+        choices=("latency", "energy", "energy-delay"),
+        default="latency",
+        help="what the placement makes least (default: latency)",
+    )
+    parser.add_argument(
+        "--on-chip",
+        default="",
+        metavar="SIZE",
+        help="on-chip memory of every device, such as 20MB or unlimited (default: its cache)",
+    )
+    parser.add_argument(
+        "--no-residency", action="store_true", help="nothing stays in the last-level cache between kernels"
+    )
+    parser.add_argument(
+        "--trip", action="append", default=[], metavar="NAME=N", help="trip count of a Loop, by its name or id"
+    )
+    parser.add_argument(
+        "--branch",
+        action="append",
+        default=[],
+        metavar="[NAME.]then=P",
+        help="probability of an If's branch (default: the costlier branch)",
+    )
+    parser.add_argument(
+        "--observe",
+        default="",
+        metavar="FILE.npz|random",
+        help="run the model once in onnxruntime, in a child process, and take the true shapes, trip "
+        "counts and branches; needs the weights, or random (extra: ort)",
+    )
+    parser.add_argument(
+        "--observe-limit-s", type=float, default=60.0, metavar="S", help="seconds that the run may take (default: 60)"
+    )
+    parser.add_argument(
+        "--observe-limit-gb", type=float, default=8.0, metavar="GB", help="memory that the run may take (default: 8)"
+    )
+    parser.add_argument(
+        "--limit",
+        action="append",
+        default=[],
+        metavar="NAME=N",
+        help="nodes, nesting, rank, graph_bytes or value_elements",
+    )
 
 
 def _add_analyze(parser: argparse.ArgumentParser) -> None:
@@ -89,24 +134,44 @@ def _add_analyze(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", metavar="FILE", help="write the annotated graph; - is stdout")
     parser.add_argument("--plot", metavar="FILE", help="draw the roofline as .svg, .png or .pdf (extra: plot)")
     parser.add_argument("--format", choices=("table", "csv"), default="table", help="what stdout gets (default: table)")
-    parser.add_argument("--sweep", metavar="NAME=1..4096",
-                        help="analyse at several sizes of a dim and say where placements flip")  # fmt: skip
-    parser.add_argument("--sensitivity", action="store_true",
-                        help="place again with each assumed figure of the system halved and doubled")  # fmt: skip
-    parser.add_argument("--explain-traffic", action="append", default=[], metavar="NODE",
-                        help="where the bytes of this op come from, by its id or name")  # fmt: skip
+    parser.add_argument(
+        "--sweep", metavar="NAME=1..4096", help="analyse at several sizes of a dim and say where placements flip"
+    )
+    parser.add_argument(
+        "--sensitivity",
+        action="store_true",
+        help="place again with each assumed figure of the system halved and doubled",
+    )
+    parser.add_argument(
+        "--explain-traffic",
+        action="append",
+        default=[],
+        metavar="NODE",
+        help="where the bytes of this op come from, by its id or name",
+    )
     parser.add_argument("--top", type=int, default=10, metavar="N", help="rows of each table (default: 10)")
-    parser.add_argument("--depth", type=int, default=3, metavar="N",
-                        help="levels of the module roll-up, 0 for all (default: 3)")  # fmt: skip
-    parser.add_argument("--convention", action="append", default=[], metavar="NAME",
-                        help="another counter's total, explained: mac, fvcore, xla, thop, torch, all")  # fmt: skip
+    parser.add_argument(
+        "--depth", type=int, default=3, metavar="N", help="levels of the module roll-up, 0 for all (default: 3)"
+    )
+    parser.add_argument(
+        "--convention",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="another counter's total, explained: mac, fvcore, xla, thop, torch, all",
+    )
     parser.set_defaults(run="analyze")
 
 
 def _add_check(parser: argparse.ArgumentParser) -> None:
     _add_model_options(parser)
-    parser.add_argument("--max", action="append", default=[], metavar="METRIC=LIMIT",
-                        help="such as flops=9G, naive_bytes=120MB, parameters=25M, time_s.placement=2ms")  # fmt: skip
+    parser.add_argument(
+        "--max",
+        action="append",
+        default=[],
+        metavar="METRIC=LIMIT",
+        help="such as flops=9G, naive_bytes=120MB, parameters=25M, time_s.placement=2ms",
+    )
     parser.add_argument("--allow-unknown", action="store_true", help="ops without a rule do not fail the check")
     parser.add_argument("--allow-assumed", action="store_true", help="assumed dims do not fail the check")
     parser.set_defaults(run="check")
@@ -115,6 +180,7 @@ def _add_check(parser: argparse.ArgumentParser) -> None:
 def _add_explain(parser: argparse.ArgumentParser) -> None:
     _add_model_options(parser)
     parser.add_argument("node", metavar="NODE", nargs="+", help="an op, by its id, its name or a tensor that it makes")
+    parser.add_argument("--json", metavar="FILE", help="write the explanation of one node as JSON; - is stdout")
     parser.set_defaults(run="explain")
 
 

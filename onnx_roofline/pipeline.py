@@ -11,7 +11,7 @@ from onnx_roofline.records import TypedOp
 
 @dataclass(frozen=True, slots=True)
 class PassResult:
-    """The rows of a pass's column, what its reader should know, and what it says of the model as a whole, if anything."""
+    """The rows of a pass's column, what its reader should know, and what holds for the whole model, if anything."""
 
     rows: Mapping[str, object]
     notices: tuple[Notice, ...] = ()

@@ -32,13 +32,15 @@ class TensorUses:
     def __post_init__(self) -> None:
         rows, works = self.model.column(TypedOp), self.model.column(Work)
         for key, row in rows.items():
-            is_view = not works[key].moves_data and row.role == "compute" and not row.bodies and row.op.inputs
+            is_view = row.role == "compute" and not works[key].moves_data and row.op.inputs and not row.bodies
+            is_view = is_view and row.op.op_type not in _KNOWN_FROM_SHAPES
             for name in row.op.outputs:
                 if name and is_view:
                     self.roots[row.scope, name] = self.root(row.scope, row.op.inputs[0])
                 elif name:
                     self.makers[row.scope, name] = key
-            if is_view:
+            # What asks for a shape reads no byte of the tensor.
+            if row.role != "compute" or not (works[key].moves_data or row.bodies):
                 continue
             for name in op_reads(row.op):
                 self.readers.setdefault((row.scope, self.root(row.scope, name)), set()).add(key)

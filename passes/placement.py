@@ -65,7 +65,7 @@ class PlacementPass:
                 note = works[key].note or model.column(TypedOp)[key].role
                 rows[key] = Placement(None, "not placed", note, 0.0)
             elif kernel.id not in placed:
-                rows[key] = _unplaced(model, kernel, graph)
+                rows[key] = _unplaced(model, kernel)
             elif kernel.id == key:
                 rows[key] = placed[key]
             else:
@@ -213,7 +213,7 @@ def _reason_class(
     return "capacity" if has_capacity and solution.memory_price else "follows neighbours"
 
 
-def _unplaced(model: Model, kernel: Kernel, graph: KernelGraph) -> Placement:
+def _unplaced(model: Model, kernel: Kernel) -> Placement:
     """A kernel that never runs, whose work is unknown, or that neither device can run."""
     if not model.column(Executions)[kernel.id].count:
         return Placement(None, "not placed", "it never runs", 0.0)

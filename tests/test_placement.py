@@ -209,3 +209,48 @@ def test_capacity_is_respected(tmp_path: Path) -> None:
     found = solve(bounded)
     assert bounded.bytes_on_pim(found.assignment) <= used // 2
     assert found.objective >= found.lower_bound >= free.objective * (1 - 1e-12)
+
+
+def test_a_split_is_never_slower_than_the_better_device_and_its_parts_add_up() -> None:
+    from onnx_roofline.splitting import split_of
+
+    analysis = analyze(
+        SAMPLES / "gpt2.onnx", Settings(system="a100-attacc", assume_dtype="float16", dims={"batch": 1, "sequence": 4})
+    )
+    split, why = split_of(analysis, "484:MatMul")
+    assert split is not None, why
+    assert split.time_s <= split.alone_s
+    assert 0 < split.share < 1
+    # Ideal gain of two devices with times a and b is 1 + min(a, b) / max(a, b), at most 2.
+    assert 1 < split.speedup <= 2
+    teaching = analyze(SAMPLES / "attention_single_head.onnx")
+    assert split_of(teaching, "0:MatMul") == (None, "the devices exclude each other")
+
+
+def test_explain_says_the_same_to_people_and_to_programs(capsys: pytest.CaptureFixture[str]) -> None:
+    import json
+
+    from onnx_roofline.cli import main
+
+    arguments = ["explain", str(SAMPLES / "attention_single_head.onnx"), "0:MatMul"]
+    assert main(arguments) == 0
+    out = capsys.readouterr().out
+    assert "placement: teaching-gpu, it is faster there by itself" in out
+    assert "699.1 ns on teaching-pim" in out
+    assert main([*arguments, "--json", "-"]) == 0
+    (document,) = json.loads(capsys.readouterr().out)
+    assert document["node"]["placement"]["device"] == "teaching-gpu"
+    assert document["flips"][0]["quantity"] == "speed of the PIM"
+    # 64 * 65,536 B / 6000e9 against 131,072 B / 800e9: the PIM would have to be 4.27 times as fast.
+    assert document["flips"][0]["threshold"] == pytest.approx(64 * 65_536 / 6000e9 / (131_072 / 800e9), rel=1e-3)
+    assert main(["explain", str(SAMPLES / "attention_single_head.onnx"), "node_lin"]) == 2
+    assert "did you mean" in capsys.readouterr().err
+
+
+def test_sensitivity_moves_with_the_assumed_figures(capsys: pytest.CaptureFixture[str]) -> None:
+    from onnx_roofline.sensitivity import sensitivities
+
+    settings = Settings(system="a100-hbm-pim", assume_dtype="float16")
+    rows = {row.path: row for row in sensitivities(analyze(SAMPLES / "llama_decode.onnx", settings))}
+    assert rows["hbm-pim.launch_us"].half_s < rows["hbm-pim.launch_us"].twice_s
+    assert rows["link.latency_us"].half_s <= rows["link.latency_us"].twice_s

@@ -46,7 +46,7 @@ def test_gemm_search_equals_the_exhaustive_one_in_400_of_400() -> None:
 
 
 def _exhaustive_conv(shape: ConvShape, capacity: int) -> int:
-    """Least traffic over every image, position and channel tile size, not only the useful ones, of the same families."""
+    """Least traffic over every image, position and channel tile size of the same families, useful or not."""
     taps = math.prod(shape.kernel)
     weight = shape.channels_in * shape.channels_out * taps
     once = math.prod(shape.footprint(axis, 1) for axis in range(2))

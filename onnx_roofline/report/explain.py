@@ -2,12 +2,14 @@
 
 import difflib
 from collections.abc import Iterator
+from typing import Any
 
 from onnx_roofline.analysis import Analysis
 from onnx_roofline.errors import UsageError
 from onnx_roofline.flips import flips_of
 from onnx_roofline.records import Kernel, Placement, Reuse, Roofline, Traffic, TypedOp, Work
 from onnx_roofline.report.names import visible
+from onnx_roofline.splitting import split_of
 from onnx_roofline.units import format_si
 
 
@@ -50,6 +52,9 @@ def explain_traffic(analysis: Analysis, key: str) -> Iterator[str]:
             yield f"  writes {visible(name, 60)} {kind}: {_bytes(size)}"
     if work.note:
         yield f"  note: {visible(work.note)}"
+    past = _shared_buffer_bytes(analysis, row, traffic)
+    if past:
+        yield f"  note: past and present could share one buffer: {past:,} B per step"
     yield f"  naive, the op alone: {_bytes(traffic.naive_bytes)}"
     for saving in traffic.savings:
         yield f"  - {saving.bytes:,} B of {visible(saving.tensor, 60)}: {saving.rule}"
@@ -62,6 +67,20 @@ def explain_traffic(analysis: Analysis, key: str) -> Iterator[str]:
     if not kernel.id:
         return
     yield from _kernel_lines(analysis, kernel)
+
+
+def _shared_buffer_bytes(analysis: Analysis, row: TypedOp, traffic: Traffic) -> int:
+    """Bytes of a key-value cache that a Concat reads and writes again only to append to it; 0 for any other op.
+
+    The cache comes in as the first operand from the outside and goes out whole; appended in place, neither moves.
+    """
+    graph = analysis.model.graph
+    if row.op.op_type != "Concat" or row.scope or len(row.op.inputs) < 2:
+        return 0
+    is_cache = row.op.inputs[0] in {item.name for item in graph.inputs}
+    if not is_cache or row.op.outputs[0] not in {item.name for item in graph.outputs}:
+        return 0
+    return 2 * (traffic.read_bytes[0] or 0)
 
 
 def _kernel_lines(analysis: Analysis, kernel: Kernel) -> Iterator[str]:
@@ -89,15 +108,37 @@ def _kernel_lines(analysis: Analysis, kernel: Kernel) -> Iterator[str]:
         if not roof.supported:
             yield f"    {visible(roof.reason)}"
         elif roof.total_time_s is not None:
-            span = "" if roof.time_low_s == roof.time_high_s else (
-                f", from {format_si(roof.time_low_s, 's')} to {format_si(roof.time_high_s, 's')}"
-                " by the three traffic figures")  # fmt: skip
+            low, high = format_si(roof.time_low_s, "s"), format_si(roof.time_high_s, "s")
+            span = "" if low == high else f", from {low} to {high} by the three traffic figures"
             stable = "" if roof.bound_is_stable else "; THE BOUND CHANGES between them"
             yield f"    {format_si(roof.total_time_s, 's')}, {roof.bound}-bound{span}{stable}"
 
 
 def _bytes(size: int | None) -> str:
     return "unknown" if size is None else f"{size:,} B"
+
+
+def explain_document(analysis: Analysis, key: str) -> dict[str, Any]:
+    """What `explain_op` says, for programs: the op's node as in the annotated graph, its kernel, flips and split."""
+    from onnx_roofline.report.document import build_document
+
+    kernel = analysis.model.column(Kernel)[key].id
+    document = build_document(analysis)
+    nodes = {node["id"]: node for node in document["graph"]["nodes"]}
+    split = split_of(analysis, kernel)[0] if kernel else None
+    return {
+        "schema_version": document["schema_version"],
+        "tool": document["tool"],
+        "node": nodes.get(key),
+        "kernel": next((item for item in document["kernels"] if item["id"] == kernel), None),
+        "flips": [
+            {"quantity": f.quantity, "threshold": f.threshold, "below": f.below, "above": f.above}
+            for f in (flips_of(analysis, kernel) if kernel else ())
+        ],
+        "split": None
+        if split is None
+        else {"gpu_share": split.share, "time_s": split.time_s, "alone_s": split.alone_s, "speedup": split.speedup},
+    }
 
 
 def explain_op(analysis: Analysis, key: str) -> Iterator[str]:
@@ -140,6 +181,14 @@ def explain_op(analysis: Analysis, key: str) -> Iterator[str]:
         yield (f"  it flips at {flip.threshold:.3g} x the {flip.quantity}: {flip.below} below, {flip.above} above")
     if not found:
         yield "  it does not flip between 1/64 and 64 times the link bandwidth or the PIM's speed"
+    split, why = split_of(analysis, root)
+    if split is None:
+        yield f"  not to be split over both devices: {visible(why)}"
+    elif split.speedup > 1:
+        gain = f"{format_si(split.time_s, 's')}, {split.speedup:.2f} x as fast as the better device alone"
+        yield f"  split over both, {split.share:.0%} of its outputs on {analysis.system.gpu.slug}: {gain}"
+    else:
+        yield "  splitting it over both devices gains nothing"
     yield "  how it changes with a dim: onnx-roofline analyze MODEL --sweep NAME=1..4096"
 
 
