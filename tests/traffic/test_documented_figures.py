@@ -105,21 +105,19 @@ def test_what_was_just_copied_is_still_on_the_a100() -> None:
     assert moved.moved_bytes == pytest.approx((PARAMETERS + 2 * CACHE) * 4, rel=0.002)
 
 
-def test_bert_moves_its_weights_on_an_a100() -> None:
-    """12 layers of 768 and 3072, 128 + 1 + 128 rows of the three embedding tables; each weight once, and little else."""
+@pytest.mark.parametrize("backend", ["ort", "compiler"])
+def test_bert_moves_its_weights_and_a_residual_a_layer_on_an_a100(backend: str) -> None:
+    """12 layers of 768 and 3072 with biases and two norms, the pooler, 128 + 128 + 128 rows of the embedding tables.
+
+    While 18.9 MB of feed-forward weights pass, the residual [128, 768] is written out and fetched again.
+    """
     layer = 4 * (768 * 768 + 768) + 2 * 768 * 3072 + 3072 + 768 + 4 * 768
-    read = 12 * layer + 3 * 128 * 768 + 2 * 768 + 768 * 768 + 768
-    settings = Settings(dims={"batch": 1, "sequence": 128}, system="a100-attacc")
-    found = {}
-    for backend in ("ort", "compiler"):
-        summary = analyze(SAMPLES / "bert_base.onnx", Settings(**{**vars_of(settings), "backend": backend})).summary
-        found[backend] = summary.moved[GPU].moved_bytes
-    assert found["ort"] == pytest.approx(found["compiler"], rel=0.001)
-    assert found["compiler"] == pytest.approx(4 * read, rel=0.06)
-
-
-def vars_of(settings: Settings) -> dict[str, object]:
-    return {name: getattr(settings, name) for name in ("dims", "system")}
+    weights = 12 * layer + 768 * 768 + 768 + 3 * 128 * 768 + 2 * 768
+    residuals = 12 * 2 * 128 * 768
+    settings = Settings(dims={"batch": 1, "sequence": 128}, system="a100-attacc", backend=backend)
+    moved = analyze(SAMPLES / "bert_base.onnx", settings).summary.moved[GPU]
+    assert moved.refetched_bytes == 0
+    assert moved.moved_bytes == pytest.approx(4 * (weights + residuals), rel=0.005)
 
 
 def test_resnet_moves_its_weights_on_an_a100() -> None:
