@@ -204,6 +204,33 @@ def test_a_weight_that_two_ops_share_is_stored_once_and_read_twice(tmp_path: Pat
     assert summary.moved[GPU].moved_bytes == (2 * 8 + 8 * 8 + 2 * 8) * 4
 
 
+def test_what_several_members_of_a_kernel_read_is_fetched_once(tmp_path: Path) -> None:
+    nodes = [helper.make_node("Sigmoid", ["x"], ["s"]), helper.make_node("Mul", ["x", "s"], ["y"])]
+    path = save(tmp_path, nodes, {"x": (FLOAT, (10, 10))}, {"y": (FLOAT, (10, 10))})
+    analysis = analysed(path, "compiler")
+    assert (analysis.summary.naive_bytes, analysis.summary.compulsory_bytes) == (5 * 400, 2 * 400)
+    rules = {saving.tensor: saving.rule.partition(": ")[2] for saving in traffic_of(analysis, "y").savings}
+    assert rules == {"x": "fetched once for the whole kernel", "s": "made and read inside the kernel"}
+
+
+def test_each_product_of_a_batch_is_tiled_on_its_own(tmp_path: Path) -> None:
+    """7 x [512, 512] x [512, 512] with room for 16 x 16 partial sums, a column and a row: each operand 31 times again."""
+    shape = (FLOAT, (7, 512, 512))
+    path = save(tmp_path, [helper.make_node("MatMul", ["a", "b"], ["y"])], {"a": shape, "b": shape}, {"y": shape})
+    moved = moved_of(analysed(path, on_chip=str(4 * (16 * 16 + 16 + 16))), "y")
+    assert moved.refetched_bytes == 7 * 2 * 512 * 512 * (512 // 16 - 1) * 4
+
+
+def test_the_best_replacement_keeps_the_part_that_fits(tmp_path: Path) -> None:
+    """Of 4 MB, 1 MB: least-recently-used keeps nothing, the best keeps a quarter at the writer and at the reader."""
+    nodes = [helper.make_node("Relu", ["x"], ["r"]), helper.make_node("Neg", ["r"], ["y"])]
+    path = save(tmp_path, nodes, {"x": (FLOAT, (1000, 1000))}, {"y": (FLOAT, (1000, 1000))})
+    analysis = analysed(path, on_chip="1000000")
+    for output in ("r", "y"):
+        moved = moved_of(analysis, output)
+        assert (moved.resident_bytes, moved.resident_at_best_bytes) == (0, 1_000_000)
+
+
 def test_quantised_groups_move_quantised_tensors(tmp_path: Path) -> None:
     """DQ -> MatMul -> Q: int8 in, int8 weight, int8 out, the scales; the Q and DQ ops move nothing. A lone Q does."""
     stored = [helper.make_tensor("w", INT8, [16, 8], bytes(128), raw=True)]

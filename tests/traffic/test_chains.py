@@ -54,6 +54,27 @@ def test_what_parts_a_chain(tmp_path: Path, backend: str) -> None:
     assert not is_chained(save(tmp_path, nodes, inputs, {"y": (HALF, (L, N))}), backend)
 
 
+def test_rows_that_the_first_kernel_normalises_part_a_chain(tmp_path: Path) -> None:
+    """A softmax needs its whole row, of which a block of rows holds a piece at a time; a relu doesn't."""
+    for kind, expected in (("Softmax", False), ("Relu", True)):
+        pack = tmp_path / f"{kind.lower()}.yaml"
+        pack.write_text(PACK.format(kind=kind), "utf-8")
+        path = mlp(tmp_path, helper.make_node(kind, ["h"], ["s"]))
+        assert analysed(path, str(pack)).summary.kernels == 2
+        assert is_chained(path, str(pack)) is expected
+
+
+PACK = """schema: 1
+name: products with one op after them
+about: for a test
+source: none needed
+general_rule: "off"
+patterns:
+  - name: product
+    match: ["{kind}(MatMul(_, _))"]
+"""
+
+
 def is_chained(path: Path, backend: str) -> bool:
     analysis = analysed(path, backend, on_chip="65536")
     return any("chained with" in reason for name in ("h", "y") for reason in moved_of(analysis, name).reasons)

@@ -112,6 +112,30 @@ def model_of(nodes: Sequence[onnx.NodeProto], shape: tuple[int, int], outputs: S
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
 
 
+def test_bodies_count_as_often_as_they_run() -> None:
+    """A loop of five trips around a product: totals are five times the body's, in the document too."""
+
+    def value(name: str, kind: int, *shape: int) -> onnx.ValueInfoProto:
+        return helper.make_tensor_value_info(name, kind, shape)
+
+    nodes = [helper.make_node("MatMul", ["a", "w"], ["m"]), helper.make_node("Relu", ["m"], ["b"])]
+    nodes.append(helper.make_node("Identity", ["go"], ["on"]))
+    inputs = [value("i", TensorProto.INT64), value("go", TensorProto.BOOL), value("a", TensorProto.FLOAT, 8, 8)]
+    outputs = [value("on", TensorProto.BOOL), value("b", TensorProto.FLOAT, 8, 8)]
+    body = helper.make_graph(nodes, "body", inputs, outputs)
+    model = model_of([helper.make_node("Loop", ["trips", "", "x"], ["y"], body=body)], (8, 8), ["y"])
+    model.graph.initializer.append(helper.make_tensor("trips", TensorProto.INT64, [], [5]))
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "m.onnx"
+        path.write_bytes(model.SerializeToString())
+        counted = laws.Counted(path)
+    assert_all(counted)
+    product, relu = 3 * 64 * 4, 2 * 64 * 4
+    analysis = counted.analysis(laws.system_of("teaching"), backend="none")
+    assert analysis.summary.naive_bytes == 5 * (product + relu)
+    assert analysis.summary.moved["teaching-gpu"].moved_bytes == 5 * (product + relu)
+
+
 @fast
 @given(graphs())
 def test_random_graphs_keep_the_laws(model: onnx.ModelProto) -> None:
