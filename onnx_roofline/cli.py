@@ -158,6 +158,8 @@ def _run_sweep(options: argparse.Namespace) -> int:
 
     dim, values = parse_sweep(options.sweep)
     found = sweep(options.model, settings_of(options), dim, values)
+    if found.assumed:
+        print(_one_line(f"ASSUMED dims: {', '.join(found.assumed)}"))
     if options.json == "-":
         sys.stdout.write(sweep_document(found))
         return EXIT_DONE
@@ -185,7 +187,7 @@ def _print_sensitivity(analysis: "Analysis") -> int:
         for row in sensitivities(analysis)
     ]  # fmt: skip
     print(f"optimum {format_si(summary.objective, unit)} on {analysis.system.slug}; its assumed figures, one by one:")
-    _print_table(("assumed figure", "optimum at half", "at twice", "ops that move", "at twice"), rows)
+    _print_table(("assumed figure", "optimum at half", "optimum at twice", "moved at half", "moved at twice"), rows)
     return EXIT_DONE
 
 

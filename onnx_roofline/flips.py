@@ -86,11 +86,12 @@ class SweepPoint:
 
 @dataclass(frozen=True)
 class Sweep:
-    """A model over the values of one dim; `labels` names the kernels as a reader knows them."""
+    """A model over the values of one dim; `labels` names kernels for a reader, `assumed` dims nobody stated."""
 
     dim: str
     points: tuple[SweepPoint, ...]
     labels: "dict[str, str]"
+    assumed: tuple[str, ...] = ()
 
     def changes(self) -> "list[tuple[str, list[str], list[tuple[int, str | None]]]]":
         """(label, kernel ids, [(first value, device), ...]) of kernels that flip together, most kernels first."""
@@ -134,10 +135,15 @@ def parse_sweep(text: str) -> tuple[str, tuple[int, ...]]:
 
 def sweep(path: str, settings: Settings, dim: str, values: tuple[int, ...]) -> Sweep:
     """The model analysed at every value of a dim. Raises UsageError where the file has no such dim."""
-    points, labels = [], dict[str, str]()
+    points, labels, assumed = [], dict[str, str](), dict[str, None]()
     for value in values:
         analysis = analyze(path, replace(settings, dims={**settings.dims, dim: value}))
         model = analysis.model
+        assumed.update(
+            (f"{name}={found.value}", None)
+            for name, found in model.dims.items()
+            if found.origin == "assumed" and not found.reason.startswith("computed:")
+        )
         summary = model.whole(PlacementSummary)
         placements = model.column(Placement)
         devices = {}
@@ -148,4 +154,4 @@ def sweep(path: str, settings: Settings, dim: str, values: tuple[int, ...]) -> S
         optimum = next(item for item in summary.alternatives if item.name == "optimum")
         seconds = {item.name: item.total_s for item in summary.alternatives}
         points.append(SweepPoint(value, seconds, optimum.on_pim, devices))
-    return Sweep(dim, tuple(points), labels)
+    return Sweep(dim, tuple(points), labels, tuple(assumed))

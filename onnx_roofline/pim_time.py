@@ -241,7 +241,10 @@ def _full_pim(device: Device, pim: PimModel, facts: KernelFacts, compute_s: floa
     bound = max(parts, key=lambda part: parts[part])
     if bound == "stream" and found.stream_s <= compute_s:
         bound = "compute"
-    return KernelTime(True, "", found.total_s, bound, found.explanation, found)
+    lines = found.explanation
+    if found.padded_share >= 0.01:
+        lines = (*lines, f"{found.padded_share:.0%} of what streams is padding or meets idle units")
+    return KernelTime(True, "", found.total_s, bound, lines, found)
 
 
 def _overhead_s(device: Device, pim: PimModel, tiles: int) -> float:

@@ -131,17 +131,19 @@ def _device_time(device: Device, facts: KernelFacts | None, pim_model: PimTimeMo
     return DeviceTime(found.total_s, _energy_j(device, facts), found.bound, "", found.explanation)
 
 
-def _energy_j(device: Device, facts: KernelFacts) -> float:
-    """Joules of the bytes and MACs, at the profile's figures; a figure that is not stated counts nothing.
+def _energy_j(device: Device, facts: KernelFacts) -> float | None:
+    """Joules of the bytes and MACs, at the profile's figures; None where the profile states none for bytes.
 
     A PIM reads its resident operand once for every pass of vectors.
     """
+    if device.dram_j_per_byte is None:
+        return None
     size = facts.moved_bytes
     if device.pim is not None and facts.product is not None and facts.resident != "none":
         passes = -(-facts.product.vectors // device.pim.reuse)
         size += (passes - 1) * facts.weight_bytes
     macs = facts.product.macs if facts.product is not None else 0
-    return size * (device.dram_j_per_byte or 0.0) + macs * (device.j_per_mac or 0.0)
+    return size * device.dram_j_per_byte + macs * (device.j_per_mac or 0.0)
 
 
 def _crossings(model: Model, uses: TensorUses, index: Mapping[str, int], sink: int) -> tuple[Crossing, ...]:
@@ -187,7 +189,7 @@ def _crossings(model: Model, uses: TensorUses, index: Mapping[str, int], sink: i
 
 
 def roofline_pick(model: Model, graph: KernelGraph, system: System) -> tuple[int, ...]:
-    """The naive pick: the PIM for a kernel whose intensity is below the GPU's ridge and that is faster on its roof."""
+    """The naive pick: the PIM for every kernel that it can run and whose intensity is below the GPU's ridge."""
     picks = []
     for item in graph.kernels:
         roofs = model.column(Roofline)[item.kernel.id].devices

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
+from onnx_roofline.errors import UsageError
 from onnx_roofline.graph import Model
 from onnx_roofline.hardware import System
 from onnx_roofline.partition import Assignment, Problem, Solution, baselines, evaluate, regrets, schedule, solve
@@ -31,7 +32,7 @@ from onnx_roofline.records import (
 )
 from onnx_roofline.units import format_si
 
-# Below this share of the whole a decision is a near tie: the cost model is not that good.
+# Below this share of the kernel's own time a decision is a near tie: the cost model is not that good.
 NEAR_TIE_SHARE = 0.05
 # Kernels up to which a schedule on both devices at once is made; larger ones take seconds.
 SCHEDULED_KERNELS = 1_000
@@ -53,6 +54,13 @@ class PlacementPass:
 
     def run(self, model: Model) -> PassResult:
         """A Placement for every row, and the PlacementSummary of the whole."""
+        if self.objective != "latency":
+            silent = [device.slug for device in self.system.devices if device.dram_j_per_byte is None]
+            if silent:
+                raise UsageError(
+                    f"--objective {self.objective}: found no energy of memory accesses for {', '.join(silent)}; "
+                    "wanted energy.dram_pj_per_bit in the profile"
+                )
         graph = kernel_graph(model, self.system, self.pim_model)
         problem, solution = self._solved(graph)
         latency = graph.problem(self.system, "latency")

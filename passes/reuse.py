@@ -367,7 +367,6 @@ class _Chain:
         for kernel, size, other in ((self.producer, written, self.consumer), (self.consumer, read, self.producer)):
             entry = kept.setdefault(kernel, _Kept())
             entry.bytes += size
-            entry.at_best_bytes = max(entry.at_best_bytes, entry.bytes)
             entry.reasons.append(f"{self.tensor[1]!r}: {size:,} B stay on chip, chained with {other}: {chained.kept}")
 
 

@@ -86,8 +86,8 @@ def _shared_buffer_bytes(analysis: Analysis, row: TypedOp, traffic: Traffic) -> 
 def _kernel_lines(analysis: Analysis, kernel: Kernel) -> Iterator[str]:
     model = analysis.model
     parts = [model.column(Traffic)[member] for member in kernel.members]
-    members = f"{len(kernel.members)} ops" if len(kernel.members) > 1 else "this op alone"
-    yield f"kernel {visible(kernel.id)}: {members}, {kernel.pattern}"
+    members = f"{len(kernel.members)} ops, {kernel.pattern}" if len(kernel.members) > 1 else "this op alone"
+    yield f"kernel {visible(kernel.id)}: {members}"
     if len(kernel.members) > 1:
         yield "  " + ", ".join(visible(member, 40) for member in kernel.members[:12]) + (
             " ..." if len(kernel.members) > 12 else "")  # fmt: skip
@@ -111,7 +111,7 @@ def _kernel_lines(analysis: Analysis, kernel: Kernel) -> Iterator[str]:
             low, high = format_si(roof.time_low_s, "s"), format_si(roof.time_high_s, "s")
             span = "" if low == high else f", from {low} to {high} by the three traffic figures"
             stable = "" if roof.bound_is_stable else "; THE BOUND CHANGES between them"
-            yield f"    {format_si(roof.total_time_s, 's')}, {roof.bound}-bound{span}{stable}"
+            yield f"    plain roofline: {format_si(roof.total_time_s, 's')}, {roof.bound}-bound{span}{stable}"
 
 
 def _bytes(size: int | None) -> str:
@@ -124,7 +124,7 @@ def explain_document(analysis: Analysis, key: str) -> dict[str, Any]:
 
     kernel = analysis.model.column(Kernel)[key].id
     document = build_document(analysis)
-    nodes = {node["id"]: node for node in document["graph"]["nodes"]}
+    nodes = {node["id"]: node for node in _all_nodes(document)}
     split = split_of(analysis, kernel)[0] if kernel else None
     return {
         "schema_version": document["schema_version"],
@@ -139,6 +139,15 @@ def explain_document(analysis: Analysis, key: str) -> dict[str, Any]:
         if split is None
         else {"gpu_share": split.share, "time_s": split.time_s, "alone_s": split.alone_s, "speedup": split.speedup},
     }
+
+
+def _all_nodes(document: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Nodes of the main graph, of bodies at any depth, and of functions."""
+    pending = [document["graph"], *(function["graph"] for function in document["functions"].values())]
+    while pending:
+        for node in pending.pop()["nodes"]:
+            yield node
+            pending.extend(body["graph"] for body in node.get("bodies", ()) if "graph" in body)
 
 
 def explain_op(analysis: Analysis, key: str) -> Iterator[str]:
@@ -167,7 +176,8 @@ def explain_op(analysis: Analysis, key: str) -> Iterator[str]:
         if entry.time_s is None:
             yield f"  {slug} can't run it: {visible(entry.reason)}"
             continue
-        yield f"  {format_si(entry.time_s, 's')} on {slug}, bound by {entry.bound}"
+        time_model = f"{analysis.settings.pim_model} model"
+        yield f"  {format_si(entry.time_s, 's')} on {slug}, bound by {entry.bound} ({time_model})"
         for line in entry.explanation:
             yield f"    {visible(line)}"
     if placement.transfer_s:

@@ -5,14 +5,15 @@ import io
 from collections.abc import Iterator
 
 from onnx_roofline.analysis import Analysis
-from onnx_roofline.records import COUNT_CLASSES, Executions, Kernel, Placement, Roofline, Traffic, TypedOp, Work
+from onnx_roofline.records import COUNT_CLASSES, Executions, Kernel, Placement, Roof, Roofline, Traffic, TypedOp, Work
 from onnx_roofline.report.names import csv_cell
 
 
 def write_csv(analysis: Analysis) -> Iterator[str]:
     """Lines of the CSV, header first; counts and bytes are of one execution of the op.
 
-    Intensity is that of the op alone; times and bounds are those of its kernel and stand at the kernel's root.
+    Intensity is that of the op alone; times and bounds are those of its kernel under the placement's time model and
+    stand at the kernel's root.
     """
     model, devices = analysis.model, analysis.system.devices
     header = ["id", "name", "op_type", "domain", "module", "role", "executions", "status", "rule", "compute_dtype",
@@ -41,11 +42,17 @@ def write_csv(analysis: Analysis) -> Iterator[str]:
                 _intensity(work, traffics[key]),
                 csv_cell(kernels[key].id),
                 kernels[key].pattern,
-                *(cell for device in devices for cell in (roof[device.slug].total_time_s, roof[device.slug].bound)),
+                *(cell for device in devices for cell in _time(placements[key], roof[device.slug], device.slug)),
                 placements[key].device,
                 placements[key].reason,
             ]
         )
+
+
+def _time(placement: Placement, roof: Roof, slug: str) -> tuple[float | None, str]:
+    """Seconds and bound under the placement's time model; those of the roofline where nothing was placed."""
+    entry = placement.devices.get(slug)
+    return (roof.total_time_s, roof.bound) if entry is None else (entry.time_s, entry.bound)
 
 
 def _intensity(work: Work, traffic: Traffic) -> float | None:

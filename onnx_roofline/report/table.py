@@ -76,8 +76,9 @@ def _statuses(summary: Summary) -> str:
 
 
 def _dims(dims: Mapping[str, Dim]) -> str:
-    shown = [f"{visible(name, 40)}={dim.value}" for name, dim in list(dims.items())[:6]]
-    return ", ".join(shown) + (f" and {len(dims) - 6} more" if len(dims) > 6 else "")
+    own = {name: dim for name, dim in dims.items() if not dim.reason.startswith("computed:")}
+    shown = [f"{visible(name, 40)}={dim.value}" for name, dim in list(own.items())[:6]]
+    return ", ".join(shown) + (f" and {len(own) - 6} more" if len(own) > 6 else "")
 
 
 def _model_line(analysis: Analysis) -> str:
@@ -166,10 +167,11 @@ def _device_time(analysis: Analysis, slug: str) -> tuple[str, str]:
     summary = analysis.summary
     time_s = summary.time_s[slug]
     if time_s is not None:
-        return format_si(time_s, "s"), "all ops there"
-    works, roofs = analysis.model.column(Work), analysis.model.column(Roofline)
-    dtypes = sorted({works[key].compute_dtype for key, row in roofs.items() if not row.devices[slug].supported})
-    return "–", f"can't run {_plural(summary.unsupported_ops[slug], 'op')}: no peak for {', '.join(dtypes)}"
+        return format_si(time_s, "s"), "all kernels there, by the plain roofline"
+    roofs = analysis.model.column(Roofline).values()
+    reasons = [row.devices[slug].reason for row in roofs if not row.devices[slug].supported]
+    dtypes = sorted({dtype for reason in reasons for dtype in reason.rpartition("no peak for ")[2].split(", ")})
+    return "–", f"no peak for {', '.join(dtypes)}, which {_plural(len(reasons), 'kernel')} need"
 
 
 def _plural(count: int, noun: str) -> str:
@@ -320,13 +322,13 @@ def _groups_table(title: str, groups: tuple[Group, ...], summary: Summary, top: 
                 "ops": f"{group.ops:,}",
                 "MACs": format_si(group.macs) + unknown,
                 "FLOPs": format_si(group.flops) + unknown,
-                "bytes": format_si(group.naive_bytes, "B"),
+                "naive": format_si(group.naive_bytes, "B"),
                 "FLOP/B": _number(group.operations / group.naive_bytes if group.naive_bytes else None),
-                "time, placed": format_si(group.time_s, "s"),
+                "time, placed": format_si(group.time_s, "s") if group.time_s else "–",
                 "share": f"{100 * group.time_s / whole:.1f} %" if whole else "–",
             }
         )
-    ranked = ["", "share", "time, placed", "FLOPs", "FLOP/B", "bytes", "MACs", "ops"]
+    ranked = ["", "share", "time, placed", "FLOPs", "FLOP/B", "naive", "MACs", "ops"]
     return _fitted(shown, lines, ranked, width)
 
 

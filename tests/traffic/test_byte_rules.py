@@ -214,7 +214,7 @@ def test_what_several_members_of_a_kernel_read_is_fetched_once(tmp_path: Path) -
 
 
 def test_each_product_of_a_batch_is_tiled_on_its_own(tmp_path: Path) -> None:
-    """7 x [512, 512] x [512, 512] with room for 16 x 16 partial sums, a column and a row: each operand 31 times again."""
+    """7 x [512, 512] x [512, 512], room for 16 x 16 partial sums, a column and a row: each operand 31 times again."""
     shape = (FLOAT, (7, 512, 512))
     path = save(tmp_path, [helper.make_node("MatMul", ["a", "b"], ["y"])], {"a": shape, "b": shape}, {"y": shape})
     moved = moved_of(analysed(path, on_chip=str(4 * (16 * 16 + 16 + 16))), "y")
