@@ -1,7 +1,7 @@
 # `make demo` and `make test` need Python 3.11 or newer and nothing else: they make their own virtual environment.
 PYTHON ?= python3
 VENV ?= .venv
-BIN := $(VENV)/bin
+BIN := $(abspath $(VENV))/bin
 STAMP := $(VENV)/.installed
 SAMPLE ?= sample_models/resnet50.onnx
 
@@ -47,11 +47,12 @@ wheel: $(VENV)/.developed  ## build the wheel and look at what is in it
 
 types: wheel  ## mypy --strict on the unzipped wheel, which is what users get
 	rm -rf build/types && mkdir -p build/types && $(BIN)/python -m zipfile -e build/wheel/*.whl build/types
-	cd build/types && ../../$(BIN)/python -m mypy --config-file ../../pyproject.toml -p onnx_roofline
+	cd build/types && $(BIN)/python -m mypy --config-file ../../pyproject.toml -p onnx_roofline
 
 bench: $(VENV)/.developed  ## time and memory against peers, as ratios in one run
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check onnx-tool onnxsim
 	$(BIN)/python tests/bench/bench.py
+	$(BIN)/python tests/bench/partition_bench.py
 
 samples: $(STAMP)  ## rebuild sample_models/ (installs PyTorch, transformers and torch_geometric)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r sample_models/requirements.txt
