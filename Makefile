@@ -4,6 +4,8 @@ VENV ?= .venv
 BIN := $(abspath $(VENV))/bin
 STAMP := $(VENV)/.installed
 SAMPLE ?= sample_models/resnet50.onnx
+# Which tests `make test` and `make check` run, as an expression of pytest -m.
+MARK ?= not slow
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-slow check format lint types wheel bench samples real clean
@@ -25,12 +27,14 @@ demo: $(STAMP)  ## analyse a sample model
 	$(BIN)/onnx-roofline analyze $(SAMPLE)
 
 test: $(VENV)/.developed  ## run the tests
-	$(BIN)/python -m pytest -n 2 -q
+	$(BIN)/python -m pytest -n 2 -q -m "$(MARK)"
 
-test-slow: $(VENV)/.developed  ## run the slow tests too: real models, world data
+real: $(VENV)/.developed  ## fetch the real models into the cache, and derive models from them
 	$(BIN)/python tests/real/fetch.py
 	$(BIN)/python tests/real/derived.py
-	$(BIN)/python -m pytest -n 2 -q -m "slow or not slow"
+
+test-slow: real  ## run the slow tests too: real models, world data
+	$(MAKE) test MARK="slow or not slow"
 
 check: format lint types wheel test  ## everything that CI runs
 
@@ -57,9 +61,6 @@ bench: $(VENV)/.developed  ## time and memory against peers, as ratios in one ru
 samples: $(STAMP)  ## rebuild sample_models/ (installs PyTorch, transformers and torch_geometric)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r sample_models/requirements.txt
 	$(BIN)/python sample_models/export.py
-
-real: $(VENV)/.developed  ## fetch the real models that the slow tests read
-	$(BIN)/python tests/real/fetch.py
 
 clean:  ## remove what make has made
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
