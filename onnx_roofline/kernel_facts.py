@@ -6,6 +6,20 @@ from onnx_roofline.records import Contraction, Kernel, Reuse, Traffic, TypedOp, 
 from onnx_roofline.tensor_uses import TensorUses
 from onnx_roofline.units import DTYPE_BITS
 
+# Inputs that hold earlier keys and values, by (domain, op type). Source: the schemas of the operators.
+_CACHE_INPUTS = {
+    ("", "Attention"): (4, 5),
+    ("com.microsoft", "Attention"): (4,),
+    ("com.microsoft", "DecoderMaskedMultiHeadAttention"): (5, 6),
+    ("com.microsoft", "DecoderMaskedSelfAttention"): (4,),
+    ("com.microsoft", "GroupQueryAttention"): (3, 4),
+    ("com.microsoft", "MultiHeadAttention"): (6, 7),
+    ("com.microsoft", "PagedAttention"): (3, 4),
+    ("com.microsoft", "QAttention"): (8,),
+}
+# The op that a fused pattern is to a device which has that op.
+_PATTERN_OPS = {"attention": "Attention"}
+
 
 def facts_of(model: Model, kernel: Kernel, slug: str, uses: TensorUses) -> KernelFacts | None:
     """The facts of one execution on the device `slug`, or None where the kernel's work or bytes are unknown.
@@ -28,20 +42,23 @@ def facts_of(model: Model, kernel: Kernel, slug: str, uses: TensorUses) -> Kerne
     ordered = [kernel.id, *(key for key in kernel.members if key != kernel.id)]
     op_types = tuple(dict.fromkeys(rows[key].op.op_type for key in ordered))
     product: Product | None = None
+    others: list[tuple[Product, int]] = []
     resident: Operand = "none"
     weight_bytes = activation_bytes = group = 0
     dilated = False
-    found = _largest(model, kernel)
-    if found is not None:
-        key, contraction = found
-        resident, resident_position = _resident(model, key, contraction, uses)
+    for key, contraction in _contractions(model, kernel):
+        kind, position = _resident(model, key, contraction, uses)
+        is_lhs = position is not None and position == contraction.lhs
+        found = oriented(contraction.batch, contraction.m, contraction.n, contraction.k, resident_is_lhs=is_lhs)
+        reads, dtype = model.column(Traffic)[key].read_bytes, rows[key].outputs[0].dtype
+        large_bytes = _operand_bytes(reads, position, found.batch * found.outputs * found.depth, dtype)
+        if product is not None:
+            others.append((found, large_bytes))
+            continue
+        product, resident, weight_bytes = found, kind, large_bytes
         group = contraction.batch if contraction.kernel else 1
         dilated = any(dilation > 1 for dilation in contraction.dilations)
-        is_lhs = resident_position is not None and resident_position == contraction.lhs
-        product = oriented(contraction.batch, contraction.m, contraction.n, contraction.k, resident_is_lhs=is_lhs)
-        reads, dtype = model.column(Traffic)[key].read_bytes, rows[key].outputs[0].dtype
         other = contraction.rhs if is_lhs else contraction.lhs
-        weight_bytes = _operand_bytes(reads, resident_position, product.batch * product.outputs * product.depth, dtype)
         activation_bytes = _operand_bytes(reads, other, product.batch * product.vectors * product.depth, dtype)
     last = kernel.members[-1]
     return KernelFacts(
@@ -56,14 +73,16 @@ def facts_of(model: Model, kernel: Kernel, slug: str, uses: TensorUses) -> Kerne
         group=max(1, group),
         dilated=dilated,
         resident=resident,
+        others=tuple(others),
+        pattern_op=_PATTERN_OPS.get(kernel.pattern.partition("+")[0], ""),
     )
 
 
-def _largest(model: Model, kernel: Kernel) -> tuple[str, Contraction] | None:
-    """The row and contraction of a kernel with the most MACs."""
+def _contractions(model: Model, kernel: Kernel) -> list[tuple[str, Contraction]]:
+    """The rows and contractions of a kernel, the one with the most MACs first."""
     works = model.column(Work)
     found = [(key, c) for key in kernel.members for c in works[key].contractions if c.macs]
-    return max(found, key=lambda pair: pair[1].macs, default=None)
+    return sorted(found, key=lambda pair: -pair[1].macs)
 
 
 def _resident(model: Model, key: str, contraction: Contraction, uses: TensorUses) -> tuple[Operand, int | None]:
@@ -77,6 +96,13 @@ def _resident(model: Model, key: str, contraction: Contraction, uses: TensorUses
         for position, kind in kinds.items():
             if kind == wanted:
                 return kind, position
+    caches = _CACHE_INPUTS.get((row.op.domain, row.op.op_type), ())
+    if any(
+        position < len(row.op.inputs) and _is_cache_input(model, row.scope, row.op.inputs[position], uses)
+        for position in caches
+    ):
+        # The cache with the new keys or values behind it, which no input of the op is alone.
+        return "kv", None
     return "activation", contraction.rhs
 
 

@@ -42,7 +42,9 @@ class KernelFacts:
     """What the time of a kernel depends on. `operations` by element type; `dtype` is the root's.
 
     `moved_bytes` is what the GPU moves; `weight_bytes` the operand that would be resident, once. `product` is None for
-    a kernel without a contraction.
+    a kernel without a contraction, else its largest; `others` are the rest, each with the bytes of its large operand
+    (attention has one with the keys and one with the values). `pattern_op` is the one op that the kernel as a whole
+    is to a device which has that op, "" if there is none.
     """
 
     op_types: tuple[str, ...]
@@ -56,6 +58,13 @@ class KernelFacts:
     group: int = 1
     dilated: bool = False
     resident: Operand = "none"
+    others: tuple[tuple[Product, int], ...] = ()
+    pattern_op: str = ""
+
+    @property
+    def products(self) -> tuple[tuple[Product, int], ...]:
+        """All products with the bytes of their large operands, the largest first."""
+        return () if self.product is None else ((self.product, self.weight_bytes), *self.others)
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,10 +170,13 @@ def pim_time(device: Device, facts: KernelFacts) -> PimTime:
     compute_s = sum(count / (device.peak_flops_per_s(dtype) or float("inf")) for dtype, count in facts.operations)
     if facts.product is None or facts.product.macs == 0:
         return _vector_time(device, pim, facts, compute_s)
-    if pim.dram is None:
-        found = _product_by_efficiency(device, pim, facts, facts.product, compute_s)
-    else:
-        found = _product_by_rows(device, pim, pim.dram, facts, facts.product, compute_s)
+    macs = sum(product.macs for product, _ in facts.products)
+    found, *others = (
+        _product_time(device, pim, replace(facts, weight_bytes=size), product, compute_s * product.macs / macs)
+        for product, size in facts.products
+    )
+    for other in others:
+        found = _both(found, other, device, pim)
     # Vectors and results cross the banks too: never faster than the plain roofline.
     busy_s = found.stream_s + found.activate_s + found.io_s + found.refresh_s
     return replace(found, io_s=found.io_s + max(0.0, facts.moved_bytes / device.bandwidth_bytes_per_s - busy_s))
@@ -226,7 +238,8 @@ def _refusal(limits: OpSupport, facts: KernelFacts) -> str:
 
 
 def _full_pim(device: Device, pim: PimModel, facts: KernelFacts, compute_s: float) -> KernelTime:
-    for op_type in facts.op_types:
+    is_one_op = bool(facts.pattern_op) and pim.ops is not None and facts.pattern_op in pim.ops
+    for op_type in (facts.pattern_op,) if is_one_op else facts.op_types:
         supported, reason = supports(pim, op_type, facts)
         if not supported:
             return KernelTime(False, reason, None, "unsupported")
@@ -288,6 +301,27 @@ def _vector_time(device: Device, pim: PimModel, facts: KernelFacts, compute_s: f
         efficiency, why = _stream_share(pim)
         stream_s = padded / (device.bandwidth_bytes_per_s * efficiency)
     return PimTime(max(stream_s, compute_s), 0.0, 0.0, 0.0, _overhead_s(device, pim, 1), share, (why,))
+
+
+def _product_time(device: Device, pim: PimModel, facts: KernelFacts, product: Product, compute_s: float) -> PimTime:
+    if pim.dram is None:
+        return _product_by_efficiency(device, pim, facts, product, compute_s)
+    return _product_by_rows(device, pim, pim.dram, facts, product, compute_s)
+
+
+def _both(one: PimTime, other: PimTime, device: Device, pim: PimModel) -> PimTime:
+    """Two products of one kernel, one after the other; launched once."""
+    streamed = one.stream_s + other.stream_s
+    padded = one.padded_share * one.stream_s + other.padded_share * other.stream_s
+    return PimTime(
+        stream_s=streamed,
+        activate_s=one.activate_s + other.activate_s,
+        io_s=one.io_s + other.io_s,
+        refresh_s=one.refresh_s + other.refresh_s,
+        overhead_s=one.overhead_s + other.overhead_s - _overhead_s(device, pim, 0),
+        padded_share=padded / streamed if streamed else 0.0,
+        explanation=(*one.explanation, *(line for line in other.explanation if line not in one.explanation)),
+    )
 
 
 def _product_by_efficiency(

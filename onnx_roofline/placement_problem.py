@@ -15,6 +15,7 @@ from onnx_roofline.partition import Problem, Tensor
 from onnx_roofline.pim_time import KernelFacts, PimTimeModel, device_time
 from onnx_roofline.records import DeviceTime, Executions, Kernel, Roofline, Traffic, TypedOp
 from onnx_roofline.tensor_uses import TensorUses
+from onnx_roofline.units import ceil_div
 
 OBJECTIVES = ("latency", "energy", "energy-delay")
 # What a placement can be optimised for in one cut; energy-delay is a product and takes several.
@@ -139,10 +140,10 @@ def _energy_j(device: Device, facts: KernelFacts) -> float | None:
     if device.dram_j_per_byte is None:
         return None
     size = facts.moved_bytes
-    if device.pim is not None and facts.product is not None and facts.resident != "none":
-        passes = -(-facts.product.vectors // device.pim.reuse)
-        size += (passes - 1) * facts.weight_bytes
-    macs = facts.product.macs if facts.product is not None else 0
+    if device.pim is not None and facts.resident != "none":
+        for product, large_bytes in facts.products:
+            size += (ceil_div(product.vectors, device.pim.reuse) - 1) * large_bytes
+    macs = sum(product.macs for product, _ in facts.products)
     return size * device.dram_j_per_byte + macs * (device.j_per_mac or 0.0)
 
 

@@ -47,13 +47,18 @@ def _time_s(device: Device, facts: KernelFacts, share: float, model: PimTimeMode
     """Seconds of a share of the outputs; nothing for none. The operand that is not divided is read whole."""
     if not share or facts.product is None:
         return 0.0
-    outputs, other = max(1, round(facts.product.outputs * share)), facts.activation_in_bytes
+    other = facts.activation_in_bytes
+    (product, large_bytes), *others = (
+        (replace(product, outputs=max(1, round(product.outputs * share))), round(size * share))
+        for product, size in facts.products
+    )
     part = replace(
         facts,
         operations=tuple((dtype, round(count * share)) for dtype, count in facts.operations),
         moved_bytes=round(max(0, facts.moved_bytes - other) * share) + min(other, facts.moved_bytes),
-        product=replace(facts.product, outputs=outputs),
-        weight_bytes=round(facts.weight_bytes * share),
+        product=product,
+        weight_bytes=large_bytes,
+        others=tuple(others),
         out_bytes=round(facts.out_bytes * share),
     )
     found = device_time(device, part, model, bandwidth_share=bandwidth_share)

@@ -35,7 +35,16 @@ ARROWS: dict[str, set[str]] = {
     "sensitivity": {"records", "analysis", "hardware", "passes"},
     "splitting": {"records", "analysis", "hardware", "kernel_facts", "partition", "pim_time", "tensor_uses"},
     "kernel_facts": {"units", "graph", "records", "pim_time", "tensor_uses"},
-    "placement_problem": {"graph", "records", "hardware", "kernel_facts", "partition", "pim_time", "tensor_uses"},
+    "placement_problem": {
+        "units",
+        "graph",
+        "records",
+        "hardware",
+        "kernel_facts",
+        "partition",
+        "pim_time",
+        "tensor_uses",
+    },
     "fusion_rules": {"units", "errors", "graph", "records", "backends", "tensor_uses"},
     "passes": {
         "units",

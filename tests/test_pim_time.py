@@ -349,3 +349,43 @@ def test_laws_of_every_shipped_pim(outputs, depth, vectors, which):
     bigger = pim_time(which, product(vectors + 1, outputs, depth, dtype=dtype,
                                      operations=((dtype, 2 * outputs * depth * (vectors + 1)),)))  # fmt: skip
     assert bigger.total_s >= time.total_s * (1 - 1e-12)
+
+
+# Kernels of several products -----------------------------------------------------------------------------------------
+
+
+def attention_facts(**changes) -> KernelFacts:
+    """One query against 1024 keys and 1024 values of 128: two products over 256 KiB each."""
+    return product(
+        outputs=1024,
+        depth=128,
+        op_types=("MatMul", "Expand", "Add", "Softmax"),
+        resident="kv",
+        operations=(("float16", 2 * 2 * 1024 * 128),),
+        others=((Product(1, 128, 1024, 1), 2 * 1024 * 128),),
+        pattern_op="Attention",
+        **changes,
+    )
+
+
+def test_the_keys_and_the_values_stream_both_and_the_kernel_is_launched_once():
+    banks = PimModel(dtypes=("float16",), ops=None, mode_switch_s=1e-6)
+    time = pim_time(device(banks, launch_s=2e-6), attention_facts(moved_bytes=0))
+    assert time.stream_s == pytest.approx(2 * 2 * 1024 * 128 / 4096e9)
+    assert time.overhead_s == pytest.approx(3e-6)
+    rows = pim_time(device(), attention_facts(moved_bytes=0))
+    # keys: 8 sets of rows x 128 / 16 columns; values: 1 set x 1024 / 16 columns
+    assert rows.stream_s == pytest.approx((8 * 8 + 64) * 1e-9)
+    assert rows.activate_s == pytest.approx((8 + 1) * 66e-9)
+
+
+def test_fused_attention_is_the_op_attention_to_a_pim_that_has_it():
+    limits = {"MatMul": OpSupport(resident="any"), "Attention": OpSupport(resident="kv")}
+    has_it = device_time(device(replace(ROWS, ops=limits)), attention_facts(), "full")
+    assert has_it.supported, has_it.reason
+    of_this_run = device_time(
+        device(replace(ROWS, ops=limits)), replace(attention_facts(), resident="activation"), "full"
+    )
+    assert of_this_run.reason == "Attention: its large operand is computed in this run, must be kv in the PIM's memory"
+    lacks_it = device_time(device(replace(ROWS, ops={"MatMul": limits["MatMul"]})), attention_facts(), "full")
+    assert lacks_it.reason.startswith("Expand is not among the ops")

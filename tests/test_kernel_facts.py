@@ -1,0 +1,46 @@
+"""What the large operand of an attention op is: a cache that comes in, or keys of this run."""
+
+from pathlib import Path
+
+import onnx
+import pytest
+from onnx import TensorProto, helper
+
+from onnx_roofline.analysis import Settings, analyze
+from onnx_roofline.kernel_facts import facts_of
+from onnx_roofline.records import Kernel
+from onnx_roofline.tensor_uses import TensorUses
+
+HALF = TensorProto.FLOAT16
+
+
+def value(name: str, *shape: int) -> onnx.ValueInfoProto:
+    return helper.make_tensor_value_info(name, HALF, shape)
+
+
+def attention(folder: Path, *, past: int) -> Path:
+    """One token of 4 heads of 64, behind `past` others if there are any."""
+    token = [value(name, 1, 4, 1, 64) for name in ("q", "k", "v")]
+    cache = [value(name, 1, 4, past, 64) for name in ("past_key", "past_value")] if past else []
+    present = [value(name, 1, 4, past + 1, 64) for name in ("present_key", "present_value")] if past else []
+    node = helper.make_node(
+        "Attention",
+        ["q", "k", "v", "", *(one.name for one in cache)] if past else ["q", "k", "v"],
+        ["y", *(one.name for one in present)],
+        "attention",
+    )
+    graph = helper.make_graph([node], "decode", [*token, *cache], [value("y", 1, 4, 1, 64), *present])
+    file = folder / "attention.onnx"
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 23)]), file)
+    return file
+
+
+@pytest.mark.parametrize(("past", "resident"), [(0, "activation"), (1023, "kv")])
+def test_the_cache_of_an_attention_op_is_its_large_operand(tmp_path: Path, past: int, resident: str) -> None:
+    analysis = analyze(attention(tmp_path, past=past), Settings(system="a100-attacc"))
+    (kernel,) = {row.id: row for row in analysis.model.column(Kernel).values() if row.id}.values()
+    facts = facts_of(analysis.model, kernel, "attacc", TensorUses(analysis.model))
+    assert facts is not None
+    assert facts.resident == resident
+    # keys and values: (past + 1) x 64 x 4 heads x 2 bytes each
+    assert [size for _, size in facts.products] == [2 * 4 * 64 * (past + 1)] * 2
