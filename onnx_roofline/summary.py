@@ -263,7 +263,9 @@ def _sequential_steps(model: Model) -> int:
         work = works[key]
         steps: int | Fraction = work.sequential_steps if row.role == "compute" and work.moves_data else 0
         if row.bodies:
-            steps += max(longest.get(b.scope, 0) * (1 if b.repeat is None else whole(b.repeat)) for b in row.bodies)
+            # Of open branches the longest; of branches with probabilities what is expected.
+            steps += max((longest.get(b.scope, 0) for b in row.bodies if b.repeat is None), default=0)
+            steps += sum(longest.get(b.scope, 0) * whole(b.repeat) for b in row.bodies if b.repeat is not None)
         for name in row.op.outputs:
             known[name] = before + steps
         longest[row.scope] = max(longest.get(row.scope, 0), before + steps)

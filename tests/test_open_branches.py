@@ -94,6 +94,16 @@ def test_a_branch_that_the_user_says_runs_is_not_left_out(tmp_path: Path) -> Non
     assert analysis.summary.counts.macs == 42
 
 
+@pytest.mark.parametrize(("branches", "steps"), [({}, 3), ({"then": Fraction(1, 2)}, 2), ({"then": Fraction(0)}, 3)])
+def test_steps_of_branches(tmp_path: Path, branches: dict[str, Fraction], steps: int) -> None:
+    """Branches of 1 and of 3 steps: the longest of open ones, else (1 + 3) / 2, else only the second."""
+    chain = [node("Relu", [name], [f"{name}e"]) for name in ("x", "xe", "xee")]
+    then = helper.make_graph([node("Relu", ["x"], ["t"])], "t", [], [onnx.ValueInfoProto(name="t")])
+    otherwise = helper.make_graph(chain, "e", [], [onnx.ValueInfoProto(name="xeee")])
+    analysis = analysed(tmp_path, [choice(then, otherwise)], [X, CONDITION], settings=Settings(branches=branches))
+    assert analysis.summary.sequential_steps == steps
+
+
 def test_a_contradiction_outside_of_a_branch_refuses_the_model(tmp_path: Path) -> None:
     nodes = [choice(product("t", "w3"), product("e", "w3")), node("MatMul", ["y", "w3"], ["z"])]
     with pytest.raises(ShapeError, match="node 1:MatMul"):
