@@ -52,6 +52,8 @@ def test_bound_dims_are_not_assumed(capsys: pytest.CaptureFixture[str]) -> None:
         (["analyze", LENET, "--system", "teachin"], "teaching"),
         (["analyze", LENET, "--assume-dtype", "int8"], "wanted a floating-point type"),
         (["analyze", LENET, "--limit", "nodes=3"], "the limit is 3; raise it with --limit nodes="),
+        (["analyze", LENET, "--limit", "nodes=1e300P"], "found '1e300P', wanted a positive whole number"),
+        (["analyze", LENET, "--on-chip", "1e300P"], "'1e300P' is too large a number, or unlimited"),
         (["analyze", LENET, "--limit", "depth=3"], "found no limit named 'depth'"),
         (["analyze", LENET, "--top", "0"], "--top 0"),
         (["analyze", LENET, "--json", "/no/such/folder/x.json"], "cannot be written"),
