@@ -101,6 +101,18 @@ def test_check_fails_on_unknown_ops_unless_allowed(tmp_path: Path, capsys: pytes
     assert "flops is unknown" in capsys.readouterr().out
 
 
+def test_a_time_without_the_bytes_of_every_op_is_unknown(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Strings have no width, so the bytes of the op are unknown though it counts no operation."""
+    kinds = [helper.make_tensor_value_info(name, TensorProto.STRING, (size,)) for name, size in (("x", 3), ("y", 6))]
+    graph = helper.make_graph([helper.make_node("Concat", ["x", "x"], ["y"], axis=0)], "g", kinds[:1], kinds[1:])
+    path = tmp_path / "strings.onnx"
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)]), path)
+    assert main(["check", str(path), "--max", "flops=0"]) == 0
+    capsys.readouterr()
+    assert main(["check", str(path), "--max", "time_s.placement=1s"]) == 1
+    assert "time_s.placement is unknown" in capsys.readouterr().out
+
+
 def _custom_op_model(folder: Path) -> Path:
     node = helper.make_node("Mystery", ["x"], ["y"], domain="acme")
     last = helper.make_node("Relu", ["y"], ["z"])

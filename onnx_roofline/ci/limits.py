@@ -44,17 +44,15 @@ def metrics_of(analysis: Analysis) -> dict[str, tuple[float | int | None, str]]:
     """Every metric that a limit can name, with its unit; None is unknown."""
     summary = analysis.summary
     complete = summary.unknown_ops == 0
+    sized = summary.unknown_bytes_ops == 0
     counts = {name: (value if complete else None, "") for name, value in summary.counts.as_dict().items()}
     metrics: dict[str, tuple[float | int | None, str]] = {
         **counts,
         "macs": (summary.counts.macs if complete else None, "MAC"),
         "flops": (summary.counts.flops if complete else None, "FLOP"),
-        "naive_bytes": (summary.naive_bytes if not summary.unknown_bytes_ops else None, "B"),
-        "compulsory_bytes": (summary.compulsory_bytes if not summary.unknown_bytes_ops else None, "B"),
-        "moved_bytes": (
-            summary.moved[analysis.system.gpu.slug].moved_bytes if not summary.unknown_bytes_ops else None,
-            "B",
-        ),
+        "naive_bytes": (summary.naive_bytes if sized else None, "B"),
+        "compulsory_bytes": (summary.compulsory_bytes if sized else None, "B"),
+        "moved_bytes": (summary.moved[analysis.system.gpu.slug].moved_bytes if sized else None, "B"),
         "kernels": (summary.kernels, ""),
         "parameters": (summary.parameters, ""),
         "weight_bytes": (summary.weight_bytes, "B"),
@@ -65,7 +63,7 @@ def metrics_of(analysis: Analysis) -> dict[str, tuple[float | int | None, str]]:
         "unknown_ops": (summary.unknown_ops, ""),
     }
     for name, time_s in summary.time_s.items():
-        metrics[f"time_s.{name}"] = (time_s if complete else None, "s")
+        metrics[f"time_s.{name}"] = (time_s if complete and sized else None, "s")
     return metrics
 
 
