@@ -16,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -242,7 +243,7 @@ def _archive(path: str) -> Iterator[zipfile.ZipFile]:
         try:
             with zipfile.ZipFile(file) as archive:
                 yield archive
-        except (zipfile.BadZipFile, NotImplementedError, EOFError, OSError) as error:
+        except (zipfile.BadZipFile, RuntimeError, EOFError, OSError, zlib.error) as error:
             raise UsageError(f"--observe {label}: is not an .npz file ({error}); write one with numpy.savez") from None
 
 

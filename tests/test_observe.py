@@ -356,11 +356,24 @@ def test_files_that_are_no_inputs(tmp_path: Path) -> None:
     member = tmp_path / "member.npz"
     with zipfile.ZipFile(member, "w") as archive:
         archive.writestr("x.npy", b"no array")
+    # A block of the reserved type 3: no inflater takes it. And an entry whose flags say that it is encrypted.
+    damaged, locked = tmp_path / "damaged.npz", tmp_path / "locked.npz"
+    with zipfile.ZipFile(damaged, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("x.npy", b"no array")
+    data = bytearray(damaged.read_bytes())
+    data[30 + len("x.npy")] |= 0b110  # behind the local header
+    damaged.write_bytes(data)
+    data = bytearray(member.read_bytes())
+    data[6] |= 1
+    data[data.index(b"PK\x01\x02") + 8] |= 1
+    locked.write_bytes(data)
     objects = tmp_path / "objects.npz"
     np.savez(objects, x=np.array([{}], dtype=object), allow_pickle=True)
     for source, found in (
         (text, "is not an .npz file"),
         (member, "'x' is no array"),
+        (damaged, "is not an .npz file .*invalid block type"),
+        (locked, "is not an .npz file .*encrypted"),
         (objects, "'x' holds Python objects"),
         (tmp_path / "absent.npz", "found no such file"),
         (tmp_path, "found a directory"),
