@@ -161,6 +161,13 @@ def calls(*edges: tuple[str, str]) -> onnx.ModelProto:
     return model([node("Relu", ["x"], ["y"])], [value("x")], [value("y")], functions=functions)
 
 
+def branching(read: str) -> onnx.ModelProto:
+    """An If that makes y, with a Relu of `read` in both branches."""
+    body = helper.make_graph([node("Relu", [read], ["t"])], "b", [], [value("t")])
+    choice = node("If", ["c"], ["y"], "i", then_branch=body, else_branch=body)
+    return model([choice], [value("c", (), TensorProto.BOOL)], [value("y")])
+
+
 X, Y = value("x"), value("y")
 NOT_UTF8 = relu().SerializeToString().replace(b"act", b"\xff\xfe\xfd")
 REFUSED: dict[str, tuple[onnx.ModelProto | bytes, str]] = {
@@ -178,22 +185,7 @@ REFUSED: dict[str, tuple[onnx.ModelProto | bytes, str]] = {
         "found a cycle: 0:Add ('p') -> 1:Relu ('q') -> 0:Add ('p'); wanted a graph without cycles",
     ),
     "cycle through a body": (
-        model(
-            [
-                node(
-                    "If",
-                    ["c"],
-                    ["y"],
-                    "i",
-                    **dict.fromkeys(
-                        ("then_branch", "else_branch"),
-                        helper.make_graph([node("Relu", ["y"], ["t"])], "b", [], [value("t")]),
-                    ),
-                )
-            ],
-            [value("c", (), TensorProto.BOOL)],
-            [Y],
-        ),
+        branching("y"),
         "found a cycle: 0:If ('i') -> 0:If ('i')",
     ),
     "dangling input": (
@@ -205,22 +197,7 @@ REFUSED: dict[str, tuple[onnx.ModelProto | bytes, str]] = {
         "graph: output 'y': found nothing that makes it",
     ),
     "dangling in a body": (
-        model(
-            [
-                node(
-                    "If",
-                    ["c"],
-                    ["y"],
-                    "i",
-                    **dict.fromkeys(
-                        ("then_branch", "else_branch"),
-                        helper.make_graph([node("Relu", ["no"], ["t"])], "b", [], [value("t")]),
-                    ),
-                )
-            ],
-            [value("c", (), TensorProto.BOOL)],
-            [Y],
-        ),
+        branching("no"),
         "node 0:If 'i', 'else_branch': node 0:Relu: input 'no': found nothing",
     ),
     "output named as an input": (
