@@ -95,7 +95,8 @@ def alternatives(model: Model) -> Iterator[Mapping[str, int]]:
         kind = dim.reason.partition(":")[0]
         if dim.origin == "assumed" and kind in SIZES:
             keys.setdefault(kind, []).append(key)
-    sizes = {kind: _sizes(kind, InputUses(model.graph)) for kind in keys}
+    uses = InputUses(model.graph)
+    sizes = {kind: _sizes(kind, uses) for kind in keys}
     for kind in keys:
         yield from ({kind: size} for size in sizes[kind])
     for kind, members in keys.items():
