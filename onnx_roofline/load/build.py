@@ -22,6 +22,7 @@ from onnx_roofline.graph import (
     Op,
     StoredTensor,
     TensorType,
+    op_reads,
 )
 from onnx_roofline.load.limits import Limits
 from onnx_roofline.load.names import module_path, shown, shown_path
@@ -166,12 +167,7 @@ def _build_graph(proto: "onnx.GraphProto", context: Context, depth: int, outer: 
                     "an input or initializer of that name",
                     "a name of its own",
                 )
-    graph = Graph(proto.name, ops, tuple(inputs), outputs, stored, declared)
-    if outer:
-        own = (seen, stored, made)
-        wanted = [name for op in ops for name in _needs(op, context)] + [output.name for output in outputs]
-        context.captures[graph] = tuple(name for name in dict.fromkeys(wanted) if not _is_visible(name, own))
-    return graph
+    return Graph(proto.name, ops, tuple(inputs), outputs, stored, declared)
 
 
 def _stored_tensors(proto: "onnx.GraphProto", context: Context, where: str) -> dict[str, StoredTensor]:
@@ -196,13 +192,6 @@ def _check_initializer_name(name: str, stored: Container[str], context: Context,
 
 def _is_visible(name: str, scopes: Visible) -> bool:
     return any(name in scope for scope in reversed(scopes))
-
-
-def _needs(op: Op, context: Context) -> Iterable[str]:
-    """Names that an op reads, itself or in its bodies."""
-    yield from (name for name in op.inputs if name)
-    for body in op.bodies.values():
-        yield from context.captures[body]
 
 
 def _build_function(proto: "onnx.FunctionProto", key: str, context: Context) -> Function:
@@ -306,7 +295,7 @@ def _in_order(
     dependencies: list[list[int]] = []
     for position, op in enumerate(ops):
         needs = []
-        for name in _needs(op, context):
+        for name in op_reads(op):
             producer = producers.get(name)
             if producer is not None:
                 needs.append(producer)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from onnx_roofline.errors import MalformedModelError
-from onnx_roofline.graph import AttributeReference, AttributeValue, Graph, GraphInput, Notice, StoredTensor, TensorType
+from onnx_roofline.graph import AttributeReference, AttributeValue, GraphInput, Notice, StoredTensor, TensorType
 from onnx_roofline.load.limits import Limits
 from onnx_roofline.load.names import shown
 from onnx_roofline.units import DTYPE_BITS, dtype_name, product
@@ -31,8 +31,6 @@ class Context:
     notices: list[Notice] = field(default_factory=list)
     nodes: int = 0
     missing_imports: set[str] = field(default_factory=set)
-    # names that a body takes from outside it
-    captures: dict[Graph, tuple[str, ...]] = field(default_factory=dict)
 
     def malformed(self, where: str, found: str, wanted: str) -> MalformedModelError:
         """The refusal of a file that breaks the rules of the format."""
