@@ -213,9 +213,6 @@ class Graph:
             vars(graph)["free_names"] = _free_names(graph)
         return _free_names(self)
 
-    def __hash__(self) -> int:
-        return id(self)
-
 
 def op_reads(op: Op) -> tuple[str, ...]:
     """Names of the tensors of its own graph that an op needs: its inputs, then what its bodies capture."""

@@ -4,6 +4,7 @@ A function that is called from many places is one scope; its executions are the 
 functions that each call the next one twice costs one visit a function.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import ClassVar
@@ -47,9 +48,8 @@ class CountExecutions:
         return PassResult({key: counts.get(row.scope, nowhere) for key, row in rows.items()})
 
 
-def _callees_first(rows: "dict[str, TypedOp] | object", members: dict[str, list[str]]) -> list[str]:
+def _callees_first(rows: Mapping[str, TypedOp], members: dict[str, list[str]]) -> list[str]:
     """Scopes with every scope after those it runs; the main graph is last."""
-    assert isinstance(rows, dict)
     order: list[str] = []
     done: set[str] = set()
     pending: list[tuple[str, bool]] = [("", False)]

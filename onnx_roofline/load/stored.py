@@ -168,8 +168,6 @@ def _check_small_payload(
     per_entry = {"complex64": 0.5, "complex128": 0.5}.get(
         kind.dtype, max(1, 8 // max(1, DTYPE_BITS.get(kind.dtype, 8)))
     )
-    if kind.dtype in ("float6e2m3", "float6e3m2"):
-        per_entry = 1
     found = max(
         len(proto.float_data), len(proto.int32_data), len(proto.int64_data), len(proto.double_data),
         len(proto.uint64_data), len(proto.string_data),
