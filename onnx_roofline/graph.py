@@ -4,7 +4,7 @@ A `Model` never changes. A pass reads columns and returns one new column, which 
 that shares everything else. Control-flow bodies and model-local functions are `Graph`s of their own.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar
@@ -223,6 +223,17 @@ def op_reads(op: Op) -> tuple[str, ...]:
 def captured_names(op: Op) -> tuple[str, ...]:
     """Names that the bodies of an op take from outside them, body by body in first-use order, each once."""
     return tuple(dict.fromkeys(name for body in op.bodies.values() for name in body.free_names))
+
+
+def nested_graphs(graphs: Iterable[Graph]) -> list[Graph]:
+    """These graphs and the bodies of their ops, at any depth, each once."""
+    pending, found = list(graphs), []
+    while pending:
+        graph = pending.pop()
+        found.append(graph)
+        for op in graph.ops:
+            pending.extend(op.bodies.values())
+    return found
 
 
 def _free_names(graph: Graph) -> tuple[str, ...]:

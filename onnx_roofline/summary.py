@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from onnx_roofline.graph import Graph, Model, StoredTensor, op_reads
+from onnx_roofline.graph import Model, StoredTensor, nested_graphs, op_reads
 from onnx_roofline.records import (
     COUNT_CLASSES,
     STATUSES,
@@ -122,37 +122,25 @@ def summarize(model: Model, system: "System") -> Summary:
     )
 
 
-def _graphs(model: Model) -> list[Graph]:
-    """Every graph of the file once, bodies and functions included."""
-    pending = [model.graph, *(function.graph for function in model.functions.values())]
-    found = []
-    while pending:
-        graph = pending.pop()
-        found.append(graph)
-        for op in graph.ops:
-            pending.extend(op.bodies.values())
-    return found
-
-
-def stored_weights(model: Model) -> dict[str, StoredTensor]:
+def _stored_weights(model: Model) -> list[StoredTensor]:
     """Every weight that the file stores, once: two initializers of the same external bytes are one weight."""
-    weights: dict[str, StoredTensor] = {}
+    weights: list[StoredTensor] = []
     seen: set[tuple[str, int, int]] = set()
-    for position, graph in enumerate(_graphs(model)):
-        tensors = list(graph.stored.items())
+    for graph in nested_graphs((model.graph, *(function.graph for function in model.functions.values()))):
+        tensors = list(graph.stored.values())
         tensors += [
-            (op.outputs[0], value)
+            value
             for op in graph.ops
             if op.op_type == "Constant" and op.outputs
             for value in op.attributes.values()
             if isinstance(value, StoredTensor)
         ]
-        for name, stored in tensors:
+        for stored in tensors:
             if not stored.is_weight or (stored.alias is not None and stored.alias in seen):
                 continue
             if stored.alias is not None:
                 seen.add(stored.alias)
-            weights[name if not position else f"{position}:{name}"] = stored
+            weights.append(stored)
     return weights
 
 
@@ -160,7 +148,7 @@ def _weights(model: Model) -> tuple[int, int | None]:
     """(parameters, bytes): stored weights, and weights that the file makes from nothing (ConstantOfShape)."""
     parameters = 0
     size: int | None = 0
-    for stored in stored_weights(model).values():
+    for stored in _stored_weights(model):
         parameters += stored.type.elements or 0
         stored_bytes = stored.stored_bytes
         size = None if size is None or stored_bytes is None else size + stored_bytes

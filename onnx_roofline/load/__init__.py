@@ -3,7 +3,7 @@
 import os
 from dataclasses import replace
 
-from onnx_roofline.graph import Model, Notice
+from onnx_roofline.graph import Model, Notice, nested_graphs
 from onnx_roofline.load.assumptions import alternatives
 from onnx_roofline.load.build import ParsedModel, parse_model
 from onnx_roofline.load.dims import DimOptions, bind, parse_dim, parse_input_shape
@@ -44,15 +44,11 @@ def load(path: str | os.PathLike[str], options: DimOptions = NO_OPTIONS, limits:
 def _missing_external_files(parsed: ParsedModel) -> tuple[Notice, ...]:
     """One notice for each external data file that is not there; its weights are known by their dims all the same."""
     folder = os.path.dirname(parsed.path)
-    pending = [parsed.graph]
     locations: dict[str, int] = {}
-    while pending:
-        graph = pending.pop()
+    for graph in nested_graphs((parsed.graph, *(function.graph for function in parsed.functions.values()))):
         for stored in graph.stored.values():
             if stored.alias is not None:
                 locations[stored.alias[0]] = locations.get(stored.alias[0], 0) + 1
-        for op in graph.ops:
-            pending.extend(op.bodies.values())
     return tuple(
         Notice(
             "external-data-missing",

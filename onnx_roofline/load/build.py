@@ -22,6 +22,7 @@ from onnx_roofline.graph import (
     Op,
     StoredTensor,
     TensorType,
+    nested_graphs,
     op_reads,
 )
 from onnx_roofline.load.limits import Limits
@@ -336,13 +337,8 @@ def _refuse_recursion(functions: Mapping[str, Function], context: Context) -> No
 
     calls = nx.DiGraph()
     for key, function in functions.items():
-        pending = [function.graph]
-        while pending:
-            current = pending.pop()
-            for op in current.ops:
-                pending.extend(op.bodies.values())
-                if op.function is not None:
-                    calls.add_edge(key, op.function)
+        called = {op.function: None for graph in nested_graphs((function.graph,)) for op in graph.ops}
+        calls.add_edges_from((key, other) for other in called if other is not None)
     try:
         cycle = nx.find_cycle(calls)
     except nx.NetworkXNoCycle:

@@ -458,3 +458,18 @@ def test_many_bodies_that_capture_from_a_large_graph(tmp_path: Path) -> None:
     started = time.process_time()
     assert len(parsed(tmp_path, graph_of(20_000)).graph.ops) == 40_000
     assert time.process_time() - started < 12
+
+
+def test_absent_files_of_weights_inside_functions_are_noticed(tmp_path: Path) -> None:
+    """A function holds no initializer, the branches of an If in it do."""
+    weight = TensorProto(name="w", data_type=TensorProto.FLOAT, dims=[4], data_location=TensorProto.EXTERNAL)
+    weight.external_data.add(key="location", value="weights.bin")
+    body = helper.make_graph([node("Relu", ["w"], ["b"])], "b", [], [value("b", None)], [weight])
+    inner = node("If", ["c"], ["fy"], then_branch=body, else_branch=body)
+    function = helper.make_function("local", "f", ["c"], ["fy"], [inner], [helper.make_opsetid("", 17)])
+    proto = model([node("Relu", ["x"], ["y"])], [value("x")], [value("y")], functions=[function])
+    path = tmp_path / "m.onnx"
+    path.write_bytes(proto.SerializeToString())
+    found = [(notice.where, notice.message) for notice in parse(path).notices]
+    missing = "external data file is not there; the sizes of its 2 tensors come from their dims"
+    assert ("weights.bin", missing) in found
