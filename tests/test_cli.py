@@ -180,6 +180,17 @@ def test_a_crash_is_exit_70_and_names_a_reproducer(
     path.unlink()
 
 
+@pytest.mark.parametrize("kind", ["kind: system", 'kind: "system"', "kind:   'system'  # two devices"])
+def test_hw_show_takes_a_system_however_its_kind_is_written(
+    kind: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = (ROOT / "hw_profiles" / "teaching.yaml").read_text("utf-8")
+    assert text.count("kind: system") == 1
+    (tmp_path / "mine.yaml").write_text(text.replace("kind: system", kind), "utf-8")
+    assert main(["hw", "show", str(tmp_path / "mine.yaml")]) == 0
+    assert "teaching-pim.ridge.float32" in capsys.readouterr().out
+
+
 def test_hw_list_show_lint(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["hw", "list"]) == 0
     assert "teaching-gpu" in capsys.readouterr().out

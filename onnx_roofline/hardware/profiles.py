@@ -63,6 +63,16 @@ def shipped_profiles() -> tuple[tuple[str, str, str], ...]:
     return tuple((slug, root["kind"].characters, root["name"].characters) for slug, root in roots)
 
 
+def profile_kind(name_or_path: str | os.PathLike[str]) -> str | None:
+    """What a profile says that it is (gpu, pim, cpu, system), or None. Raises ProfileError for what can't be read.
+
+    >>> profile_kind("teaching"), profile_kind("teaching-pim")
+    ('system', 'pim')
+    """
+    kind = _root(name_or_path)[1].entries.get("kind")
+    return None if kind is None else kind.characters
+
+
 def load_device(name_or_path: str | os.PathLike[str]) -> Device:
     """The device of a shipped profile (by slug) or of a YAML file (by path). Raises ProfileError with all problems.
 

@@ -1,9 +1,8 @@
 """A hardware profile as rows: figure, value, how far to trust it, source."""
 
-import os
 from collections.abc import Mapping
 
-from onnx_roofline.hardware import Figure, load_device, load_system, shipped_profiles
+from onnx_roofline.hardware import Device, Figure, load_device, load_system, profile_kind
 from onnx_roofline.units import format_si
 
 
@@ -12,23 +11,18 @@ def profile_rows(name_or_path: str) -> list[tuple[str, str, str, str]]:
 
     Raises ProfileError for a profile that is not there or not valid.
     """
-    kinds = {slug: kind for slug, kind, _ in shipped_profiles()}
-    if kinds.get(name_or_path) == "system" or (name_or_path not in kinds and _says_system(name_or_path)):
-        system = load_system(name_or_path)
-        rows = [("system", system.name, "", ""), ("concurrency", system.concurrency, "", "")]
-        rows += _figures("", system.link.figures)
-        for device in system.devices:
-            rows += profile_rows_of(device.slug, device)
-        return rows
-    device = load_device(name_or_path)
-    return profile_rows_of(device.slug, device)
+    if profile_kind(name_or_path) != "system":
+        return _device_rows(load_device(name_or_path))
+    system = load_system(name_or_path)
+    rows = [("system", system.name, "", ""), ("concurrency", system.concurrency, "", "")]
+    rows += _figures("", system.link.figures)
+    for device in system.devices:
+        rows += _device_rows(device)
+    return rows
 
 
-def profile_rows_of(prefix: str, device: "object") -> list[tuple[str, str, str, str]]:
-    """Rows of one loaded device."""
-    from onnx_roofline.hardware import Device
-
-    assert isinstance(device, Device)
+def _device_rows(device: Device) -> list[tuple[str, str, str, str]]:
+    prefix = device.slug
     rows = [(prefix, f"{device.name} ({device.kind})", "", "")]
     rows += _figures(f"{prefix}.", device.figures)
     for dtype in device.peaks_flops_per_s:
@@ -42,14 +36,3 @@ def profile_rows_of(prefix: str, device: "object") -> list[tuple[str, str, str, 
 
 def _figures(prefix: str, figures: Mapping[str, Figure]) -> list[tuple[str, str, str, str]]:
     return [(prefix + path, f"{figure.value:g}", figure.label, figure.source) for path, figure in figures.items()]
-
-
-def _says_system(path: str) -> bool:
-    """Whether a file says `kind: system`; anything unreadable is left to the loader's message."""
-    try:
-        if not os.path.isfile(path):
-            return False
-        with open(path, encoding="utf-8") as file:
-            return any(line.split("#")[0].replace(" ", "").strip() == "kind:system" for line in file)
-    except (OSError, UnicodeDecodeError):
-        return False
