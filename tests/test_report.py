@@ -5,10 +5,15 @@ from pathlib import Path
 
 import jsonschema
 import networkx as nx
+import onnx
 import pytest
+from onnx import TensorProto, helper
 
+from onnx_roofline.analysis import Settings, analyze
+from onnx_roofline.records import Placement, Roofline
 from onnx_roofline.report.document import build_document, write_document
 from onnx_roofline.report.names import csv_cell, visible
+from onnx_roofline.report.table import costliest
 
 ROOT = Path(__file__).resolve().parents[1]
 NAMES = sorted(path.name for path in (ROOT / "sample_models").glob("*.onnx"))
@@ -73,3 +78,29 @@ def test_visible_escapes_what_a_terminal_acts_on(name: str, shown: str) -> None:
 @pytest.mark.parametrize("name", ["=1+1", "+1", "-1", "@x", "'quoted"])
 def test_csv_cells_are_no_formulas(name: str) -> None:
     assert csv_cell(name) == "'" + name
+
+
+def save_products(path: Path, *shapes: tuple[int, int, int]) -> None:
+    """A model of independent products [m, k] x [k, n] with stored right operands, float16."""
+    nodes, inputs, outputs, stored = [], [], [], []
+    for number, (m, n, k) in enumerate(shapes):
+        x, w, y = (f"{name}{number}" for name in "xwy")
+        nodes.append(helper.make_node("MatMul", [x, w], [y]))
+        inputs.append(helper.make_tensor_value_info(x, TensorProto.FLOAT16, [m, k]))
+        outputs.append(helper.make_tensor_value_info(y, TensorProto.FLOAT16, [m, n]))
+        stored.append(helper.make_tensor(w, TensorProto.FLOAT16, [k, n], bytes(2 * k * n), raw=True))
+    graph = helper.make_graph(nodes, "products", inputs, outputs, stored)
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10), path)
+
+
+def test_only_kernels_of_the_same_placed_times_are_alike(tmp_path: Path) -> None:
+    # m and n exchanged: the same operations and bytes, so the same roofline. But a PIM pads n to its units and streams
+    # the weights m times: 8 columns for 4096 vectors keep it longer than 4096 columns for 8.
+    save_products(tmp_path / "m.onnx", (8, 4096, 256), (4096, 8, 256), (8, 4096, 256))
+    analysis = analyze(tmp_path / "m.onnx", Settings(system="a100-attacc"))
+    roofs, placements = analysis.model.column(Roofline), analysis.model.column(Placement)
+    wide, tall, again = placements
+    assert roofs[wide] == roofs[tall] == roofs[again]
+    assert placements[wide].device == placements[tall].device == "a100-sxm-80gb"
+    assert placements[wide].devices["attacc"].time_s < placements[tall].devices["attacc"].time_s
+    assert {(alike.first, alike.count) for alike in costliest(analysis, 9)} == {(wide, 2), (tall, 1)}

@@ -1,7 +1,7 @@
 """The report on the terminal: coverage and assumptions first, then totals, the costliest ops and the roll-ups."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from onnx_roofline.analysis import Analysis
@@ -195,9 +195,10 @@ def costliest(analysis: Analysis, top: int) -> list[Alike]:
     for key, row in model.column(TypedOp).items():
         kernel = kernels[key]
         if kernel.id == key:
-            times = tuple((roof.total_time_s, roof.moved_bytes) for roof in roofs[key].devices.values())
+            roofline = tuple((roof.total_time_s, roof.moved_bytes) for roof in roofs[key].devices.values())
+            times = tuple((entry.time_s, entry.bound) for entry in placements[key].devices.values())
             flops = _kernel_counts(model, kernel)
-            signature = (row.op.qualified_type, kernel.pattern, len(kernel.members), flops, times,
+            signature = (row.op.qualified_type, kernel.pattern, len(kernel.members), flops, roofline, times,
                          executions[key].count, placements[key].device)  # fmt: skip
             groups.setdefault(signature, []).append(key)
 
@@ -299,9 +300,7 @@ def merge_modules(groups: tuple[Group, ...], depth: int) -> tuple[Group, ...]:
     for group in groups:
         name = "/".join(group.name.split("/")[:depth])
         known = merged.get(name)
-        merged[name] = group if known is None else _sum(name, known, group)
-        if known is None and group.name != name:
-            merged[name] = _sum(name, Group(name, 0, 0, 0, 0, 0, 0.0, 0), group)
+        merged[name] = replace(group, name=name) if known is None else _sum(name, known, group)
     return tuple(sorted(merged.values(), key=lambda group: (-group.time_s, -group.flops, group.name)))
 
 
