@@ -7,7 +7,7 @@ from typing import Any
 from onnx_roofline.analysis import Analysis
 from onnx_roofline.errors import UsageError
 from onnx_roofline.flips import flips_of
-from onnx_roofline.records import Kernel, Placement, Reuse, Roofline, Traffic, TypedOp, Work
+from onnx_roofline.records import Kernel, Placement, Reuse, Roofline, Traffic, TypedOp, Work, total
 from onnx_roofline.report.names import visible
 from onnx_roofline.splitting import split_of
 from onnx_roofline.units import format_si
@@ -91,9 +91,9 @@ def _kernel_lines(analysis: Analysis, kernel: Kernel) -> Iterator[str]:
     if len(kernel.members) > 1:
         yield "  " + ", ".join(visible(member, 40) for member in kernel.members[:12]) + (
             " ..." if len(kernel.members) > 12 else "")  # fmt: skip
-        naive = sum(part.naive_bytes or 0 for part in parts)
-        compulsory = sum(part.compulsory_bytes or 0 for part in parts)
-        yield f"  naive {naive:,} B = compulsory {compulsory:,} B + fused away {naive - compulsory:,} B"
+        naive, compulsory = total([p.naive_bytes for p in parts]), total([p.compulsory_bytes for p in parts])
+        away = sum(part.fused_away_bytes for part in parts)
+        yield f"  naive {_bytes(naive)} = compulsory {_bytes(compulsory)} + fused away {away:,} B"
     for reason in kernel.refused:
         yield f"  {visible(reason)}"
     for slug, moved in model.column(Reuse)[kernel.id].devices.items():
