@@ -192,7 +192,7 @@ def _print_sensitivity(analysis: "Analysis") -> int:
 
 
 def _run_explain(options: argparse.Namespace) -> int:
-    from onnx_roofline.report.explain import explain_document, explain_op, find_row
+    from onnx_roofline.report.explain import explain_documents, explain_op, find_row
     from onnx_roofline.report.table import first_line
 
     analysis = _analyzed(options)
@@ -203,7 +203,7 @@ def _run_explain(options: argparse.Namespace) -> int:
 
         from onnx_roofline.report.files import write_atomically
 
-        text = json.dumps([explain_document(analysis, key) for key in keys], allow_nan=False, indent=1) + "\n"
+        text = json.dumps(explain_documents(analysis, keys), allow_nan=False, indent=1) + "\n"
         if options.json == "-":
             sys.stdout.write(text)
             return EXIT_DONE

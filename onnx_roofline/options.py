@@ -180,7 +180,7 @@ def _add_check(parser: argparse.ArgumentParser) -> None:
 def _add_explain(parser: argparse.ArgumentParser) -> None:
     _add_model_options(parser)
     parser.add_argument("node", metavar="NODE", nargs="+", help="an op, by its id, its name or a tensor that it makes")
-    parser.add_argument("--json", metavar="FILE", help="write the explanation of one node as JSON; - is stdout")
+    parser.add_argument("--json", metavar="FILE", help="write the explanations as JSON, a list; - is stdout")
     parser.set_defaults(run="explain")
 
 

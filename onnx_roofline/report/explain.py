@@ -1,7 +1,7 @@
 """Where an op's figures come from, line by line, as a person would say it."""
 
 import difflib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from onnx_roofline.analysis import Analysis
@@ -118,27 +118,39 @@ def _bytes(size: int | None) -> str:
     return "unknown" if size is None else f"{size:,} B"
 
 
-def explain_document(analysis: Analysis, key: str) -> dict[str, Any]:
-    """What `explain_op` says, for programs: the op's node as in the annotated graph, its kernel, flips and split."""
+def explain_documents(analysis: Analysis, keys: Sequence[str]) -> list[dict[str, Any]]:
+    """What `explain_op` says of each op, for programs: its node as in the annotated graph, its kernel, flips, split."""
     from onnx_roofline.report.document import build_document
 
-    kernel = analysis.model.column(Kernel)[key].id
     document = build_document(analysis)
+    head = {name: document[name] for name in ("schema_version", "tool")}
     nodes = {node["id"]: node for node in _all_nodes(document)}
-    split = split_of(analysis, kernel)[0] if kernel else None
-    return {
-        "schema_version": document["schema_version"],
-        "tool": document["tool"],
-        "node": nodes.get(key),
-        "kernel": next((item for item in document["kernels"] if item["id"] == kernel), None),
-        "flips": [
-            {"quantity": f.quantity, "threshold": f.threshold, "below": f.below, "above": f.above}
-            for f in (flips_of(analysis, kernel) if kernel else ())
-        ],
-        "split": None
-        if split is None
-        else {"gpu_share": split.share, "time_s": split.time_s, "alone_s": split.alone_s, "speedup": split.speedup},
-    }
+    kernels = {kernel["id"]: kernel for kernel in document["kernels"]}
+    found = []
+    for key in keys:
+        root = analysis.model.column(Kernel)[key].id
+        split = split_of(analysis, root)[0] if root else None
+        flips = flips_of(analysis, root) if root else ()
+        found.append(
+            head
+            | {
+                "node": nodes.get(key),
+                "kernel": kernels.get(root),
+                "flips": [
+                    {"quantity": f.quantity, "threshold": f.threshold, "below": f.below, "above": f.above}
+                    for f in flips
+                ],
+                "split": None
+                if split is None
+                else {
+                    "gpu_share": split.share,
+                    "time_s": split.time_s,
+                    "alone_s": split.alone_s,
+                    "speedup": split.speedup,
+                },
+            }
+        )
+    return found
 
 
 def _all_nodes(document: dict[str, Any]) -> Iterator[dict[str, Any]]:
