@@ -56,7 +56,7 @@ def test_bound_dims_are_not_assumed(capsys: pytest.CaptureFixture[str]) -> None:
         (["analyze", LENET, "--on-chip", "1e300P"], "'1e300P' is too large a number, or unlimited"),
         (["analyze", LENET, "--limit", "depth=3"], "found no limit named 'depth'"),
         (["analyze", LENET, "--top", "0"], "--top 0"),
-        (["analyze", LENET, "--json", "/no/such/folder/x.json"], "cannot be written"),
+        (["analyze", LENET, "--json", "/no/such/folder/x.json"], "can't be written"),
         (["analyze", LENET, "--plot", "x.gif"], ".svg"),
         (["check", LENET, "--max", "flop=1"], "did you mean 'flops'"),
         (["check", LENET, "--max", "flops=fast"], "is not a number with a unit"),

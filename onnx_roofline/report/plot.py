@@ -6,17 +6,17 @@ picture, from its lower left corner; a vector format scales them.
 
 import math
 import os
-import secrets
 import textwrap
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from io import BytesIO
 from typing import TYPE_CHECKING
 
 from onnx_roofline.errors import MissingExtraError, UsageError
 from onnx_roofline.hardware.records import System
+from onnx_roofline.report.files import write_atomically
 from onnx_roofline.report.label_layout import Box, Marker, TakenRoom, along, square, toward
 from onnx_roofline.report.plot_labels import MAX_LABEL_CHARACTERS, clean_label, merged_label
 from onnx_roofline.report.roof_lines import RoofLine, crossing, roof_lines, winners
@@ -102,16 +102,7 @@ def draw_roofline(path: str, title: str, system: System, dtype: str, points: Seq
         picture = _Picture(title, system, dtype, points, any_glyph=suffix == "svg")
         data = BytesIO()
         picture.figure.savefig(data, format=suffix, metadata=_METADATA[suffix], dpi=_DPI)
-    temporary = f"{path}.{secrets.token_hex(4)}.tmp"
-    try:
-        with open(temporary, "xb") as file:
-            file.write(data.getvalue())
-        os.replace(temporary, path)
-    except (OSError, ValueError) as error:
-        with suppress(OSError, ValueError):
-            os.unlink(temporary)
-        reason = error.strerror if isinstance(error, OSError) else str(error)
-        raise UsageError(f"--plot {path!r}: can't be written: {reason}") from error
+    write_atomically(path, [data.getvalue()])
 
 
 def label_boxes(title: str, system: System, dtype: str, points: Sequence[PlotPoint]) -> tuple[LabelBox, ...]:
