@@ -4,11 +4,11 @@ All sizes are in bytes or elements as named; `capacity_bytes` is what tiles may 
 traffic of its family of tilings, so more capacity never costs more, and never less than each operand once.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
-from onnx_roofline.units import ceil_div
+from onnx_roofline.units import ceil_div, product
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,18 +67,19 @@ def gemm_bytes(m: int, n: int, k: int, widths: Widths, capacity_bytes: int) -> T
             moved = a * ceil_div(n, width) + b * ceil_div(m, tile) + c
             if moved < best:
                 best, kept = moved, f"a {tile} x {width} tile of the result"
-    for tile in tile_sizes(m):
-        depth = _room(capacity_bytes - tile * widths.partial, tile * widths.lhs + widths.rhs, k)
-        if depth:
-            moved = a + b * ceil_div(m, tile) + c + 2 * m * n * (ceil_div(k, depth) - 1) * widths.partial
-            if moved < best:
-                best, kept = moved, f"a {tile} x {depth} tile of the left operand"
-    for tile in tile_sizes(n):
-        depth = _room(capacity_bytes - tile * widths.partial, tile * widths.rhs + widths.lhs, k)
-        if depth:
-            moved = b + a * ceil_div(n, tile) + c + 2 * m * n * (ceil_div(k, depth) - 1) * widths.partial
-            if moved < best:
-                best, kept = moved, f"a {depth} x {tile} tile of the right operand"
+    # The operand that stays, its extent outside K and the widths of its elements and of those that pass.
+    for side, extent, stays, passes, width_here, width_there in (
+        ("left", m, a, b, widths.lhs, widths.rhs),
+        ("right", n, b, a, widths.rhs, widths.lhs),
+    ):
+        for tile in tile_sizes(extent):
+            depth = _room(capacity_bytes - tile * widths.partial, tile * width_here + width_there, k)
+            if depth:
+                sums = 2 * m * n * (ceil_div(k, depth) - 1) * widths.partial
+                moved = stays + passes * ceil_div(extent, tile) + c + sums
+                if moved < best:
+                    shape = f"{tile} x {depth}" if side == "left" else f"{depth} x {tile}"
+                    best, kept = moved, f"a {shape} tile of the {side} operand"
     return Tiling(round(max(best, compulsory)), kept)
 
 
@@ -122,20 +123,20 @@ def conv_bytes(shape: ConvShape, widths: Widths, capacity_bytes: int) -> Tiling:
 
     Source: Chen, Han, Wang, HPCA 2020 (arXiv 1911.05662), for the form; the input is never inflated as im2col does.
     """
-    taps = _product(shape.kernel)
+    taps = product(shape.kernel)
     weight = shape.channels_in * shape.channels_out * taps * widths.lhs
     once = [shape.footprint(axis, 1) for axis in range(len(shape.input))]
-    source = shape.images * shape.channels_in * _product(once) * widths.rhs
-    result = shape.images * shape.channels_out * _product(shape.output) * widths.out
+    source = shape.images * shape.channels_in * product(once) * widths.rhs
+    result = shape.images * shape.channels_out * product(shape.output) * widths.out
     compulsory = weight + source + result
     if not compulsory or not (shape.channels_in and shape.channels_out and shape.images):
         return Tiling(round(compulsory), "nothing to keep")
     # Without any reuse every product fetches both factors.
-    macs = shape.images * shape.channels_out * _product(shape.output) * shape.channels_in * taps
+    macs = shape.images * shape.channels_out * product(shape.output) * shape.channels_in * taps
     best, kept = macs * (widths.lhs + widths.rhs) + result, "one partial sum"
     # The rows of the input that a sliding window comes back to, of all input channels of one image.
     span = (shape.kernel[0] - 1) * shape.dilations[0] + 1
-    window = shape.channels_in * min(span, shape.input[0]) * _product(shape.input[1:]) * widths.rhs
+    window = shape.channels_in * min(span, shape.input[0]) * product(shape.input[1:]) * widths.rhs
     per_channel = shape.channels_in * taps * widths.lhs + widths.partial
     block = _room(capacity_bytes - window, per_channel, shape.channels_out)
     if block and weight + source * ceil_div(shape.channels_out, block) + result < best:
@@ -155,17 +156,17 @@ def conv_bytes(shape: ConvShape, widths: Widths, capacity_bytes: int) -> Tiling:
 
 def _output_tiles(shape: ConvShape, widths: Widths, capacity_bytes: int, weight: float) -> Iterator[tuple[float, str]]:
     """(weight and input bytes, what is kept) of result tiles: every image and position tile with the most channels."""
-    taps = _product(shape.kernel)
+    taps = product(shape.kernel)
     for images in tile_sizes(shape.images):
         for tile in _position_tiles(shape.output):
             counts = [ceil_div(extent, size) for extent, size in zip(shape.output, tile, strict=True)]
-            window = images * _product(
+            window = images * product(
                 (size - 1) * stride + (kernel - 1) * dilation + 1
                 for size, stride, kernel, dilation in zip(
                     tile, shape.strides, shape.kernel, shape.dilations, strict=True
                 )
             )
-            positions = images * _product(tile)
+            positions = images * product(tile)
             channels = _room(
                 capacity_bytes - window * widths.rhs,
                 positions * widths.partial + taps * widths.lhs,
@@ -173,9 +174,9 @@ def _output_tiles(shape: ConvShape, widths: Widths, capacity_bytes: int, weight:
             )
             if not channels:
                 continue
-            read = _product(shape.footprint(axis, count) for axis, count in enumerate(counts))
+            read = product(shape.footprint(axis, count) for axis, count in enumerate(counts))
             source = shape.images * shape.channels_in * read * widths.rhs * ceil_div(shape.channels_out, channels)
-            moved = source + weight * ceil_div(shape.images, images) * _product(counts)
+            moved = source + weight * ceil_div(shape.images, images) * product(counts)
             shown = " x ".join(str(size) for size in tile)
             yield moved, f"a tile of the result: {images} images, {shown} positions, {channels} channels"
 
@@ -186,13 +187,6 @@ def _position_tiles(output: tuple[int, ...]) -> Iterator[tuple[int, ...]]:
     for extent in output:
         tiles = [(*tile, size) for tile in tiles for size in tile_sizes(extent)]
     yield from tiles
-
-
-def _product(values: Iterable[int]) -> int:
-    result = 1
-    for value in values:
-        result *= value
-    return result
 
 
 @lru_cache(maxsize=4096)
@@ -250,9 +244,9 @@ def row_elements(op_type: str, version: int, shape: tuple[int, ...], axis: int, 
     if op_type in ("Softmax", "LogSoftmax", "LpNormalization") and (version >= 13 or op_type == "LpNormalization"):
         return shape[axis]
     if op_type in ("Softmax", "LogSoftmax", "LayerNormalization", "RMSNormalization", "SimplifiedLayerNormalization"):
-        return _product(shape[axis % len(shape) :])
+        return product(shape[axis % len(shape) :])
     if op_type in ("SkipLayerNormalization", "SkipSimplifiedLayerNormalization"):
         return shape[-1]
     if op_type == "InstanceNormalization":
-        return _product(shape[2:])
-    return _product(shape[1:]) // max(1, groups)
+        return product(shape[2:])
+    return product(shape[1:]) // max(1, groups)
