@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 from onnx_roofline.fusion_rules.groups import Groups
 from onnx_roofline.fusion_rules.scope_view import ScopeView
 from onnx_roofline.graph import TensorType
-from onnx_roofline.records import TypedOp
+from onnx_roofline.records import TypedOp, Work
 
-# Ops that leave a tensor as it is where its type stays as it is.
+# Ops that leave a tensor as it is where its type stays as it is and nothing is computed, turned round or shifted.
 _NO_OPS = ("Slice", "Expand", "Dropout", "Pad", "Tile")
 # Arithmetic with the constant as second operand that changes nothing.
 _NEUTRAL = {"Add": 0.0, "Sub": 0.0, "Mul": 1.0, "Div": 1.0}
@@ -23,7 +23,7 @@ def join_no_ops(view: ScopeView, groups: Groups, candidates: Mapping[str, Sequen
             kind is None
             or not _known([kind])
             or kind != row.outputs[0]
-            or not _is_no_op(row)
+            or not _is_no_op(row, view.works[node])
             or tensors != [view.outputs[node][0]]
         ):
             continue
@@ -35,11 +35,26 @@ def join_no_ops(view: ScopeView, groups: Groups, candidates: Mapping[str, Sequen
                 groups.refuse(node, f"{view.label(node)} not fused: {reason}")
 
 
-def _is_no_op(row: TypedOp) -> bool:
-    if row.op.op_type in _NO_OPS:
-        return True
+def _is_no_op(row: TypedOp, work: Work) -> bool:
+    """Whether an op whose result is of the type of its input gives that input."""
+    op = row.op
+    if op.op_type == "Slice":
+        # Of positive steps only 1 from the start keeps the shape; -1 turns the axis round.
+        steps = row.values[4] if len(op.inputs) > 4 else None
+        return not any(op.inputs[4:]) if steps is None else all(int(step) > 0 for step in steps.reshape(-1))
+    if op.op_type == "Pad":
+        # What is cut at one end and added at the other shifts the tensor.
+        pads = row.values[1] if len(op.inputs) > 1 else None
+        return not pads.any() if pads is not None else _all_zero(op.attributes.get("pads"))
+    if op.op_type in _NO_OPS:
+        # Dropout in training mode computes.
+        return work.counts is not None and work.counts.operations == 0
     value = row.values[1] if len(row.values) == 2 else None
-    return value is not None and value.size == 1 and float(value.reshape(())) == _NEUTRAL[row.op.op_type]
+    return value is not None and value.size == 1 and float(value.reshape(())) == _NEUTRAL[op.op_type]
+
+
+def _all_zero(numbers: object) -> bool:
+    return isinstance(numbers, tuple) and not any(numbers)
 
 
 def join_slices(view: ScopeView, groups: Groups, slices: Sequence[int], pattern: str) -> None:

@@ -210,6 +210,29 @@ def test_an_op_that_changes_nothing_joins_its_reader(build: Build) -> None:
     assert [types_of(model, kernel) for kernel in kernels(model, load_backend("ort"))] == ["Mul Slice Relu"]
 
 
+@pytest.mark.parametrize(
+    ("text", "opset"),
+    [
+        ("a = Slice(x, last_place, before_first, last, back)\ny = Relu(a)", 18),  # x[..., ::-1]
+        ("a = Pad(x, shift)\ny = Relu(a)", 18),  # one zero row before, the last row cut
+        ("a = Pad<pads=[0,0,1,0,0,-1]>(x)\ny = Relu(a)", 10),
+        ("a = Dropout(x, ratio, yes)\ny = Relu(a)", 18),  # in training mode
+    ],
+)
+def test_an_op_that_keeps_the_shape_and_changes_the_values_stays_apart(text: str, opset: int, build: Build) -> None:
+    values = {
+        "last_place": [-1], "before_first": [-100], "last": [-1], "back": [-1], "shift": [0, 1, 0, 0, -1, 0],
+        "ratio": 0.5, "yes": True,
+    }  # fmt: skip
+    model = build(text, X, None, values, opset=opset)
+    assert [len(kernel.members) for kernel in kernels(model, load_backend("ort"))] == [1, 1]
+
+
+def test_padding_by_nothing_joins_its_reader(build: Build) -> None:
+    model = build("a = Pad<pads=[0,0,0,0,0,0]>(x)\ny = Relu(a)", X, opset=10)
+    assert [types_of(model, kernel) for kernel in kernels(model, load_backend("ort"))] == ["Pad Relu"]
+
+
 def test_body_of_a_loop_is_fused_for_itself_and_the_loop_is_in_no_kernel(tmp_path: Path) -> None:
     def value(name: str, kind: int, shape: list[int]) -> onnx.ValueInfoProto:
         return helper.make_tensor_value_info(name, kind, shape)
