@@ -32,7 +32,7 @@ class Matcher:
             reasons: dict[str, int] = {}
             for nodes, _ in islice(self._at_node(template, anchor, ((), {})), _MAX_READINGS):
                 if len(nodes) < 2:
-                    break
+                    continue
                 reason = "" if keeps_inner else self._read_elsewhere(nodes, anchor)
                 if not reason:
                     reason = self.groups.merge(nodes, name)
@@ -63,9 +63,7 @@ class Matcher:
             for arg in template.args:
                 yield from self._at_node(arg, node, found)
         elif template.kind == "op":
-            if self.view.types[node] in template.types and _check(template.check, self.view, node):
-                nodes = found[0] if node in found[0] else (*found[0], node)
-                yield from self._operands(template, node, (nodes, found[1]))
+            yield from self._at_node_exactly(template, node, found)
             if template.optional:
                 yield from self._at_node(template.args[0], node, found)
 

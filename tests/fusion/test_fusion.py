@@ -141,6 +141,13 @@ def test_a_sum_that_stays_readable_is_in_the_kernel_of_its_normalisation(build: 
     assert types_of(model, kernels(model, load_backend("ort"))[0]) == "Add"
 
 
+@pytest.mark.parametrize("text", ["y = Add(m, x)", "y = Add(x, m)"])
+def test_an_optional_operand_is_found_in_either_order(text: str, build: Build) -> None:
+    model = build(f"m = Mul(x, w)\n{text}", X, {"w": (8,)})
+    backend = Backend("one", "one", (Pattern("sum", (parse_template("Add(Mul?(_, #), _)"),)),))
+    assert [types_of(model, kernel) for kernel in kernels(model, backend)] == ["Mul Add"]
+
+
 def test_a_kernel_never_waits_for_itself(build: Build) -> None:
     """x -> a -> (softmax) -> b with a and b in one template, but the way over the softmax leaves the kernel."""
     text = "a = Relu(x)\ns = Softmax(a)\nt = Sigmoid(s)\ny = Add(a, t)"
