@@ -1,6 +1,6 @@
 """One scope as fusion sees it: the ops that move data, with views taken out from between them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 
 from onnx_roofline.graph import Graph, Model, TensorType, op_reads
@@ -52,20 +52,33 @@ def views_by_scope(model: Model) -> dict[str, ScopeView]:
     works = model.column(Work)
     rows_by_scope: dict[str, list[tuple[str, TypedOp]]] = {}
     graphs: dict[str, Graph] = {"": model.graph}
+    constants: dict[str, set[str]] = {"": set(model.graph.stored)}
+    inner: list[tuple[str, str]] = []  # (scope of an op, scope of a body of it that can capture), innermost first
     for key, row in model.column(TypedOp).items():
         rows_by_scope.setdefault(row.scope, []).append((key, row))
+        if row.role != "compute":
+            constants.setdefault(row.scope, set()).update(row.op.outputs)
         for body in row.bodies:
             if body.attribute in row.op.bodies:
                 graphs[body.scope] = row.op.bodies[body.attribute]
+                inner.append((row.scope, body.scope))
             elif row.op.function is not None:
                 graphs[body.scope] = model.functions[row.op.function].graph
-    return {scope: _Builder(graphs.get(scope)).build(rows, works) for scope, rows in rows_by_scope.items()}
+            if body.scope in graphs:
+                constants.setdefault(body.scope, set()).update(graphs[body.scope].stored)
+    for scope, body_scope in reversed(inner):
+        constants[body_scope].update(constants.get(scope, set()).intersection(graphs[body_scope].free_names))
+    return {
+        scope: _Builder(graphs.get(scope), constants.get(scope, set())).build(rows, works)
+        for scope, rows in rows_by_scope.items()
+    }
 
 
 class _Builder:
-    def __init__(self, graph: Graph | None) -> None:
+    def __init__(self, graph: Graph | None, constants: Set[str]) -> None:
         self.view = ScopeView()
         self.graph = graph
+        self.constants = constants  # names that are stored or follow from stored values, here or where captured from
         self.tensors: dict[str, int] = {}
         self.shapes: dict[int, tuple[int | None, ...] | None] = {}
         self.waits: dict[str, tuple[int, ...]] = {}  # nodes that a view's other operands come from, by its result
@@ -102,8 +115,7 @@ class _Builder:
             return ABSENT
         found = self.tensors.get(name)
         if found is None:
-            stored = self.graph is not None and name in self.graph.stored
-            found = self._new_tensor(name, ABSENT, constant=stored)
+            found = self._new_tensor(name, ABSENT, constant=name in self.constants)
         return found
 
     def _add_node(self, key: str, row: TypedOp, work: Work, runs_body: bool) -> None:

@@ -274,6 +274,31 @@ def test_body_of_a_loop_is_fused_for_itself_and_the_loop_is_in_no_kernel(tmp_pat
     assert by_type["Abs"] is not by_type["Add"]
 
 
+@pytest.mark.parametrize("place", ["stored", "node", "stored two levels out"])
+def test_a_body_knows_the_weights_that_it_captures(place: str, tmp_path: Path) -> None:
+    """A bias of more elements than values are kept of is a constant in a body too, wherever it is stored."""
+    value = helper.make_tensor_value_info
+    nodes = [helper.make_node("MatMul", ["x", "w"], ["m"]), helper.make_node("Add", ["m", "b"], ["sum"])]
+    for level in range(2 if place == "stored two levels out" else 1):
+        inside = nodes[-1].output[0]
+        then = helper.make_graph(nodes, "then", [], [value(inside, TensorProto.FLOAT, [4, 1024])])
+        other = helper.make_node("Identity", ["x"], [f"same{level}"])
+        otherwise = helper.make_graph([other], "else", [], [value(f"same{level}", TensorProto.FLOAT, [4, 1024])])
+        nodes = [helper.make_node("If", ["c"], [f"y{level}"], then_branch=then, else_branch=otherwise)]
+    outputs = [value(nodes[-1].output[0], TensorProto.FLOAT, [4, 1024])]
+    weight = helper.make_tensor("w", TensorProto.FLOAT, [1024, 1024], bytes(4 << 20), raw=True)
+    bias = helper.make_tensor("b", TensorProto.FLOAT, [1024], bytes(4096), raw=True)
+    if place == "node":
+        nodes.insert(0, helper.make_node("Constant", [], ["b"], value=bias))
+    stored = [weight] if place == "node" else [weight, bias]
+    inputs = [value("c", TensorProto.BOOL, []), value("x", TensorProto.FLOAT, [4, 1024])]
+    graph = helper.make_graph(nodes, "g", inputs, outputs, stored)
+    proto = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=8)
+    model = analysed(tmp_path / "if.onnx", proto)
+    found = [types_of(model, kernel) for kernel in kernels(model, load_backend("ort"))]
+    assert found == ["MatMul Add"]
+
+
 def test_shipped_backends_are_ordered_by_what_they_fuse(build: Build) -> None:
     text = "c = Conv<pads=[1,1,1,1]>(x, w)\nr = Relu(c)\na = Add(r, x)\ny = Sigmoid(a)"
     model = build(text, IMAGE, CONV)
