@@ -4,6 +4,7 @@ All sizes are in bytes or elements as named; `capacity_bytes` is what tiles may 
 traffic of its family of tilings, so more capacity never costs more, and never less than each operand once.
 """
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -101,12 +102,17 @@ class ConvShape:
     strides: tuple[int, ...]
     dilations: tuple[int, ...]
 
+    @property
+    def spans(self) -> tuple[int, ...]:
+        """Input positions from the first to the last tap, by axis."""
+        return tuple((taps - 1) * apart + 1 for taps, apart in zip(self.kernel, self.dilations, strict=True))
+
     def footprint(self, axis: int, tiles: int) -> int:
         """Input positions that `tiles` tiles along an axis read together, the halo between them read again.
 
         Positions that no tap meets (a stride wider than the kernel) are not read; padding is not read.
         """
-        span = (self.kernel[axis] - 1) * self.dilations[axis] + 1
+        span = self.spans[axis]
         if span < self.strides[axis]:
             return min(self.input[axis], self.output[axis] * self.kernel[axis])
         once = min(self.input[axis], (self.output[axis] - 1) * self.strides[axis] + span)
@@ -135,8 +141,7 @@ def conv_bytes(shape: ConvShape, widths: Widths, capacity_bytes: int) -> Tiling:
     macs = shape.images * shape.channels_out * product(shape.output) * shape.channels_in * taps
     best, kept = macs * (widths.lhs + widths.rhs) + result, "one partial sum"
     # The rows of the input that a sliding window comes back to, of all input channels of one image.
-    span = (shape.kernel[0] - 1) * shape.dilations[0] + 1
-    window = shape.channels_in * min(span, shape.input[0]) * product(shape.input[1:]) * widths.rhs
+    window = shape.channels_in * min(shape.spans[0], shape.input[0]) * product(shape.input[1:]) * widths.rhs
     per_channel = shape.channels_in * taps * widths.lhs + widths.partial
     block = _room(capacity_bytes - window, per_channel, shape.channels_out)
     if block and weight + source * ceil_div(shape.channels_out, block) + result < best:
@@ -157,16 +162,19 @@ def conv_bytes(shape: ConvShape, widths: Widths, capacity_bytes: int) -> Tiling:
 def _output_tiles(shape: ConvShape, widths: Widths, capacity_bytes: int, weight: float) -> Iterator[tuple[float, str]]:
     """(weight and input bytes, what is kept) of result tiles: every image and position tile with the most channels."""
     taps = product(shape.kernel)
+    # By spatial axis the useful tiles: results, how many tiles, input positions of one and of all of them.
+    axes = [
+        [
+            (size, count, (size - 1) * shape.strides[axis] + span, shape.footprint(axis, count))
+            for size in tile_sizes(extent)
+            for count in (ceil_div(extent, size),)
+        ]
+        for axis, (extent, span) in enumerate(zip(shape.output, shape.spans, strict=True))
+    ]
     for images in tile_sizes(shape.images):
-        for tile in _position_tiles(shape.output):
-            counts = [ceil_div(extent, size) for extent, size in zip(shape.output, tile, strict=True)]
-            window = images * product(
-                (size - 1) * stride + (kernel - 1) * dilation + 1
-                for size, stride, kernel, dilation in zip(
-                    tile, shape.strides, shape.kernel, shape.dilations, strict=True
-                )
-            )
-            positions = images * product(tile)
+        for tiles in itertools.product(*axes):
+            sizes, counts, reaches, reads = zip(*tiles, strict=True)
+            positions, window = images * product(sizes), images * product(reaches)
             channels = _room(
                 capacity_bytes - window * widths.rhs,
                 positions * widths.partial + taps * widths.lhs,
@@ -174,19 +182,11 @@ def _output_tiles(shape: ConvShape, widths: Widths, capacity_bytes: int, weight:
             )
             if not channels:
                 continue
-            read = product(shape.footprint(axis, count) for axis, count in enumerate(counts))
-            source = shape.images * shape.channels_in * read * widths.rhs * ceil_div(shape.channels_out, channels)
+            blocks = ceil_div(shape.channels_out, channels)
+            source = shape.images * shape.channels_in * product(reads) * widths.rhs * blocks
             moved = source + weight * ceil_div(shape.images, images) * product(counts)
-            shown = " x ".join(str(size) for size in tile)
+            shown = " x ".join(str(size) for size in sizes)
             yield moved, f"a tile of the result: {images} images, {shown} positions, {channels} channels"
-
-
-def _position_tiles(output: tuple[int, ...]) -> Iterator[tuple[int, ...]]:
-    """Every combination of useful tile sizes over the spatial axes."""
-    tiles: list[tuple[int, ...]] = [()]
-    for extent in output:
-        tiles = [(*tile, size) for tile in tiles for size in tile_sizes(extent)]
-    yield from tiles
 
 
 @lru_cache(maxsize=4096)
