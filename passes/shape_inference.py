@@ -187,12 +187,9 @@ class _Walk:
         return scope
 
     def _signature_of_call(self, request: CallRequest) -> object:
-        inputs = tuple(
-            (known.type, None if known.value is None else known.value.tobytes(), known.origin)
-            for known in request.inputs
-        )
-        attributes = known_attributes(self._resolved(request.op, request.scope).attributes)
-        return request.op.function, inputs, attributes, len(request.op.outputs)
+        inputs = tuple((known.type, _bytes_of(known.value), _bytes_of(known.bound), known.origin)
+                       for known in request.inputs)  # fmt: skip
+        return request.op.function, inputs, known_attributes(request.op.attributes), len(request.op.outputs)
 
     def _call_scope(self, request: CallRequest) -> Scope:
         assert request.op.function is not None
@@ -200,9 +197,7 @@ class _Walk:
         number = self._function_scopes.get(function.key, 0)
         self._function_scopes[function.key] = number + 1
         given = {
-            name: value
-            for name, value in self._resolved(request.op, request.scope).attributes.items()
-            if not isinstance(value, AttributeReference)
+            name: value for name, value in request.op.attributes.items() if not isinstance(value, AttributeReference)
         }
         scope = Scope(f"{function.key}@{number}/", function.graph, None, {**function.attribute_defaults, **given})
         scope.loops = request.scope.loops
@@ -301,7 +296,7 @@ class _Walk:
         values = tuple(None if known is None else known.value for known in inputs)
         signature = (
             op.domain, op.op_type, op.version, len(op.outputs), types, known_attributes(op.attributes),
-            tuple(None if value is None else value.tobytes() for value in values),
+            tuple(map(_bytes_of, values)),
             tuple(bool(name) for name in op.outputs),
         )  # fmt: skip
         answer = self._outputs_by_signature.get(signature)
@@ -338,7 +333,7 @@ class _Walk:
         if stated.shape is None or len(stated.shape) != len(inferred.shape):
             return inferred
         shape = tuple(b if a is None else a for a, b in zip(inferred.shape, stated.shape, strict=True))
-        return replace(inferred, dtype=inferred.dtype or stated.dtype, shape=shape, exact=inferred.exact and False)
+        return replace(inferred, dtype=inferred.dtype or stated.dtype, shape=shape, exact=False)
 
     def _bound(self, symbol: int | str | None) -> int | None:
         if isinstance(symbol, str):
@@ -399,6 +394,11 @@ class _Walk:
         ):
             return "shape_only"
         return "compute"
+
+
+def _bytes_of(value: "Array | None") -> bytes | None:
+    """What tells one value from another of the same type."""
+    return None if value is None else value.tobytes()
 
 
 def _boolean(value: bool) -> Known:

@@ -25,6 +25,8 @@ _MONOTONE = frozenset(
 )  # fmt: skip
 # Ops whose result grows with the first operand if the second is certain.
 _MONOTONE_IN_FIRST = frozenset({"Sub", "Div"})
+# Ops of those that make the less of the more where an operand is negative.
+_TURNED_BY_NEGATIVES = frozenset({"Mul", "Div", "ReduceProd"})
 
 
 def bounded_outputs(
@@ -39,7 +41,7 @@ def bounded_outputs(
     if not is_shape_of_bound and not any(known is not None and known.bound is not None for known in inputs):
         return None
     values = tuple(None if known is None else known.value if known.bound is None else known.bound for known in inputs)
-    if not all(kind.is_known for kind in outputs):
+    if not all(kind.is_known for kind in outputs) and _grows(op, inputs):
         try:
             at_most = output_types(op, types, values)
         except ShapeError:
@@ -53,11 +55,29 @@ def bounded_outputs(
     return outputs, (None,) * len(outputs)
 
 
+def _grows(op: Op, inputs: tuple[Known | None, ...]) -> bool:
+    """Whether the outputs' dims grow, or stay, with the operands that are known by a bound.
+
+    A Range is longer the smaller its start, or its limit where it counts down; of a tensor of one size a Reshape gives
+    the more to the dim of -1 the smaller the others are.
+    """
+    bounds = [None if known is None else known.bound for known in inputs]
+    if op.op_type == "Range" and not op.domain:
+        step = inputs[2].value if inputs[2] is not None else None
+        return step is not None and bounds[0 if step.reshape(-1)[0] > 0 else 1] is None
+    if op.op_type == "Reshape" and not op.domain:
+        is_sure = inputs[0] is not None and inputs[0].type.exact
+        return not (is_sure and any(-1 in bound.reshape(-1).tolist() for bound in bounds[1:] if bound is not None))
+    return True
+
+
 def _keeps_bounds(op: Op, inputs: tuple[Known | None, ...]) -> bool:
     """Whether the op applied to upper bounds gives an upper bound."""
     if op.domain:
         return False
     bounded = [known is not None and known.bound is not None for known in inputs]
+    if op.op_type in _TURNED_BY_NEGATIVES and any(map(_has_negatives, inputs)):
+        return False
     if op.op_type in _MONOTONE:
         # Which element is picked, or which branch, must be certain; a Range must start and step certainly.
         first = {"Gather": (0,), "Slice": (0, 2), "Where": (1, 2), "Range": (1,), "Reshape": (0,)}.get(op.op_type)
@@ -70,3 +90,8 @@ def _keeps_bounds(op: Op, inputs: tuple[Known | None, ...]) -> bool:
         values = [None if known is None else known.value for known in others]
         return len(values) == 1 and values[0] is not None and max(values[0].reshape(-1).tolist(), default=0) < 0
     return False
+
+
+def _has_negatives(known: Known | None) -> bool:
+    numbers = None if known is None else known.value if known.bound is None else known.bound
+    return numbers is not None and min(numbers.reshape(-1).tolist(), default=0) < 0

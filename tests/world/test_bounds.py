@@ -12,12 +12,17 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
+from onnx_roofline.passes.shape_inference import ShapeInference
 
+from onnx_roofline.load import load
+from onnx_roofline.pipeline import Pipeline
+from onnx_roofline.records import TypedOp
 from tests.world.node_cases import Case, as_type, infer, judge
 
 Step = tuple[str, tuple[str, ...], dict[str, object]]
 STORED = {
     "six": [6], "one": [1], "zero": [0], "minus": [-1], "rows": [2, -1], "two": [2], "four": [4], "big": [99],
+    "none": 0, "up": 1, "down": -1, "twenty": 20,
     "matrix": np.ones((3, 5)).tolist(),
 }  # fmt: skip
 
@@ -66,6 +71,53 @@ DATA = np.array([[0, 1, 0, 1], [0, 0, 2, 0], [0, 3, 0, 0]], np.float32)
 )  # fmt: skip
 def test_what_follows_from_a_bound(steps: list[Step], wanted: list[str], tmp_path: Path) -> None:
     assert verdicts(steps, DATA, tmp_path) == wanted
+
+
+# The number of values that are not zero: 4, known as at most 12.
+COUNT: list[Step] = [("NonZero", ("x",), {}), ("Shape", ("t0",), {}), ("Gather", ("t1", "one"), {}),
+                     ("Squeeze", ("t2",), {})]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("steps", "wanted"),
+    [
+        ([("Range", ("none", "t3", "up"), {})], "bounded"),
+        # Really 16, 16 and 5 long; of 12 they would make 8, 8 and 2.
+        ([("Range", ("t3", "twenty", "up"), {})], "unresolved"),
+        ([("Range", ("twenty", "t3", "down"), {})], "unresolved"),
+        ([("Range", ("none", "twenty", "t3"), {})], "unresolved"),
+        ([("Range", ("t3", "none", "down"), {})], "bounded"),
+        # Really [3, 4]; of 12 it would make [1, 12].
+        ([("Concat", ("minus", "t2"), {"axis": 0}), ("Reshape", ("x", "t4"), {})], "unresolved"),
+        # Really 20 - 4 long; of 12 they would make 8.
+        ([("Mul", ("t2", "minus"), {}), ("Add", ("t4", "twenty"), {}), ("ConstantOfShape", ("t5",), {})], "unresolved"),
+        ([("Div", ("t2", "minus"), {}), ("Add", ("t4", "twenty"), {}), ("ConstantOfShape", ("t5",), {})], "unresolved"),
+        ([("Mul", ("t2", "two"), {}), ("Add", ("t4", "twenty"), {}), ("ConstantOfShape", ("t5",), {})], "bounded"),
+    ],
+)
+def test_what_shrinks_when_a_count_grows_has_no_bound(steps: list[Step], wanted: str, tmp_path: Path) -> None:
+    assert verdicts([*COUNT, *steps], DATA, tmp_path)[-1] == wanted
+
+
+def test_calls_of_a_function_have_each_their_own_bound(tmp_path: Path) -> None:
+    """Of [4] and [10] values the non-zero ones are counted: at most [1, 4] and [1, 10] are what the calls fill."""
+    opsets = [helper.make_opsetid("", 21), helper.make_opsetid("local", 1)]
+    fill = helper.make_node("ConstantOfShape", ["s"], ["o"])
+    function = helper.make_function("local", "Fill", ["s"], ["o"], [fill], opsets)
+    nodes, fed = [], []
+    for name, size in (("a", 4), ("b", 10)):
+        fed.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, [size]))
+        nodes.append(helper.make_node("NonZero", [name], [name + "n"]))
+        nodes.append(helper.make_node("Shape", [name + "n"], [name + "s"]))
+        nodes.append(helper.make_node("Fill", [name + "s"], [name + "o"], domain="local"))
+    made = [onnx.ValueInfoProto(name=name) for name in ("ao", "bo")]
+    graph = helper.make_graph(nodes, "g", fed, made)
+    model = helper.make_model(graph, opset_imports=opsets, functions=[function], ir_version=10)
+    path = tmp_path / "m.onnx"
+    path.write_bytes(model.SerializeToString())
+    rows = Pipeline((ShapeInference(),)).run(load(path)).column(TypedOp)
+    found = [str(row.outputs[0]) for row in rows.values() if row.op.op_type == "Fill"]
+    assert found == ["float32[1, 4]", "float32[1, 10]"]
 
 
 UNARY: list[tuple[str, tuple[str, ...], dict[str, object]]] = [
