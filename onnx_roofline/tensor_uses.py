@@ -1,6 +1,7 @@
 """Who makes and who reads each tensor, with views seen through: what the traffic of kernels rests on."""
 
 import heapq
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from onnx_roofline.graph import Model, op_reads
@@ -16,6 +17,16 @@ class Boundary:
 
     reads: dict[str, int] = field(default_factory=dict)
     writes: dict[str, int] = field(default_factory=dict)
+
+
+def scope_outputs(model: Model) -> Iterator[tuple[str, str]]:
+    """(scope, name) of each output of the main graph and of every body that a row runs."""
+    yield from (("", output.name) for output in model.graph.outputs)
+    for row in model.column(TypedOp).values():
+        for body in row.bodies:
+            op = row.op
+            graph = op.bodies[body.attribute] if op.function is None else model.functions[op.function].graph
+            yield from ((body.scope, output.name) for output in graph.outputs)
 
 
 @dataclass(frozen=True)
@@ -49,14 +60,7 @@ class TensorUses:
             graph = pending.pop()
             self.stored.update(graph.stored)
             pending.extend(body for op in graph.ops for body in op.bodies.values())
-        for output in self.model.graph.outputs:
-            self.kept.add(("", self.root("", output.name)))
-        for row in rows.values():
-            for body in row.bodies:
-                graph = row.op.bodies[body.attribute] if row.op.function is None else (
-                    self.model.functions[row.op.function].graph)  # fmt: skip
-                for output in graph.outputs:
-                    self.kept.add((body.scope, self.root(body.scope, output.name)))
+        self.kept.update((scope, self.root(scope, name)) for scope, name in scope_outputs(self.model))
 
     def root(self, scope: str, name: str) -> str:
         """The tensor whose bytes a name stands for."""

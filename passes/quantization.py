@@ -15,6 +15,7 @@ from typing import ClassVar
 from onnx_roofline.graph import Model, TensorType, op_reads
 from onnx_roofline.pipeline import PassResult
 from onnx_roofline.records import Folding, TypedOp
+from onnx_roofline.tensor_uses import scope_outputs
 from onnx_roofline.units import DTYPE_BITS
 
 # Widest element that counts as quantised data; int32 is what biases are stored in.
@@ -48,7 +49,7 @@ class QuantizationFolding:
             producers.update(((row.scope, name), key) for name in row.op.outputs if name)
             for name in dict.fromkeys(op_reads(row.op)):
                 readers.setdefault((row.scope, name), []).append(key)
-        kept = {output.name for output in model.graph.outputs}
+        kept = set(scope_outputs(model))
         found: dict[str, Folding] = {}
         for key, row in rows.items():
             if row.op.op_type in _FOLDING_OPS and not row.op.domain and row.role == "compute":
@@ -64,7 +65,7 @@ def _fold(
     rows: Mapping[str, TypedOp],
     producers: Mapping[tuple[str, str], str],
     readers: Mapping[tuple[str, str], list[str]],
-    kept: set[str],
+    kept: set[tuple[str, str]],
 ) -> Folding | None:
     """How one op computes on quantised tensors, or None where it does not."""
     sources: list[tuple[TensorType, ...] | None] = []
@@ -98,10 +99,10 @@ def _fold(
 
 
 def _requantization(
-    row: TypedOp, rows: Mapping[str, TypedOp], readers: Mapping[tuple[str, str], list[str]], kept: set[str]
+    row: TypedOp, rows: Mapping[str, TypedOp], readers: Mapping[tuple[str, str], list[str]], kept: set[tuple[str, str]]
 ) -> str:
     """The QuantizeLinear that alone reads the op's only result, or ""."""
-    if len(row.op.outputs) != 1 or (not row.scope and row.op.outputs[0] in kept):
+    if len(row.op.outputs) != 1 or (row.scope, row.op.outputs[0]) in kept:
         return ""
     after = readers.get((row.scope, row.op.outputs[0]), [])
     if len(after) != 1 or rows[after[0]].op.op_type != "QuantizeLinear":
@@ -113,7 +114,7 @@ def _take_over(
     found: dict[str, Folding],
     rows: Mapping[str, TypedOp],
     readers: Mapping[tuple[str, str], list[str]],
-    kept: set[str],
+    kept: set[tuple[str, str]],
 ) -> None:
     """Mark the Q and DQ ops that nothing else needs as folded into the first op that takes them over."""
     takers: dict[str, set[str]] = {}
@@ -125,5 +126,5 @@ def _take_over(
     for producer, keys in takers.items():
         row = rows[producer]
         name = row.op.outputs[0]
-        if set(readers.get((row.scope, name), ())) <= keys and (row.scope or name not in kept):
+        if set(readers.get((row.scope, name), ())) <= keys and (row.scope, name) not in kept:
             found[producer] = Folding(folded_into=min(keys, key=lambda taker: rows[taker].op.index))

@@ -254,6 +254,29 @@ def test_quantised_groups_move_quantised_tensors(tmp_path: Path) -> None:
     assert product.write_bytes == (4 * 8,)
 
 
+def test_what_a_loop_hands_on_is_written_as_it_is(tmp_path: Path) -> None:
+    """The Relu's float32 result and the dequantised x leave the body, though a Q and a Relu read them."""
+    body_nodes = [
+        helper.make_node("Identity", ["c"], ["go"]),
+        helper.make_node("DequantizeLinear", ["q", "s", "z"], ["d"]),
+        helper.make_node("Relu", ["d"], ["r"]),
+        helper.make_node("QuantizeLinear", ["r", "s", "z"], ["next"]),
+    ]
+    value = helper.make_tensor_value_info
+    fed = [value("i", INT64, ()), value("c", TensorProto.BOOL, ()), value("q", INT8, (4, 16))]
+    made = [value("go", TensorProto.BOOL, ()), value("next", INT8, (4, 16))]
+    made += [value(name, FLOAT, (4, 16)) for name in ("r", "d")]
+    body = helper.make_graph(body_nodes, "b", fed, made)
+    loop = helper.make_node("Loop", ["n", "t", "x"], ["y", "rs", "ds"], body=body)
+    stored = [helper.make_tensor("n", INT64, [], [3]), helper.make_tensor("t", TensorProto.BOOL, [], [True])]
+    stored += [helper.make_tensor("s", FLOAT, [], [1.0]), helper.make_tensor("z", INT8, [], [0])]
+    results = {"y": (INT8, (4, 16)), "rs": (FLOAT, (3, 4, 16)), "ds": (FLOAT, (3, 4, 16))}
+    analysis = analysed(save(tmp_path, [loop], {"x": (INT8, (4, 16))}, results, stored))
+    assert traffic_of(analysis, "r").write_bytes == (4 * 16 * 4,)
+    assert traffic_of(analysis, "next").naive_bytes == 4 * 16 * 4 + 4 + 1 + 4 * 16  # float32, scale, zero point, int8
+    assert traffic_of(analysis, "d").naive_bytes == 4 * 16 + 4 + 1 + 4 * 16 * 4
+
+
 def on_a_cpu(path: Path, **options: object) -> Analysis:
     system = load_system("a100-attacc")
     system = replace(system, gpu=replace(system.gpu, slug="cpu", kind="cpu"))
