@@ -9,6 +9,7 @@ from onnx_roofline.graph import Model
 from onnx_roofline.op_rules import Rule, find_rule, view_of
 from onnx_roofline.pipeline import PassResult
 from onnx_roofline.records import STATUSES, Counts, Folding, TypedOp, Work
+from onnx_roofline.shape_rules.library import known_attributes
 from onnx_roofline.units import FLOPS_PER_MAC
 
 
@@ -60,15 +61,16 @@ def _work_of(row: TypedOp, memo: dict[object, Work]) -> Work:
         return _unknown(row, f"no rule for {op.qualified_type}")
     # Rows of repeated layers share their signature; only small values and plain attributes are part of it.
     signature = (
-        rule.name, op.version, row.inputs, row.outputs,
-        tuple((name, value if isinstance(value, int | float | str | tuple) else id(value))
-              for name, value in op.attributes.items()),
+        rule.name, op.version, row.inputs, row.outputs, known_attributes(op.attributes),
         tuple(None if value is None else value.tobytes() for value in row.values),
-        tuple(map(bool, op.inputs)), tuple(map(bool, op.outputs)), row.note,
+        tuple(map(bool, op.outputs)),
     )  # fmt: skip
     found = memo.get(signature)
     if found is None:
-        found = memo[signature] = _apply(rule, row)
+        found = _apply(rule, row)
+        # The reason why an op is unknown names its own operands.
+        if found.counts is not None:
+            memo[signature] = found
     return found
 
 

@@ -1,12 +1,21 @@
 """The rule table itself: which rule answers, what it refuses, and what it makes of element types."""
 
+from pathlib import Path
+
+import onnx
 import pytest
+from onnx import parser
+from onnx_roofline.passes.op_count import OpCount
+from onnx_roofline.passes.quantization import QuantizationFolding
+from onnx_roofline.passes.shape_inference import ShapeInference
 from rule_table import Row, rule_of, view_of, work_of
 
 from onnx_roofline.errors import NotModelledError
+from onnx_roofline.load import load
 from onnx_roofline.op_rules import find_rule
 from onnx_roofline.op_rules.registry import rule, work
-from onnx_roofline.records import Counts
+from onnx_roofline.pipeline import Pipeline
+from onnx_roofline.records import Counts, Work
 
 F = "float32"
 
@@ -110,3 +119,18 @@ def test_counts_follow_the_element_type() -> None:
 def test_every_rule_of_the_tables_is_found_by_its_own_version() -> None:
     for op, version in (("DFT", 17), ("DFT", 20), ("Dropout", 7), ("Dropout", 13), ("BatchNormalization", 9)):
         assert rule_of(Row(op, version, (), ())).since <= version
+
+
+def test_the_reason_why_an_op_is_unknown_names_its_own_operands(tmp_path: Path) -> None:
+    text = """<ir_version: 10, opset_import: ["" : 21]>
+        g (int64 n, int64 zero, int64 one) => (int64[1] c, int64[1] d)
+        { r = Range(zero, n, one)
+          a = Neg(r)
+          b = Neg(r)
+          c = Shape(a)
+          d = Shape(b) }"""
+    path = tmp_path / "m.onnx"
+    onnx.save(parser.parse_model(text), path)
+    works = Pipeline((ShapeInference(), QuantizationFolding(), OpCount())).run(load(path)).column(Work)
+    reasons = [works[key].note for key in ("1:Neg", "2:Neg")]
+    assert reasons == [f"the size of output 0 ({name!r}) is unknown" for name in "ab"]
