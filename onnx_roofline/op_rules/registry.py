@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from onnx_roofline.errors import NotModelledError
-from onnx_roofline.graph import StoredTensor, TensorType
+from onnx_roofline.graph import Op, StoredTensor, TensorType
 from onnx_roofline.op_rules.introduced import INTRODUCED
 from onnx_roofline.records import Contraction, Counts, TypedOp, Work
 from onnx_roofline.units import COMPLEX_DTYPES, FLOAT_DTYPES, product
@@ -352,18 +352,27 @@ def rows_and_columns(shape: Sequence[int], axis: int) -> tuple[int, int]:
 
 def view_of(row: TypedOp) -> OpView:
     """What a rule sees of a row."""
-    op = row.op
+    return view_of_op(row.op, row.inputs, row.values, row.outputs)
+
+
+def view_of_op(
+    op: Op,
+    inputs: Sequence[TensorType | None],
+    values: "Sequence[Array | None]",
+    outputs: Sequence[TensorType],
+) -> OpView:
+    """What a rule sees of an op with operands of these types; an absent one has an empty name or no type."""
     return OpView(
         op_type=op.op_type,
         domain=op.domain,
         version=op.version,
         inputs=tuple(
             None if kind is None else Operand(kind, value, f"input {position} ({name!r})")
-            for position, (name, kind, value) in enumerate(zip(op.inputs, row.inputs, row.values, strict=True))
+            for position, (name, kind, value) in enumerate(zip(op.inputs, inputs, values, strict=True))
         ),
         outputs=tuple(
             Operand(kind, None, f"output {position} ({name!r})") if name else None
-            for position, (name, kind) in enumerate(zip(op.outputs, row.outputs, strict=True))
+            for position, (name, kind) in enumerate(zip(op.outputs, outputs, strict=True))
         ),
         attributes=op.attributes,
     )

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from onnx_roofline.errors import NotModelledError, ShapeError
 from onnx_roofline.graph import UNKNOWN_TYPE, Op, TensorType
-from onnx_roofline.op_rules.registry import Operand, OpView
+from onnx_roofline.op_rules.registry import view_of_op
 from onnx_roofline.shape_rules.library import check_arity, find_schema, infer_outputs
 from onnx_roofline.shape_rules.registry import find_completion, find_shape_rule
 
@@ -44,25 +44,6 @@ def output_types(op: Op, inputs: Inputs, values: Values) -> Types:
     return types
 
 
-def view_of(op: Op, inputs: Inputs, values: Values, outputs: Types | None = None) -> OpView:
-    """What a rule sees of an op; its outputs have the types found so far."""
-    kinds = outputs if outputs is not None else (UNKNOWN_TYPE,) * len(op.outputs)
-    return OpView(
-        op_type=op.op_type,
-        domain=op.domain,
-        version=op.version,
-        inputs=tuple(
-            None if kind is None else Operand(kind, value, f"input {position} ({name!r})")
-            for position, (name, kind, value) in enumerate(zip(op.inputs, inputs, values, strict=True))
-        ),
-        outputs=tuple(
-            Operand(kind, None, f"output {name!r}") if name else None
-            for name, kind in zip(op.outputs, kinds, strict=True)
-        ),
-        attributes=op.attributes,
-    )
-
-
 def _padded(op: Op, types: Types) -> Types:
     return (*types, *(UNKNOWN_TYPE,) * (len(op.outputs) - len(types)))[: len(op.outputs)]
 
@@ -72,7 +53,7 @@ def _own(op: Op, inputs: Inputs, values: Values) -> Types | None:
     if rule is None:
         return None
     try:
-        return _padded(op, tuple(rule(view_of(op, inputs, values))))
+        return _padded(op, tuple(rule(view_of_op(op, inputs, values, _padded(op, ())))))
     except (NotModelledError, IndexError, ValueError):
         # Operands of other ranks or sizes than the rule reads: the library says what is wrong with them.
         return None
@@ -115,7 +96,7 @@ def _completed(op: Op, inputs: Inputs, values: Values, types: Types) -> Types:
         return types
     is_exact = all(kind is None or kind.exact for kind in inputs)
     try:
-        found = _padded(op, tuple(rule(view_of(op, inputs, values, types))))
+        found = _padded(op, tuple(rule(view_of_op(op, inputs, values, types))))
     except (NotModelledError, IndexError, ValueError):
         return types
     except ShapeError:
