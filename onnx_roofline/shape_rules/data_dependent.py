@@ -10,6 +10,7 @@ from onnx_roofline.errors import NotModelledError, ShapeError
 from onnx_roofline.graph import TensorType
 from onnx_roofline.op_rules.registry import OpView
 from onnx_roofline.shape_rules.registry import completion, shape_rule
+from onnx_roofline.shape_rules.types import axis_of
 from onnx_roofline.units import dmax, dmin, product
 
 Types = Sequence[TensorType]
@@ -17,13 +18,6 @@ Types = Sequence[TensorType]
 
 def _bound(dtype: str, shape: tuple[int, ...]) -> TensorType:
     return TensorType(dtype, shape, exact=False)
-
-
-def _axis(op: OpView, rank: int, default: int = 0) -> int:
-    axis = op.int_attr("axis", default)
-    if not -rank <= axis < rank:
-        raise ShapeError(f"found axis {axis}, wanted one of a tensor of rank {rank}")
-    return axis % rank
 
 
 def _with_axis(shape: tuple[int, ...], axis: int, size: int) -> tuple[int, ...]:
@@ -45,7 +39,7 @@ def unique(op: OpView) -> Types:
     import numpy as np
 
     shape, dtype = op.x.shape, op.x.dtype
-    axis = _axis(op, len(shape)) if "axis" in op.attributes else None
+    axis = axis_of(op, len(shape)) if "axis" in op.attributes else None
     slices = op.x.elements if axis is None else shape[axis]
     found = slices
     if op.x.is_known:
@@ -61,7 +55,7 @@ def unique(op: OpView) -> Types:
 def compress(op: OpView) -> Types:
     """As many slices as the condition has true values. Source: ONNX Compress-11."""
     condition, shape = op.input(1), op.x.shape
-    axis = _axis(op, len(shape)) if "axis" in op.attributes else None
+    axis = axis_of(op, len(shape)) if "axis" in op.attributes else None
     slices = op.x.elements if axis is None else shape[axis]
     if condition.is_known:
         kept = int(condition.value.reshape(-1)[:slices].astype(bool).sum())
@@ -224,7 +218,7 @@ def stft(op: OpView) -> Types:
     if step < 1 or length < 1:
         raise ShapeError(f"found frame step {step} and frame length {length}, wanted both above 0")
     bins = length // 2 + 1 if op.int_attr("onesided", 1) else length
-    return (TensorType(op.x.dtype, (batch, dmax(0, samples - length) // step + 1, bins, 2)),)
+    return (TensorType(op.x.dtype, (batch, dmax(0, samples - length) // step + 1, bins, 2), op.x.type.exact),)
 
 
 @shape_rule("Range")
@@ -281,7 +275,7 @@ def flatten(op: OpView) -> Types:
 def concat(op: OpView) -> Types:
     """The sum along the axis, of any size. Source: ONNX Concat-13."""
     shapes = [operand.shape for operand in op.inputs if operand is not None]
-    axis = _axis(op, len(shapes[0]), 1)
+    axis = axis_of(op, len(shapes[0]), 1)
     if len({len(shape) for shape in shapes}) != 1:
         raise NotModelledError("the operands have different ranks")
     dims = tuple(

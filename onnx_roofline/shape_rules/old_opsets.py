@@ -6,6 +6,7 @@ from onnx_roofline.errors import NotModelledError, ShapeError
 from onnx_roofline.graph import TensorType
 from onnx_roofline.op_rules.registry import OpView
 from onnx_roofline.shape_rules.registry import completion
+from onnx_roofline.shape_rules.types import axis_of
 from onnx_roofline.units import ceil_div
 
 Types = Sequence[TensorType]
@@ -29,10 +30,7 @@ def gemm(op: OpView) -> Types:
 def split(op: OpView) -> Types:
     """The parts that an attribute or input states; else each is at most the whole. Source: ONNX Split-18, Split-1."""
     shape = op.x.shape
-    axis = op.int_attr("axis", 0)
-    if not -len(shape) <= axis < len(shape):
-        raise ShapeError(f"found axis {axis}, wanted one of a tensor of rank {len(shape)}")
-    axis %= len(shape)
+    axis = axis_of(op, len(shape))
     sizes = op.ints_attr("split")
     if not sizes and op.has(1) and op.input(1).is_known:
         sizes = tuple(int(size) for size in op.input(1).value.reshape(-1))

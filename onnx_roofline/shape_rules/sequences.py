@@ -10,7 +10,7 @@ from onnx_roofline.errors import NotModelledError, ShapeError
 from onnx_roofline.graph import TensorType
 from onnx_roofline.op_rules.registry import OpView
 from onnx_roofline.shape_rules.registry import shape_rule
-from onnx_roofline.shape_rules.types import merge_types
+from onnx_roofline.shape_rules.types import axis_of, merge_types
 from onnx_roofline.units import ceil_div
 
 Types = Sequence[TensorType]
@@ -86,10 +86,7 @@ def sequence_length(_op: OpView) -> Types:
 def split_to_sequence(op: OpView) -> Types:
     """Parts of the given sizes, or of one size; without `split`, slices. Source: ONNX SplitToSequence-11."""
     shape = op.x.shape
-    axis = op.int_attr("axis", 0)
-    if not -len(shape) <= axis < len(shape):
-        raise ShapeError(f"found axis {axis}, wanted one of a tensor of rank {len(shape)}")
-    axis %= len(shape)
+    axis = axis_of(op, len(shape))
 
     def part(size: int, exact: bool, length: int | None) -> Types:
         dims = (*shape[:axis], size, *shape[axis + 1 :])
@@ -119,10 +116,7 @@ def concat_from_sequence(op: OpView) -> Types:
         raise NotModelledError("the elements of the sequence are not known")
     is_new = bool(op.int_attr("new_axis", 0))
     rank = len(kind.shape) + is_new
-    axis = op.int_attr("axis", 0)
-    if not -rank <= axis < rank:
-        raise ShapeError(f"found axis {axis}, wanted one of a tensor of rank {rank}")
-    axis %= rank
+    axis = axis_of(op, rank)
     if is_new:
         return (TensorType(kind.dtype, (*kind.shape[:axis], kind.length, *kind.shape[axis:]), kind.exact),)
     size = kind.shape[axis]

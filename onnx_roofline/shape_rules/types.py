@@ -1,8 +1,18 @@
-"""Arithmetic of types: a type that holds either of two."""
+"""What shape rules share: a type that holds either of two, and the axis that an op names."""
 
 from dataclasses import replace
 
+from onnx_roofline.errors import ShapeError
 from onnx_roofline.graph import TensorType
+from onnx_roofline.op_rules.registry import OpView
+
+
+def axis_of(op: OpView, rank: int, default: int = 0) -> int:
+    """The attribute `axis`, counted from the front. Raises ShapeError for one that a tensor of this rank has not."""
+    axis = op.int_attr("axis", default)
+    if not -rank <= axis < rank:
+        raise ShapeError(f"found axis {axis}, wanted one of a tensor of rank {rank}")
+    return axis % rank
 
 
 def merge_types(a: TensorType, b: TensorType) -> TensorType:

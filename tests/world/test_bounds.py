@@ -22,7 +22,7 @@ from tests.world.node_cases import Case, as_type, infer, judge
 Step = tuple[str, tuple[str, ...], dict[str, object]]
 STORED = {
     "six": [6], "one": [1], "zero": [0], "minus": [-1], "rows": [2, -1], "two": [2], "four": [4], "big": [99],
-    "none": 0, "up": 1, "down": -1, "twenty": 20,
+    "none": 0, "up": 1, "down": -1, "twenty": 20, "pair": 2,
     "matrix": np.ones((3, 5)).tolist(),
 }  # fmt: skip
 
@@ -67,6 +67,8 @@ DATA = np.array([[0, 1, 0, 1], [0, 0, 2, 0], [0, 3, 0, 0]], np.float32)
          ["bounded", "exact", "exact"]),
         ([("Unique", ("x",), {}), ("Unsqueeze", ("t0", "zero"), {}), ("Unsqueeze", ("t0", "one"), {}),
           ("Mul", ("t1", "t2"), {})], ["bounded"] * 4),
+        ([("NonZero", ("x",), {}), ("Cast", ("t0",), {"to": TensorProto.FLOAT}), ("Unsqueeze", ("t1", "two"), {}),
+          ("STFT", ("t2", "up", "", "pair"), {})], ["bounded"] * 4),
     ],
 )  # fmt: skip
 def test_what_follows_from_a_bound(steps: list[Step], wanted: list[str], tmp_path: Path) -> None:
