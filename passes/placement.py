@@ -7,7 +7,7 @@ Ignores overlap of the devices (the schedule beside it does not) and the order i
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from onnx_roofline.errors import UsageError
@@ -63,7 +63,6 @@ class PlacementPass:
                 )
         graph = kernel_graph(model, self.system, self.pim_model)
         problem, solution = self._solved(graph)
-        latency = graph.problem(self.system, "latency")
         flips = regrets(problem, solution)
         placed = self._kernels(graph, problem, solution, flips)
         works = model.column(Work)
@@ -79,7 +78,7 @@ class PlacementPass:
             else:
                 root = placed[kernel.id]
                 rows[key] = Placement(root.device, "fused", f"part of kernel {kernel.id}", 0.0)
-        summary = self._summary(model, graph, problem, solution, latency)
+        summary = self._summary(model, graph, problem, solution)
         return PassResult(rows, whole=summary)
 
     def _solved(self, graph: KernelGraph) -> tuple[Problem, Solution]:
@@ -103,9 +102,9 @@ class PlacementPass:
                 best = product, problem, solution
         assert best is not None
         product, problem, solution = best
-        bound = fastest.objective * frugal.objective
+        bound = fastest.lower_bound * frugal.lower_bound
         proof = "best of weighted cuts; the bound is least time x least energy"
-        return problem, Solution(solution.assignment, product, bound, proof, solution.method)
+        return problem, replace(solution, objective=product, lower_bound=bound, proof=proof)
 
     def _kernels(
         self, graph: KernelGraph, problem: Problem, solution: Solution, flips: "list[float | None]"
@@ -119,7 +118,13 @@ class PlacementPass:
             regret = flips[node]
             # A kernel that only one device can run has no other side to regret.
             regret = None if regret is None or regret == float("inf") else regret
-            reason = _reason_class(here, there, regret, solution, bool(problem.capacity_bytes) and device == 0)
+            reason = _reason_class(
+                here,
+                there,
+                regret,
+                problem.cost[node][device] or 0.0,
+                is_full=bool(solution.memory_price) and device == 0,
+            )
             found[item.kernel.id] = Placement(
                 device=slugs[device],
                 reason=reason,
@@ -150,9 +155,9 @@ class PlacementPass:
             text += f"; flipping it costs {format_si(regret, unit)}"
         return text
 
-    def _summary(
-        self, model: Model, graph: KernelGraph, problem: Problem, solution: Solution, latency: Problem
-    ) -> PlacementSummary:
+    def _summary(self, model: Model, graph: KernelGraph, problem: Problem, solution: Solution) -> PlacementSummary:
+        in_seconds = self.objective == "latency"
+        latency = problem if in_seconds else graph.problem(self.system, "latency")
         picks = {"roofline pick": roofline_pick(model, graph, self.system)}
         alternatives = [
             Alternative(
@@ -166,7 +171,7 @@ class PlacementPass:
             for baseline in baselines(latency, picks)
         ]
         cost = evaluate(latency, solution.assignment)
-        makespan, bound, note = self._scheduled(latency)
+        makespan, bound, note = self._scheduled(latency, solution if in_seconds else None)
         alternatives.append(Alternative("optimum", cost.total, cost.node, cost.transfer, sum(solution.assignment)))
         return PlacementSummary(
             objective_name=self.objective,
@@ -184,13 +189,13 @@ class PlacementPass:
             makespan_note=note,
         )
 
-    def _scheduled(self, latency: Problem) -> tuple[float | None, float | None, str]:
+    def _scheduled(self, latency: Problem, serial: Solution | None) -> tuple[float | None, float | None, str]:
         """(makespan, lower bound, note) with both devices at work at once, where the system allows it."""
         if self.system.concurrency == "exclusive":
             return None, None, "the devices exclude each other: one after the other is all there is"
         if latency.size > SCHEDULED_KERNELS:
             return None, None, f"not scheduled: more than {SCHEDULED_KERNELS:,} kernels"
-        found = schedule(latency, self.system.concurrency)
+        found = schedule(latency, self.system.concurrency, serial)
         return found.makespan, found.lower_bound, found.note
 
 
@@ -207,18 +212,16 @@ def _transfers_by_kernel(graph: KernelGraph, system: System, assignment: Assignm
     return seconds
 
 
-def _reason_class(
-    here: DeviceTime, there: DeviceTime, regret: float | None, solution: Solution, has_capacity: bool
-) -> str:
-    """One word for why the kernel is where it is."""
+def _reason_class(here: DeviceTime, there: DeviceTime, regret: float | None, own_cost: float, *, is_full: bool) -> str:
+    """One word for why the kernel is where it is; `regret` and `own_cost` are those of all its executions."""
     if there.time_s is None:
         return "unsupported"
     assert here.time_s is not None
-    if regret is not None and solution.objective and regret < NEAR_TIE_SHARE * here.time_s:
+    if regret is not None and regret < NEAR_TIE_SHARE * own_cost:
         return "near tie"
     if here.time_s <= there.time_s:
         return "faster alone"
-    return "capacity" if has_capacity and solution.memory_price else "follows neighbours"
+    return "capacity" if is_full else "follows neighbours"
 
 
 def _unplaced(model: Model, kernel: Kernel) -> Placement:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from onnx_roofline.passes.placement import PlacementPass
 from scipy.optimize import Bounds, LinearConstraint, milp
 from scipy.sparse import coo_array
 
@@ -169,6 +170,36 @@ def test_energy_and_energy_delay(placed: dict[tuple[str, str], Analysis]) -> Non
     assert times["latency"] <= times["energy-delay"]
     assert summaries["energy-delay"].objective >= summaries["energy-delay"].lower_bound
     assert summaries["energy-delay"].objective <= times["energy"] * summaries["energy"].objective * (1 + 1e-9)
+
+
+def test_a_near_tie_is_measured_in_what_is_optimised() -> None:
+    """Joules against joules: 39 nJ are no near tie for a product of 8.6 nJ, whatever its microseconds are."""
+    settings = Settings(system="a100-attacc", assume_dtype="float16", objective="energy")
+    found = analyze(SAMPLES / "lenet5.onnx", settings).model.column(Placement)["11:Gemm"]
+    # [1, 84] x [84, 10] + [10] in float16 at 0.55 pJ/bit and 0.32 pJ/MAC
+    own_j = 2 * (84 + 84 * 10 + 10 + 10) * 8 * 0.55e-12 + 84 * 10 * 0.32e-12
+    assert found.devices["attacc"].energy_j == pytest.approx(own_j)
+    assert (found.device, found.reason) == ("attacc", "faster alone")
+    assert found.regret is not None
+    assert found.regret > own_j
+
+
+def test_the_bound_of_energy_delay_holds_where_the_capacity_binds(placed: dict[tuple[str, str], Analysis]) -> None:
+    """Least time and least energy are not known then, only that neither is below its own bound."""
+    analysis = _placed(placed, "llama_decode.onnx", "a100-attacc")
+    capacity_bytes = analysis.model.whole(PlacementSummary).resident_bytes // 2
+    system = replace(analysis.system, pim=replace(analysis.system.pim, capacity_bytes=capacity_bytes))
+    columns = {record: rows for record, rows in analysis.model.columns.items() if record is not Placement}
+    model = replace(analysis.model, columns=columns)
+    found = {}
+    for objective in ("latency", "energy", "energy-delay"):
+        summary = PlacementPass(system, "full", objective).run(model).whole
+        assert isinstance(summary, PlacementSummary)
+        found[objective] = summary
+    assert found["latency"].gap > 0
+    bounds = found["latency"].lower_bound, found["energy"].lower_bound
+    assert found["energy-delay"].lower_bound == pytest.approx(bounds[0] * bounds[1])
+    assert found["energy-delay"].lower_bound <= found["energy-delay"].objective
 
 
 def test_the_teaching_sheets_placements() -> None:
