@@ -53,12 +53,6 @@ class Network:
             ]
         return Network(self.class_of, excess, self.forced, terms, self.bytes_of, self.shift)
 
-    def with_forced(self, variable: int, device: int) -> "Network":
-        """The same network with one more variable forced."""
-        forced = list(self.forced)
-        forced[variable] = device
-        return Network(self.class_of, self.excess, forced, self.terms, self.bytes_of, self.shift)
-
     def cost(self, values: list[int]) -> int:
         """Cost of a full assignment of the variables, up to a constant: all variables on device 0 without terms."""
         total = sum(cost for cost, value in zip(self.excess, values, strict=True) if value)
