@@ -46,12 +46,15 @@ class Crossing:
 
 @dataclass(frozen=True)
 class KernelGraph:
-    """Kernels that run, in file order, and the tensors between them; `index` finds a kernel by its id."""
+    """Kernels that run, in file order, and the tensors between them; `index` finds a kernel by its id.
+
+    `refused` has the devices' reasons for kernels that run but have no time on either.
+    """
 
     kernels: tuple[Placeable, ...]
     crossings: tuple[Crossing, ...]
     index: Mapping[str, int]
-    unknown: tuple[str, ...]
+    refused: Mapping[str, Mapping[str, DeviceTime]]
 
     def problem(self, system: System, objective: str, time_weight: float = 1.0, energy_weight: float = 1.0) -> Problem:
         """The abstract problem for `latency`, `energy`, or a weighted sum of both (for their product)."""
@@ -91,12 +94,12 @@ class KernelGraph:
 
 
 def kernel_graph(model: Model, system: System, pim_model: PimTimeModel) -> KernelGraph:
-    """Every kernel that runs, with its times under a PIM time model; kernels of unknown work are left out and named."""
+    """Every kernel that runs, with its times under a PIM time model; those without a time are left out and named."""
     uses = TensorUses(model)
     kernels, executions = model.column(Kernel), model.column(Executions)
     index: dict[str, int] = {}
     placeable: list[Placeable] = []
-    unknown: list[str] = []
+    refused: dict[str, Mapping[str, DeviceTime]] = {}
     memo: dict[object, Mapping[str, DeviceTime]] = {}
     for key, kernel in kernels.items():
         count = float(executions[key].count)
@@ -108,13 +111,13 @@ def kernel_graph(model: Model, system: System, pim_model: PimTimeModel) -> Kerne
             memo[signature] = _device_times(system, facts, pim_model)
         times = memo[signature]
         if all(entry.time_s is None for entry in times.values()):
-            unknown.append(key)
+            refused[key] = times
             continue
         index[key] = len(placeable)
         first = facts[system.gpu.slug]
         resident = first.weight_bytes if first is not None and first.resident == "weight" else 0
         placeable.append(Placeable(kernel, count, times, resident))
-    return KernelGraph(tuple(placeable), _crossings(model, uses, index, len(placeable)), index, tuple(unknown))
+    return KernelGraph(tuple(placeable), _crossings(model, uses, index, len(placeable)), index, refused)
 
 
 def _device_times(

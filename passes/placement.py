@@ -72,7 +72,7 @@ class PlacementPass:
                 note = works[key].note or model.column(TypedOp)[key].role
                 rows[key] = Placement(None, "not placed", note, 0.0)
             elif kernel.id not in placed:
-                rows[key] = _unplaced(model, kernel)
+                rows[key] = _unplaced(model, kernel, graph.refused.get(kernel.id))
             elif kernel.id == key:
                 rows[key] = placed[key]
             else:
@@ -224,12 +224,15 @@ def _reason_class(here: DeviceTime, there: DeviceTime, regret: float | None, own
     return "capacity" if is_full else "follows neighbours"
 
 
-def _unplaced(model: Model, kernel: Kernel) -> Placement:
+def _unplaced(model: Model, kernel: Kernel, refusals: Mapping[str, DeviceTime] | None) -> Placement:
     """A kernel that never runs, whose work is unknown, or that neither device can run."""
-    if not model.column(Executions)[kernel.id].count:
+    if refusals is None:
         return Placement(None, "not placed", "it never runs", 0.0)
     roofs = model.column(Roofline)[kernel.id].devices
     reasons = [roof.reason for roof in roofs.values() if not roof.supported]
     if len(reasons) == len(roofs):
         return Placement(None, "unsupported", "; ".join(reasons), None)
+    if all(entry.bound == "unsupported" for entry in refusals.values()):
+        # The PIM has a peak for its types, but the time model refuses the op.
+        return Placement(None, "unsupported", "; ".join(entry.reason for entry in refusals.values()), None)
     return Placement(None, "unknown", "its work is unknown, so no time can be given", None)

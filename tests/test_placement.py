@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from onnx_roofline.passes.placement import PlacementPass
+from onnx_roofline.passes.roofline import RooflinePass
 from scipy.optimize import Bounds, LinearConstraint, milp
 from scipy.sparse import coo_array
 
@@ -182,6 +183,22 @@ def test_a_near_tie_is_measured_in_what_is_optimised() -> None:
     assert (found.device, found.reason) == ("attacc", "faster alone")
     assert found.regret is not None
     assert found.regret > own_j
+
+
+def test_a_kernel_that_each_device_refuses_for_its_own_reason_is_unsupported(
+    placed: dict[tuple[str, str], Analysis],
+) -> None:
+    """Its work is known: the GPU has no peak for its type, and the PIM, which has one, runs no convolution."""
+    analysis = _placed(placed, "lenet5.onnx", "a100-attacc")
+    peaks = {dtype: peak for dtype, peak in analysis.system.gpu.peaks_flops_per_s.items() if dtype != "float16"}
+    system = replace(analysis.system, gpu=replace(analysis.system.gpu, peaks_flops_per_s=peaks))
+    columns = {record: rows for record, rows in analysis.model.columns.items() if record is not Placement}
+    columns[Roofline] = RooflinePass(system).run(replace(analysis.model, columns=columns)).rows
+    found = PlacementPass(system).run(replace(analysis.model, columns=columns)).rows["0:Conv"]
+    assert isinstance(found, Placement)
+    assert (found.device, found.reason, found.time_s) == (None, "unsupported", None)
+    assert f"{system.gpu.name} has no peak for float16" in found.explanation
+    assert "Conv is not among the ops of this PIM" in found.explanation
 
 
 def test_the_bound_of_energy_delay_holds_where_the_capacity_binds(placed: dict[tuple[str, str], Analysis]) -> None:
