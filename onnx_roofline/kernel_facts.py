@@ -19,6 +19,8 @@ _CACHE_INPUTS = {
 }
 # The op that a fused pattern is to a device which has that op.
 _PATTERN_OPS = {"attention": "Attention"}
+# Rearrangements between an operand and what it rearranges that are seen through.
+_REARRANGEMENTS = 6
 
 
 def facts_of(model: Model, kernel: Kernel, slug: str, uses: TensorUses) -> KernelFacts | None:
@@ -107,32 +109,14 @@ def _resident(model: Model, key: str, contraction: Contraction, uses: TensorUses
 
 
 def _kind(model: Model, scope: str, name: str, uses: TensorUses) -> Operand:
-    root = uses.root(scope, name)
-    maker = uses.makers.get((scope, root))
+    """The kind of an operand, seen through a few rearrangements: exporters write a few."""
     rows = model.column(TypedOp)
-    if maker is not None and rows[maker].role == "constant":
-        return "weight"
-    if maker is None:
-        graph = model.graph if not scope else None
-        is_input = graph is not None and any(graph_input.name == root for graph_input in graph.inputs)
-        if is_input:
-            return "kv" if "past" in root or "cache" in root else "activation"
-        return "weight" if root in uses.stored else "activation"
-    row = rows[maker]
-    if row.op.op_type == "Concat" and any(_is_cache_input(model, scope, part, uses) for part in row.op.inputs):
-        return "kv"
-    if row.op.op_type in ("Transpose", "Cast", "Expand", "DequantizeLinear") and row.op.inputs:
-        return _kind_behind(model, scope, row.op.inputs[0], uses)
-    return "activation"
-
-
-def _kind_behind(model: Model, scope: str, name: str, uses: TensorUses) -> Operand:
-    """The kind of what a rearrangement rearranges; a few steps, since exporters write a few."""
-    rows = model.column(TypedOp)
-    for _ in range(6):
+    for _ in range(_REARRANGEMENTS + 1):
         root = uses.root(scope, name)
         maker = uses.makers.get((scope, root))
         if maker is None:
+            if not scope and any(graph_input.name == root for graph_input in model.graph.inputs):
+                return "kv" if "past" in root or "cache" in root else "activation"
             return "weight" if root in uses.stored else "activation"
         row = rows[maker]
         if row.role == "constant":

@@ -44,3 +44,31 @@ def test_the_cache_of_an_attention_op_is_its_large_operand(tmp_path: Path, past:
     assert facts.resident == resident
     # keys and values: (past + 1) x 64 x 4 heads x 2 bytes each
     assert [size for _, size in facts.products] == [2 * 4 * 64 * (past + 1)] * 2
+
+
+@pytest.mark.parametrize(("name", "expected"), [("past_key", "kv"), ("key", "activation")])
+def test_a_cache_that_comes_in_stays_one_behind_a_transpose(name: str, expected: str, tmp_path: Path) -> None:
+    """A cross attention's keys come in whole: nothing is appended to them, they are only turned before the product."""
+    query, keys, scores = (
+        helper.make_tensor_value_info(*tensor)
+        for tensor in (
+            ("query", TensorProto.FLOAT, [1, 8, 1, 64]),
+            (name, TensorProto.FLOAT, [1, 8, 128, 64]),
+            ("scores", TensorProto.FLOAT, [1, 8, 1, 128]),
+        )
+    )
+    nodes = [
+        helper.make_node("Transpose", [name], ["turned"], perm=[0, 1, 3, 2]),
+        helper.make_node("MatMul", ["query", "turned"], ["scores"]),
+    ]
+    graph = helper.make_graph(nodes, "g", [query, keys], [scores])
+    path = tmp_path / "m.onnx"
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)]), path)
+    analysis = analyze(path, Settings())
+    kernel = analysis.model.column(Kernel)["1:MatMul"]
+    root = analysis.model.column(Kernel)[kernel.id]
+    found = facts_of(analysis.model, root, analysis.system.gpu.slug, TensorUses(analysis.model))
+    assert found is not None
+    assert found.resident == expected
+    assert found.product is not None
+    assert found.product.macs == 8 * 128 * 64
