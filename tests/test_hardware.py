@@ -584,6 +584,13 @@ def test_lint_checks_the_row_timings(change, codes, tmp_path):
     assert [code for code, _ in findings(tmp_path, MODEL.replace(*change))] == codes
 
 
+@pytest.mark.parametrize(("internal", "codes"), [(1024, []), (2048, ["dram-timing"])])
+def test_lint_checks_the_row_timings_of_a_pim_of_half_bytes(internal, codes, tmp_path):
+    """128 rows x 16 elements of 4 bits every ns are 1024 GB/s."""
+    text = MODEL.replace("float16: 4.096", "int4: 4.096").replace("internal: 4096", f"internal: {internal}")
+    assert [code for code, _ in findings(tmp_path, text) if code == "dram-timing"] == codes
+
+
 @pytest.mark.parametrize("slug", [slug for slug in DEVICES if load_device(slug).kind == "pim"])
 def test_every_shipped_pim_has_a_model(slug):
     device = load_device(slug)

@@ -127,7 +127,7 @@ def _row_timing(device: Device) -> list[Finding]:
         return []
     findings = []
     dram, row_elements = model.dram, model.align.row_elements or 1
-    widths = {DTYPE_BITS[dtype] // 8 for dtype in model.dtypes}
+    widths = {DTYPE_BITS[dtype] / 8 for dtype in model.dtypes}
     wanted = [dram.parallel_rows * dram.lane_elements * width / dram.t_ccd_s / 1e9 for width in sorted(widths)]
     if not any(_close(internal, found) for found in wanted):
         path = "bandwidth_gb_per_s.internal"
