@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from onnx_roofline.partition.network import FREE, network_of
+from onnx_roofline.partition.network import FREE, Network, network_of
 from onnx_roofline.partition.problem import DEVICES, Assignment, Problem
 
 
@@ -86,7 +86,10 @@ def legalize(problem: Problem, wanted: Sequence[int]) -> Assignment:
 
     Nodes that are placed together and want different devices go where most of them want to be; a tie goes to device 0.
     """
-    network = network_of(problem)
+    return _legalized(network_of(problem), wanted)
+
+
+def _legalized(network: Network, wanted: Sequence[int]) -> Assignment:
     votes = [0] * len(network.forced)
     for node, device in enumerate(wanted):
         votes[network.class_of[node]] += 1 if device else -1
@@ -96,7 +99,10 @@ def legalize(problem: Problem, wanted: Sequence[int]) -> Assignment:
 
 def greedy(problem: Problem) -> Assignment:
     """Each group of nodes where its own costs are lowest, whatever the transfers; a tie goes to device 0."""
-    network = network_of(problem)
+    return _greedy(network_of(problem))
+
+
+def _greedy(network: Network) -> Assignment:
     values = [
         int(excess < 0) if forced == FREE else forced
         for excess, forced in zip(network.excess, network.forced, strict=True)
@@ -109,15 +115,16 @@ def baselines(problem: Problem, picks: Mapping[str, Sequence[int]] | None = None
 
     Nodes that the wanted device can't run go to the other one.
     """
+    network = network_of(problem)
     wanted: dict[str, Sequence[int]] = {
         "all GPU": (0,) * problem.size,
         "all PIM": (1,) * problem.size,
-        "greedy": greedy(problem),
+        "greedy": _greedy(network),
         **(picks or {}),
     }
     found = []
     for name, pick in wanted.items():
-        assignment = legalize(problem, pick)
+        assignment = _legalized(network, pick)
         moved = sum(was != device for was, device in zip(pick, assignment, strict=True))
         found.append(Baseline(name, assignment, evaluate(problem, assignment), moved))
     return tuple(found)
