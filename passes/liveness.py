@@ -58,6 +58,9 @@ def _live_bytes(
     size: dict[str, int | None] = {name: kind.bytes for name, kind in inputs.items()}
     last_use: dict[str, int] = dict.fromkeys(inputs, -1)
     for position, key in enumerate(keys):
+        # What asks for a shape, or works on shapes, reads no byte of the tensor and does not keep it alive.
+        if rows[key].role != "compute":
+            continue
         op, work = rows[key].op, works[key]
         reads = op_reads(op)
         for name in reads:
@@ -66,7 +69,7 @@ def _live_bytes(
                 last_use[root] = position
         source = owner.get(reads[0], reads[0]) if reads else ""
         for name, kind in zip(op.outputs, rows[key].outputs, strict=True):
-            if rows[key].role == "constant" or not name:
+            if not name:
                 continue
             if not work.moves_data and not rows[key].bodies:
                 # A view: it keeps what it views alive, and a view of a weight costs nothing.

@@ -35,9 +35,9 @@ def test_the_optimum_is_no_dearer_than_any_simple_placement(system: str) -> None
 def test_what_the_page_says_of_the_teaching_pair() -> None:
     rows = rows_of("teaching")
     assert all(seconds[2] == seconds[BASELINES] for seconds in rows.values()), "greedy is already the optimum"
-    assert int(max(seconds[3] / seconds[BASELINES] for seconds in rows.values())) == 27
+    assert int(max(seconds[3] / seconds[BASELINES] for seconds in rows.values())) == 28
     decode = rows["LLaMA decode, past 1023"]
-    assert int(decode[0] / decode[BASELINES]) == 7
+    assert int(10 * decode[0] / decode[BASELINES]) == 68
     assert len({*decode[1:]}) == 1, "every placement but the first finds that"
 
 
