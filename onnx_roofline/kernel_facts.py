@@ -1,33 +1,22 @@
 """A kernel as the device time models see it: operations, bytes, its largest product and what its large operand is."""
 
+from onnx_roofline.caches import CACHE_INPUTS, Caches
 from onnx_roofline.graph import Model
 from onnx_roofline.pim_time import KernelFacts, Operand, Product, oriented
 from onnx_roofline.records import Contraction, Kernel, Reuse, Traffic, TypedOp, Work
-from onnx_roofline.tensor_uses import TensorUses
 from onnx_roofline.units import DTYPE_BITS
 
-# Inputs that hold earlier keys and values, by (domain, op type). Source: the schemas of the operators.
-_CACHE_INPUTS = {
-    ("", "Attention"): (4, 5),
-    ("com.microsoft", "Attention"): (4,),
-    ("com.microsoft", "DecoderMaskedMultiHeadAttention"): (5, 6),
-    ("com.microsoft", "DecoderMaskedSelfAttention"): (4,),
-    ("com.microsoft", "GroupQueryAttention"): (3, 4),
-    ("com.microsoft", "MultiHeadAttention"): (6, 7),
-    ("com.microsoft", "PagedAttention"): (3, 4),
-    ("com.microsoft", "QAttention"): (8,),
-}
 # The op that a fused pattern is to a device which has that op.
 _PATTERN_OPS = {"attention": "Attention"}
 # Rearrangements between an operand and what it rearranges that are seen through.
 _REARRANGEMENTS = 6
 
 
-def facts_of(model: Model, kernel: Kernel, slug: str, uses: TensorUses) -> KernelFacts | None:
+def facts_of(model: Model, kernel: Kernel, slug: str, caches: Caches) -> KernelFacts | None:
     """The facts of one execution on the device `slug`, or None where the kernel's work or bytes are unknown.
 
-    The large operand is "weight" if it is stored, "kv" if it is a cache that comes in as a model input (whether or not
-    this step's keys or values are appended to it), else "activation".
+    The large operand is "weight" if it is stored, "kv" if it is a cache (whether or not this run's keys or values are
+    added to it), else "activation".
     """
     works, rows = model.column(Work), model.column(TypedOp)
     moved = model.column(Reuse)[kernel.id].devices.get(slug)
@@ -49,7 +38,7 @@ def facts_of(model: Model, kernel: Kernel, slug: str, uses: TensorUses) -> Kerne
     weight_bytes = activation_bytes = group = 0
     dilated = False
     for key, contraction in _contractions(model, kernel):
-        kind, position = _resident(model, key, contraction, uses)
+        kind, position = _resident(model, key, contraction, caches)
         is_lhs = position is not None and position == contraction.lhs
         found = oriented(contraction.batch, contraction.m, contraction.n, contraction.k, resident_is_lhs=is_lhs)
         reads, dtype = model.column(Traffic)[key].read_bytes, rows[key].outputs[0].dtype
@@ -87,55 +76,42 @@ def _contractions(model: Model, kernel: Kernel) -> list[tuple[str, Contraction]]
     return sorted(found, key=lambda pair: -pair[1].macs)
 
 
-def _resident(model: Model, key: str, contraction: Contraction, uses: TensorUses) -> tuple[Operand, int | None]:
+def _resident(model: Model, key: str, contraction: Contraction, caches: Caches) -> tuple[Operand, int | None]:
     """(what the large operand is, its position): a stored operand before a cache before the right one."""
     row = model.column(TypedOp)[key]
     kinds: dict[int, Operand] = {}
     for position in (contraction.rhs, contraction.lhs):
         if position is not None and position < len(row.op.inputs) and row.op.inputs[position]:
-            kinds[position] = _kind(model, row.scope, row.op.inputs[position], uses)
+            kinds[position] = _kind(model, row.scope, row.op.inputs[position], caches)
     for wanted in ("weight", "kv"):
         for position, kind in kinds.items():
             if kind == wanted:
                 return kind, position
-    caches = _CACHE_INPUTS.get((row.op.domain, row.op.op_type), ())
-    if any(
-        position < len(row.op.inputs) and _is_cache_input(model, row.scope, row.op.inputs[position], uses)
-        for position in caches
-    ):
+    positions = CACHE_INPUTS.get((row.op.domain, row.op.op_type), ())
+    names = [row.op.inputs[position] for position in positions if position < len(row.op.inputs)]
+    if any(caches.holds(row.scope, caches.uses.root(row.scope, name)) for name in names):
         # The cache with the new keys or values behind it, which no input of the op is alone.
         return "kv", None
     return "activation", contraction.rhs
 
 
-def _kind(model: Model, scope: str, name: str, uses: TensorUses) -> Operand:
+def _kind(model: Model, scope: str, name: str, caches: Caches) -> Operand:
     """The kind of an operand, seen through a few rearrangements: exporters write a few."""
-    rows = model.column(TypedOp)
+    rows, uses = model.column(TypedOp), caches.uses
     for _ in range(_REARRANGEMENTS + 1):
         root = uses.root(scope, name)
+        if caches.holds(scope, root):
+            return "kv"
         maker = uses.makers.get((scope, root))
         if maker is None:
-            if not scope and any(graph_input.name == root for graph_input in model.graph.inputs):
-                return "kv" if "past" in root or "cache" in root else "activation"
             return "weight" if root in uses.stored else "activation"
         row = rows[maker]
         if row.role == "constant":
             return "weight"
-        if row.op.op_type == "Concat" and any(_is_cache_input(model, scope, part, uses) for part in row.op.inputs):
-            return "kv"
         if row.op.op_type not in ("Transpose", "Cast", "Expand", "DequantizeLinear") or not row.op.inputs:
             return "activation"
         name = row.op.inputs[0]
     return "activation"
-
-
-def _is_cache_input(model: Model, scope: str, name: str, uses: TensorUses) -> bool:
-    root = uses.root(scope, name)
-    if scope or (scope, root) in uses.makers:
-        return False
-    return any(
-        graph_input.name == root and len(graph_input.type.shape or ()) >= 3 for graph_input in model.graph.inputs
-    )
 
 
 def _operand_bytes(reads: tuple[int | None, ...], position: int | None, elements: int, dtype: str) -> int:

@@ -1,13 +1,15 @@
 """The kernels of a model as a placement problem: a cost on each device, and what crosses between them.
 
 Kernels of bodies and functions are nodes of their own, their costs times how often they run. Model inputs lie on the
-GPU's side and model outputs are read there. Stored weights are put where they are needed before the first run. What a
-control-flow op takes in and gives out is taken to live on the GPU's side.
+GPU's side and model outputs are read there. Stored weights are put where they are needed before the first run. A cache
+of keys and values lies in the memory of each device that reads it, so that only the rows that a run adds to it cross.
+What a control-flow op takes in and gives out is taken to live on the GPU's side.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from onnx_roofline.caches import Caches
 from onnx_roofline.graph import Model
 from onnx_roofline.hardware import Device, System
 from onnx_roofline.kernel_facts import facts_of
@@ -95,7 +97,7 @@ class KernelGraph:
 
 def kernel_graph(model: Model, system: System, pim_model: PimTimeModel) -> KernelGraph:
     """Every kernel that runs, with its times under a PIM time model; those without a time are left out and named."""
-    uses = TensorUses(model)
+    caches = Caches(TensorUses(model))
     kernels, executions = model.column(Kernel), model.column(Executions)
     index: dict[str, int] = {}
     placeable: list[Placeable] = []
@@ -105,7 +107,7 @@ def kernel_graph(model: Model, system: System, pim_model: PimTimeModel) -> Kerne
         count = float(executions[key].count)
         if kernel.id != key or not count:
             continue
-        facts = {device.slug: facts_of(model, kernel, device.slug, uses) for device in system.devices}
+        facts = {device.slug: facts_of(model, kernel, device.slug, caches) for device in system.devices}
         signature = tuple(facts.values())
         if signature not in memo:
             memo[signature] = _device_times(system, facts, pim_model)
@@ -115,9 +117,9 @@ def kernel_graph(model: Model, system: System, pim_model: PimTimeModel) -> Kerne
             continue
         index[key] = len(placeable)
         first = facts[system.gpu.slug]
-        resident = first.weight_bytes if first is not None and first.resident == "weight" else 0
+        resident = _resident_bytes(model, kernel, first, caches)
         placeable.append(Placeable(kernel, count, times, resident))
-    return KernelGraph(tuple(placeable), _crossings(model, uses, index, len(placeable)), index, refused)
+    return KernelGraph(tuple(placeable), _crossings(model, caches, index, len(placeable)), index, refused)
 
 
 def _device_times(
@@ -150,8 +152,25 @@ def _energy_j(device: Device, facts: KernelFacts) -> float | None:
     return size * device.dram_j_per_byte + macs * (device.j_per_mac or 0.0)
 
 
-def _crossings(model: Model, uses: TensorUses, index: Mapping[str, int], sink: int) -> tuple[Crossing, ...]:
-    """Tensors that kernels share, with the model's outputs read by the sink; weights are no crossings."""
+def _resident_bytes(model: Model, kernel: Kernel, facts: KernelFacts | None, caches: Caches) -> int:
+    """What a kernel has in the PIM's memory before it runs there: its weights, or the caches that it reads."""
+    if facts is None or facts.resident not in ("weight", "kv"):
+        return 0
+    if facts.resident == "weight":
+        return facts.weight_bytes
+    rows, traffics = model.column(TypedOp), model.column(Traffic)
+    found = {
+        root: size or 0
+        for key in kernel.members
+        for name, size in zip(rows[key].op.inputs, traffics[key].read_bytes, strict=True)
+        if caches.holds(rows[key].scope, root := caches.uses.root(rows[key].scope, name))
+    }
+    return sum(found.values()) or sum(size for _, size in facts.products)
+
+
+def _crossings(model: Model, caches: Caches, index: Mapping[str, int], sink: int) -> tuple[Crossing, ...]:
+    """Tensors that kernels share, with the model's outputs read by the sink; weights and caches are no crossings."""
+    uses = caches.uses
     rows, kernels, executions = model.column(TypedOp), model.column(Kernel), model.column(Executions)
     traffics = model.column(Traffic)
     sizes: dict[tuple[str, str], int] = {}
@@ -167,6 +186,10 @@ def _crossings(model: Model, uses: TensorUses, index: Mapping[str, int], sink: i
             if not size or root in uses.stored or (maker is not None and rows[maker].role != "compute"):
                 continue
             place = (row.scope, root)
+            if not row.scope and maker is None and root in caches.inputs:
+                continue
+            if not row.scope and root in caches.grown:
+                size = min(size, caches.grown[root])
             if maker is not None and index.get(kernels[maker].id) == node:
                 continue
             sizes[place] = max(size, sizes.get(place, 0))
@@ -175,6 +198,8 @@ def _crossings(model: Model, uses: TensorUses, index: Mapping[str, int], sink: i
     for scope, root in uses.kept:
         maker = uses.makers.get((scope, root))
         if maker is None or kernels[maker].id not in index:
+            continue
+        if not scope and (root in caches.grown or root in caches.returned):
             continue
         position = rows[maker].op.outputs.index(root)
         size = traffics[maker].write_bytes[position] or rows[maker].outputs[position].bytes or 0

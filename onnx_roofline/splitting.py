@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from onnx_roofline.analysis import Analysis
+from onnx_roofline.caches import Caches
 from onnx_roofline.hardware import Device
 from onnx_roofline.kernel_facts import facts_of
 from onnx_roofline.partition import Split, best_split
@@ -20,9 +21,9 @@ def split_of(analysis: Analysis, kernel_id: str) -> tuple[Split | None, str]:
     system = analysis.system
     if system.concurrency == "exclusive":
         return None, "the devices exclude each other"
-    uses = TensorUses(analysis.model)
+    caches = Caches(TensorUses(analysis.model))
     kernel = analysis.model.column(Kernel)[kernel_id]
-    facts = {device.slug: facts_of(analysis.model, kernel, device.slug, uses) for device in system.devices}
+    facts = {device.slug: facts_of(analysis.model, kernel, device.slug, caches) for device in system.devices}
     gpu, pim = facts[system.gpu.slug], facts[system.pim.slug]
     if gpu is None or pim is None or gpu.product is None or gpu.product.outputs < 2:
         return None, "it is no product with outputs to divide"

@@ -7,6 +7,7 @@ import pytest
 from onnx import TensorProto, helper
 
 from onnx_roofline.analysis import Settings, analyze
+from onnx_roofline.caches import Caches
 from onnx_roofline.kernel_facts import facts_of
 from onnx_roofline.records import Kernel
 from onnx_roofline.tensor_uses import TensorUses
@@ -39,7 +40,7 @@ def attention(folder: Path, *, past: int) -> Path:
 def test_the_cache_of_an_attention_op_is_its_large_operand(tmp_path: Path, past: int, resident: str) -> None:
     analysis = analyze(attention(tmp_path, past=past), Settings(system="a100-attacc"))
     (kernel,) = {row.id: row for row in analysis.model.column(Kernel).values() if row.id}.values()
-    facts = facts_of(analysis.model, kernel, "attacc", TensorUses(analysis.model))
+    facts = facts_of(analysis.model, kernel, "attacc", Caches(TensorUses(analysis.model)))
     assert facts is not None
     assert facts.resident == resident
     # keys and values: (past + 1) x 64 x 4 heads x 2 bytes each
@@ -67,7 +68,7 @@ def test_a_cache_that_comes_in_stays_one_behind_a_transpose(name: str, expected:
     analysis = analyze(path, Settings())
     kernel = analysis.model.column(Kernel)["1:MatMul"]
     root = analysis.model.column(Kernel)[kernel.id]
-    found = facts_of(analysis.model, root, analysis.system.gpu.slug, TensorUses(analysis.model))
+    found = facts_of(analysis.model, root, analysis.system.gpu.slug, Caches(TensorUses(analysis.model)))
     assert found is not None
     assert found.resident == expected
     assert found.product is not None
