@@ -101,9 +101,24 @@ def _print_warnings(analysis: "Analysis") -> None:
         print(f"warning: {len(notices) - SHOWN_WARNINGS} more, all in the JSON", file=sys.stderr)
 
 
-def _run_analyze(options: argparse.Namespace) -> int:
+def _refuse_what_shows_nothing(options: argparse.Namespace) -> None:
+    """Raise UsageError for a number of rows below none, and for options of which one would be left out silently."""
     if options.top < 1:
         raise UsageError(f"--top {options.top}: wanted 1 or more")
+    if options.depth < 0:
+        raise UsageError(f"--depth {options.depth}: wanted 1 or more levels, or 0 for all")
+    names = ("--sweep", "--convention", "--sensitivity", "--explain-traffic")
+    views = [name for name in names if getattr(options, name[2:].replace("-", "_"))]
+    if len(views) > 1:
+        raise UsageError(f"found {' and '.join(views)}: each prints a report of its own; run one after the other")
+    if options.format == "csv" and views and views != ["--convention"]:
+        raise UsageError(f"--format csv: {views[0]} has no CSV; leave one of them out, or write --json FILE")
+    if options.sweep and options.plot:
+        raise UsageError("--plot: it draws one size of the model, and --sweep is of many; leave one of them out")
+
+
+def _run_analyze(options: argparse.Namespace) -> int:
+    _refuse_what_shows_nothing(options)
     if options.convention:
         from onnx_roofline.report.conventions import expand
 
