@@ -41,10 +41,12 @@ class FusionPass:
     def run(self, model: Model) -> PassResult:
         """A Kernel for every row; all members of a kernel hold the same record."""
         found: dict[str, Kernel] = {}
+        works = model.column(Work)
         for view in views_by_scope(model).values():
             groups = self._fused(view)
             for place, members in groups.members.items():
-                if not view.barrier[place]:
+                # An op that runs bodies is a kernel only if it does something of its own beside them.
+                if not view.barrier[place] or works[view.keys[place]].moves_data:
                     kernel = self._kernel(view, groups, place, members)
                     found.update((view.keys[node], kernel) for node in members)
         return PassResult({key: found.get(key, NO_KERNEL) for key in model.column(TypedOp)})

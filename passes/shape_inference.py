@@ -27,7 +27,7 @@ from onnx_roofline.graph import (
 from onnx_roofline.pipeline import PassResult
 from onnx_roofline.records import Body, TypedOp
 from onnx_roofline.shape_rules.bounds import bounded_outputs
-from onnx_roofline.shape_rules.control_flow import infer_control_flow
+from onnx_roofline.shape_rules.control_flow import infer_control_flow, with_modifiers
 from onnx_roofline.shape_rules.library import known_attributes
 from onnx_roofline.shape_rules.outputs import output_types
 from onnx_roofline.shape_rules.scope import (
@@ -234,7 +234,10 @@ class _Walk:
                 return (yield from self._infer_call(op, scope, inputs))
             if op.bodies and not op.domain:
                 return (yield from self._infer_bodies(op, scope, inputs))
-            return self._infer_plain(op, scope, inputs)
+            result = self._infer_plain(op, scope, inputs)
+            if op.bodies and (op.domain, op.op_type) == ("ai.onnx.preview", "FlexAttention"):
+                return (yield from with_modifiers(op, scope, inputs, result))
+            return result
         except ShapeError as error:
             raise ShapeError(self._located(op, scope, inputs, error)) from None
 

@@ -12,12 +12,16 @@ from onnx_roofline.graph import UNKNOWN_TYPE, Graph, Op, TensorType
 from onnx_roofline.records import Body
 from onnx_roofline.shape_rules.scope import DATA, BodyRequest, GraphResult, Known, OpResult, Scope, Steps
 from onnx_roofline.shape_rules.types import merge_types
+from onnx_roofline.units import dtype_name
 
 # A trip count this large means "until the condition fails": exporters write INT64_MAX.
 UNBOUNDED_TRIPS = 2**31 - 1
 # Iterations of a loop whose carried shapes change that are followed one by one, by how many loops are around it: the
 # product over nested loops stays small.
 FOLLOWED_TRIPS = (16, 3, 2, 1)
+
+
+_MODIFIERS = ("score_mod", "prob_mod")
 
 
 def infer_control_flow(
@@ -334,6 +338,27 @@ def _infer_sequence_map(op: Op, scope: Scope, inputs: tuple[Known | None, ...]) 
         Known(replace(known.type, container="sequence", length=length), origin=DATA) for known in result.outputs
     )
     return OpResult(outputs, (Body("body", result.prefix, Fraction(count), origin),))
+
+
+def with_modifiers(op: Op, scope: Scope, inputs: tuple[Known | None, ...], result: OpResult) -> Steps:
+    """FlexAttention's `score_mod` and `prob_mod`, each run once on the scores of all heads [B, Hq, L, S].
+
+    Their type is `softmax_precision`, or what the standard has in its place. Source: ONNX FlexAttention-1 (preview).
+    """
+    query, keys = (None if known is None else known.type for known in (*inputs, None, None)[:2])
+    shape: tuple[int | None, ...] = (None,) * 4
+    if query is not None and keys is not None and len(query.shape or ()) == len(keys.shape or ()) == len(shape):
+        shape = (*query.dims[:3], keys.dims[2])
+    precision = op.attributes.get("softmax_precision", 0)
+    stated = dtype_name(precision) if isinstance(precision, int) else ""
+    dtype = stated or ("float64" if query is not None and query.dtype == "float64" else "float32")
+    bodies = []
+    for name in (name for name in _MODIFIERS if name in op.bodies):
+        body = op.bodies[name]
+        _check_interface(body, 1, 1)
+        inner = yield BodyRequest(op, name, body, scope, (Known(TensorType(dtype, shape)),))
+        bodies.append(Body(name, inner.prefix, Fraction(1), "exact"))
+    return replace(result, bodies=tuple(bodies))
 
 
 def _body(op: Op, attribute: str) -> Graph:
