@@ -151,13 +151,14 @@ def default_pipeline(settings: Settings, system: "System", observation: "Observa
         observed_runs=observation.runs if observation else {},
         value_elements=settings.limits.value_elements,
     )
+    backend = load_backend(settings.backend)
     return Pipeline(
         (
             shapes,
             QuantizationFolding(),
             OpCount(),
-            FusionPass(load_backend(settings.backend)),
-            MemoryTraffic(),
+            FusionPass(backend),
+            MemoryTraffic(backend.appends_in_place),
             CountExecutions(),
             Liveness(),
             ReusePass(system, settings.on_chip, settings.residency),

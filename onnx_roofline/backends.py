@@ -20,7 +20,7 @@ DEFAULT_BACKEND = "compiler"
 _SCHEMA = 1
 _KEYS = (
     "schema", "name", "about", "source", "patterns", "general_rule", "kinds", "max_group", "reshapes", "residual_add",
-    "concat_materialises", "absorb_transposes",
+    "concat_materialises", "absorb_transposes", "appends_in_place",
 )  # fmt: skip
 _PATTERN_KEYS = ("name", "types", "match", "keeps_inner")
 # Ops of a kernel, where a pack does not say. Source: TVM's relax.FuseOps.max_depth.
@@ -42,7 +42,8 @@ class Backend:
 
     `patterns` are tried in order. `general_rule` is "tvm" where unseen chains fuse too. `kinds` are kinds by op type
     that go before those that the ops' work gives. `through_reshapes` says that a reshape between two ops of a pattern
-    does not part them, `residual_add` that a contraction takes the addition of another activation.
+    does not part them, `residual_add` that a contraction takes the addition of another activation,
+    `appends_in_place` that past and present of a cache share a buffer.
     """
 
     slug: str
@@ -53,6 +54,7 @@ class Backend:
     max_group: int = _MAX_GROUP
     through_reshapes: bool = True
     residual_add: bool = True
+    appends_in_place: bool = False
     about: str = ""
     source: str = ""
 
@@ -91,6 +93,7 @@ def load_backend(name_or_path: str | os.PathLike[str] = DEFAULT_BACKEND) -> Back
     reshapes = _text(entries.get("reshapes"), ("through", "block")) or "through"
     max_group = entries["max_group"].integer(minimum=1) if "max_group" in entries else _MAX_GROUP
     residual_add = _switch(entries.get("residual_add"), default=True)
+    appends_in_place = _switch(entries.get("appends_in_place"), default=False)
     root.problems.raise_if_any()
     assert texts["name"] is not None, "a pack without a problem has a name"
     return Backend(
@@ -102,6 +105,7 @@ def load_backend(name_or_path: str | os.PathLike[str] = DEFAULT_BACKEND) -> Back
         max_group=max_group or _MAX_GROUP,
         through_reshapes=reshapes == "through",
         residual_add=residual_add,
+        appends_in_place=appends_in_place,
         about=texts["about"] or "",
         source=texts["source"] or "",
     )

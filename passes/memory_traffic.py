@@ -1,13 +1,15 @@
 """Memory traffic: each op alone (naive), and what its kernel can't avoid (compulsory), at true element widths.
 
 Naive: every operand once, what the rules say is touched. Compulsory: a tensor that one member of a kernel makes for
-another never leaves the chip, and a tensor that several members read is fetched once. Every byte saved names its rule,
-so that naive = compulsory + fused away holds op by op.
+another never leaves the chip, and a tensor that several members read is fetched once. Where the backend appends to
+caches in place, only new rows are written. Every byte saved names its rule, so that naive = compulsory + fused away
+holds op by op.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
+from onnx_roofline.caches import SHARED_BUFFER, Append, Caches
 from onnx_roofline.graph import Model, TensorType
 from onnx_roofline.pipeline import PassResult
 from onnx_roofline.records import Folding, Kernel, Saving, Traffic, TypedOp, Work, total
@@ -17,7 +19,12 @@ from onnx_roofline.units import tensor_bytes
 
 @dataclass(frozen=True)
 class MemoryTraffic:
-    """Sums what the rules say is touched. A tensor that is two operands of one op is read once."""
+    """Sums what the rules say is touched. A tensor that is two operands of one op is read once.
+
+    Option: `appends_in_place`, past and present of a cache share a buffer.
+    """
+
+    appends_in_place: bool = False
 
     name: ClassVar[str] = "memory-traffic"
     requires: ClassVar[tuple[type, ...]] = (TypedOp, Folding, Work, Kernel)
@@ -28,6 +35,7 @@ class MemoryTraffic:
         rows, works, foldings = model.column(TypedOp), model.column(Work), model.column(Folding)
         kernels = model.column(Kernel)
         uses = TensorUses(model)
+        appends = Caches(uses).appends if self.appends_in_place else {}
         # Of each kernel of several ops: its members, and what it has fetched of each outer tensor so far.
         fused: dict[str, tuple[frozenset[str], dict[str, int]]] = {}
         found: dict[str, Traffic] = {}
@@ -37,11 +45,13 @@ class MemoryTraffic:
             if not kernel.id or len(kernel.members) == 1:
                 naive = total((*reads, *writes))
                 found[key] = Traffic(reads, writes, naive, naive)
-                continue
-            if kernel.id not in fused:
-                fused[kernel.id] = frozenset(kernel.members), {}
-            members, paid = fused[kernel.id]
-            found[key] = _fused(row, kernel.pattern, members, reads, writes, uses, paid)
+            else:
+                if kernel.id not in fused:
+                    fused[kernel.id] = frozenset(kernel.members), {}
+                members, paid = fused[kernel.id]
+                found[key] = _fused(row, kernel.pattern, members, reads, writes, uses, paid)
+            if key in appends:
+                found[key] = _in_place(row, found[key], appends[key])
         return PassResult(found)
 
 
@@ -73,6 +83,24 @@ def _fused(
     naive = total((*reads, *writes))
     saved = sum(saving.bytes for saving in savings)
     return Traffic(reads, writes, naive, None if naive is None else naive - saved, tuple(savings))
+
+
+def _in_place(row: TypedOp, traffic: Traffic, appends: tuple[Append, ...]) -> Traffic:
+    """The traffic of an op that only adds rows to buffers which its caches share with its results."""
+    if traffic.compulsory_bytes is None:
+        return traffic
+    savings = list(traffic.savings)
+    for append in appends:
+        copied = [(row.op.outputs[append.present], min(append.old_bytes, traffic.write_bytes[append.present] or 0))]
+        if append.past is not None:
+            copied.append((row.op.inputs[append.past], traffic.read_bytes[append.past] or 0))
+        for name, size in copied:
+            saved = sum(saving.bytes for saving in savings if saving.tensor == name)
+            if size > saved:
+                savings.append(Saving(name, size - saved, SHARED_BUFFER))
+    assert traffic.naive_bytes is not None, "what is known after fusion is known before"
+    compulsory = traffic.naive_bytes - sum(saving.bytes for saving in savings)
+    return replace(traffic, compulsory_bytes=compulsory, savings=tuple(savings))
 
 
 def _naive(row: TypedOp, work: Work, folding: Folding) -> tuple[tuple[int | None, ...], tuple[int | None, ...]]:

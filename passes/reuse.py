@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar
 
+from onnx_roofline.caches import SHARED_BUFFER
 from onnx_roofline.errors import NotModelledError
 from onnx_roofline.graph import Model
 from onnx_roofline.hardware import Device, System
@@ -69,6 +70,8 @@ class ReusePass:
                 compulsory[kernel.id] = None if before is None or size is None else before + size
         uses = TensorUses(model)
         boundaries = {key: uses.boundary(kernels[key]) for key, size in compulsory.items() if size is not None}
+        for key, boundary in boundaries.items():
+            _leave_caches_out(model, uses, kernels[key], boundary)
         residency = _Residency(model, uses, boundaries) if self.residency else None
         found: dict[str, dict[str, Moved]] = {key: {} for key in boundaries}
         for device in self.system.devices:
@@ -92,6 +95,19 @@ class ReusePass:
         if self.on_chip:
             return float(self.on_chip)
         return None if device.cache_bytes is None else device.cache_bytes * USABLE_CACHE_SHARE
+
+
+def _leave_caches_out(model: Model, uses: TensorUses, kernel: Kernel, boundary: Boundary) -> None:
+    """Take caches off the border of a kernel that only adds rows to them: what it doesn't touch is not on chip then."""
+    rows, traffics = model.column(TypedOp), model.column(Traffic)
+    for key in kernel.members:
+        for saving in traffics[key].savings:
+            if saving.rule == SHARED_BUFFER:
+                root = uses.root(rows[key].scope, saving.tensor)
+                if saving.tensor in rows[key].op.outputs:
+                    boundary.writes.pop(root, None)
+                else:
+                    boundary.reads.pop(root, None)
 
 
 def refetched_bytes(

@@ -11,7 +11,7 @@ from onnx_roofline.analysis import Analysis, Settings, analyze
 from onnx_roofline.caches import Caches
 from onnx_roofline.hardware import load_system
 from onnx_roofline.placement_problem import Crossing, kernel_graph
-from onnx_roofline.records import Placement
+from onnx_roofline.records import Kernel, Placement, Reuse, Traffic
 from onnx_roofline.tensor_uses import TensorUses
 
 HALF, INT64 = TensorProto.FLOAT16, TensorProto.INT64
@@ -145,3 +145,45 @@ def test_a_cache_takes_room_on_the_pim(tmp_path: Path) -> None:
     assert (load_system("a100-attacc").pim.capacity_bytes or 0) < 2 * 256 * 32767 * ROW_BYTES
     (placement,) = analysis.model.column(Placement).values()
     assert placement.device == "a100-sxm-80gb"
+
+
+@pytest.mark.parametrize(
+    ("backend", "expected"),
+    [
+        # In and out whole: 4 sequences of 99 old rows and a new one.
+        ("none", 2 * 4 * 100 * ROW_BYTES),
+        # The new rows, in and out.
+        ("compiler", 2 * 4 * ROW_BYTES),
+    ],
+)
+def test_a_cache_is_copied_unless_past_and_present_share_a_buffer(tmp_path: Path, backend: str, expected: int) -> None:
+    analysis = analyze(decode(tmp_path, 4, 99), Settings(system="a100-attacc", backend=backend))
+    assert analysis.model.column(Traffic)["1:Concat"].compulsory_bytes == expected
+    # What attention then reads of the cache was not on its way through the chip.
+    moved = analysis.model.column(Reuse)["1:Concat"].devices["a100-sxm-80gb"]
+    assert moved.compulsory_bytes == expected
+
+
+def test_rows_that_were_not_touched_are_not_on_chip(tmp_path: Path) -> None:
+    """3.3 MB of keys would fit the A100's L2; only the new rows went through it."""
+    analysis = analyze(decode(tmp_path, 4, 99), Settings(system="a100-attacc"))
+    reader = analysis.model.column(Kernel)["2:Transpose"].id
+    moved = analysis.model.column(Reuse)[reader].devices["a100-sxm-80gb"]
+    assert moved.moved_bytes >= 4 * 100 * ROW_BYTES
+
+
+def test_an_attention_op_writes_its_new_rows_only(tmp_path: Path) -> None:
+    path = attention(tmp_path, 4, 99)
+    savings = {
+        backend: analyze(path, Settings(system="a100-attacc", backend=backend)).model.column(Traffic)["0:Attention"]
+        for backend in ("none", "compiler")
+    }
+    assert savings["none"].fused_away_bytes == 0
+    # Both presents but for their new rows; both pasts are read.
+    assert savings["compiler"].fused_away_bytes == 2 * 4 * 99 * ROW_BYTES
+    assert savings["compiler"].naive_bytes == savings["none"].naive_bytes
+
+
+def test_a_cache_that_is_no_output_is_not_shared_with_one(tmp_path: Path) -> None:
+    analysis = analyze(decode(tmp_path, 4, 99, kept=False), Settings(system="a100-attacc"))
+    assert analysis.model.column(Traffic)["1:Concat"].fused_away_bytes == 0

@@ -37,7 +37,7 @@ def test_what_the_page_says_of_the_teaching_pair() -> None:
     assert all(seconds[2] == seconds[BASELINES] for seconds in rows.values()), "greedy is already the optimum"
     assert int(max(seconds[3] / seconds[BASELINES] for seconds in rows.values())) == 28
     decode = rows["LLaMA decode, past 1023"]
-    assert int(10 * decode[0] / decode[BASELINES]) == 68
+    assert round(decode[0] / decode[BASELINES], 1) == 6.8
     assert len({*decode[1:]}) == 1, "every placement but the first finds that"
 
 

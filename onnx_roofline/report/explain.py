@@ -5,11 +5,13 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from onnx_roofline.analysis import Analysis
+from onnx_roofline.caches import SHARED_BUFFER, Caches
 from onnx_roofline.errors import UsageError
 from onnx_roofline.flips import flips_of
 from onnx_roofline.records import Kernel, Placement, Reuse, Roofline, Traffic, TypedOp, Work, total
 from onnx_roofline.report.names import visible
 from onnx_roofline.splitting import split_of
+from onnx_roofline.tensor_uses import TensorUses
 from onnx_roofline.units import format_si
 
 
@@ -52,9 +54,9 @@ def explain_traffic(analysis: Analysis, key: str) -> Iterator[str]:
             yield f"  writes {visible(name, 60)} {kind}: {_bytes(size)}"
     if work.note:
         yield f"  note: {visible(work.note)}"
-    past = _shared_buffer_bytes(analysis, row, traffic)
-    if past:
-        yield f"  note: past and present could share one buffer: {past:,} B per step"
+    copied = _copied_bytes(analysis, key)
+    if copied:
+        yield f"  note: past and present could share one buffer: {copied:,} B per step"
     yield f"  naive, the op alone: {_bytes(traffic.naive_bytes)}"
     for saving in traffic.savings:
         yield f"  - {saving.bytes:,} B of {visible(saving.tensor, 60)}: {saving.rule}"
@@ -69,18 +71,12 @@ def explain_traffic(analysis: Analysis, key: str) -> Iterator[str]:
     yield from _kernel_lines(analysis, kernel)
 
 
-def _shared_buffer_bytes(analysis: Analysis, row: TypedOp, traffic: Traffic) -> int:
-    """Bytes of a key-value cache that a Concat reads and writes again only to append to it; 0 for any other op.
-
-    The cache comes in as the first operand from the outside and goes out whole; appended in place, neither moves.
-    """
-    graph = analysis.model.graph
-    if row.op.op_type != "Concat" or row.scope or len(row.op.inputs) < 2:
+def _copied_bytes(analysis: Analysis, key: str) -> int:
+    """Bytes of caches that an op moves only to add rows to them, and that the backend has it move; else 0."""
+    if any(saving.rule == SHARED_BUFFER for saving in analysis.model.column(Traffic)[key].savings):
         return 0
-    is_cache = row.op.inputs[0] in {item.name for item in graph.inputs}
-    if not is_cache or row.op.outputs[0] not in {item.name for item in graph.outputs}:
-        return 0
-    return 2 * (traffic.read_bytes[0] or 0)
+    appends = Caches(TensorUses(analysis.model)).appends.get(key, ())
+    return sum(append.old_bytes * (1 if append.past is None else 2) for append in appends)
 
 
 def _kernel_lines(analysis: Analysis, kernel: Kernel) -> Iterator[str]:

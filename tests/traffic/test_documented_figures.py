@@ -73,8 +73,9 @@ def attention(folder: Path, heads: int, length: int, depth: int) -> Path:
 
 
 @functools.cache
-def decode_step(system: str, dtype: str) -> Analysis:
-    settings = Settings(dims={"batch": 1, "past_sequence": 1023}, system=system, assume_dtype=dtype)
+def decode_step(system: str, dtype: str, backend: str = "compiler") -> Analysis:
+    dims = {"batch": 1, "past_sequence": 1023}
+    settings = Settings(dims=dims, system=system, assume_dtype=dtype, backend=backend)
     return analyze(SAMPLES / "llama_decode.onnx", settings)
 
 
@@ -85,24 +86,26 @@ CACHE = 8 * 2 * 3 * 1024 * 64
 
 @pytest.mark.parametrize(("dtype", "width"), [("", 4), ("float16", 2)])
 def test_a_decode_step_reads_the_weights_and_the_cache(dtype: str, width: int) -> None:
-    analysis = decode_step("teaching", dtype)
+    """The embedding table is the output layer's weight too: it is read once, as that."""
+    summary = decode_step("a100-attacc", dtype).summary
+    expected = (PARAMETERS + CACHE) * width
+    assert summary.compulsory_bytes is not None
+    assert expected < summary.compulsory_bytes < 1.005 * expected
+    assert expected < summary.moved[GPU].moved_bytes < 1.005 * expected
+
+
+def test_a_runtime_that_does_not_share_the_buffer_copies_the_cache() -> None:
+    """Weights, past in and present out on the A100: attention then finds the new cache in the L2."""
+    analysis = decode_step("a100-attacc", "", "ort")
     copied = sum(
-        analysis.model.column(Traffic)[key].naive_bytes or 0
+        analysis.model.column(Traffic)[key].compulsory_bytes or 0
         for key, row in analysis.model.column(TypedOp).items()
         if row.op.op_type == "Concat" and row.op.outputs[0].startswith("present.")
     )
-    assert copied == 2 * CACHE * width  # past in, present out
-    # The embedding table is the output layer's weight too: it is read once, as that.
-    expected = (PARAMETERS + CACHE) * width
-    assert analysis.summary.compulsory_bytes - copied == pytest.approx(expected, rel=0.02)
-    assert analysis.summary.compulsory_bytes - copied > expected
-
-
-def test_what_was_just_copied_is_still_on_the_a100() -> None:
-    """Weights, past in and present out: attention then finds the new cache in the L2."""
-    moved = decode_step("a100-attacc", "").summary.moved[GPU]
+    assert copied == 2 * CACHE * 4  # past in, present out
+    moved = analysis.summary.moved[GPU]
     assert moved.refetched_bytes == 0
-    assert moved.moved_bytes == pytest.approx((PARAMETERS + 2 * CACHE) * 4, rel=0.002)
+    assert moved.moved_bytes == pytest.approx((PARAMETERS + 2 * CACHE) * 4, rel=0.005)
 
 
 @pytest.mark.parametrize("backend", ["ort", "compiler"])
