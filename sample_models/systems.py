@@ -278,6 +278,16 @@ SYSTEMS: Mapping[str, System] = {
         published_source=MODEL_TABLE,
         notes=("v1.5: the stride is in the 3x3 convolution.",),
     ),
+    "mobilenet_v2": System(
+        build=convolution.MobileNetV2,
+        inputs=static(image=(1, 3, 224, 224)),
+        outputs=("logits",),
+        exporters=BOTH,
+        published_parameters=3_504_872,
+        published_macs=300_774_272,
+        published_source=MODEL_TABLE,
+        notes=("Width 1.0.",),
+    ),
     "vit_b_16": System(
         build=attention.VisionTransformer,
         inputs=static(image=(1, 3, 224, 224)),

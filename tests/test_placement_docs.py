@@ -7,7 +7,7 @@ import pytest
 
 PAGE = (Path(__file__).resolve().parents[1] / "docs/placement.md").read_text("utf-8")
 SYSTEMS = ("teaching", "a100-attacc")
-NETWORKS = 8
+NETWORKS = 9
 # all GPU, all PIM, greedy, roofline pick, optimum; then the schedule, where there is one
 BASELINES = 4
 

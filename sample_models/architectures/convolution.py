@@ -1,4 +1,4 @@
-"""Convolutional networks: LeNet-5, a residual block, ResNet-50 v1.5 and the original U-Net."""
+"""Convolutional networks: LeNet-5, a residual block, ResNet-50 v1.5, MobileNet-V2 and the original U-Net."""
 
 import torch
 from torch import Tensor, nn
@@ -98,6 +98,55 @@ class ResNet50(nn.Module):
         x = self.maxpool(self.relu(self.bn1(self.conv1(image))))
         x = self.layer4(self.layer3(self.layer2(self.layer1(x))))
         return self.fc(self.avgpool(x).flatten(1))
+
+
+class InvertedResidual(nn.Module):
+    """1x1 that expands, depthwise 3x3 with the stride, linear 1x1; a residual where the shape stays."""
+
+    def __init__(self, channels_in: int, channels_out: int, stride: int, expansion: int) -> None:
+        super().__init__()
+        hidden = channels_in * expansion
+        layers: list[nn.Module] = []
+        if expansion != 1:
+            layers += [nn.Conv2d(channels_in, hidden, 1, bias=False), nn.BatchNorm2d(hidden), nn.ReLU6()]
+        layers += [
+            nn.Conv2d(hidden, hidden, 3, stride, padding=1, groups=hidden, bias=False),
+            nn.BatchNorm2d(hidden),
+            nn.ReLU6(),
+            nn.Conv2d(hidden, channels_out, 1, bias=False),
+            nn.BatchNorm2d(channels_out),
+        ]
+        self.layers = nn.Sequential(*layers)
+        self.is_residual = stride == 1 and channels_in == channels_out
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.layers(x) if self.is_residual else self.layers(x)
+
+
+class MobileNetV2(nn.Module):
+    """MobileNet-V2, width 1.0: [N, 3, 224, 224] -> [N, 1000]. Source: Sandler et al. 2018, table 2."""
+
+    # Expansion, output channels, repeats, stride of the first.
+    stages = (
+        (1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 1), (6, 160, 3, 2), (6, 320, 1, 1),
+    )  # fmt: skip
+
+    def __init__(self) -> None:
+        super().__init__()
+        channels = 32
+        layers: list[nn.Module] = [nn.Conv2d(3, channels, 3, 2, padding=1, bias=False), nn.BatchNorm2d(channels)]
+        layers.append(nn.ReLU6())
+        for expansion, channels_out, repeats, stride in self.stages:
+            for repeat in range(repeats):
+                layers.append(InvertedResidual(channels, channels_out, 1 if repeat else stride, expansion))
+                channels = channels_out
+        layers += [nn.Conv2d(channels, 1280, 1, bias=False), nn.BatchNorm2d(1280), nn.ReLU6()]
+        self.features = nn.Sequential(*layers)
+        self.pool = nn.AdaptiveAvgPool2d(1)
+        self.classifier = nn.Linear(1280, 1000)
+
+    def forward(self, image: Tensor) -> Tensor:
+        return self.classifier(self.pool(self.features(image)).flatten(1))
 
 
 class DoubleConv(nn.Sequential):

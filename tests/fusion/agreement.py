@@ -52,7 +52,7 @@ COUNTED = (
     "resnet50.torchscript.onnx", "resnet50.onnx", "onnx/light/light_resnet50", "onnx/light/light_vgg19",
     "onnx/light/light_squeezenet", "onnx/light/light_bvlc_alexnet", "onnx/light/light_zfnet512",
     "onnx/light/light_inception_v1", "onnx/light/light_inception_v2", "onnx/light/light_shufflenet",
-    "onnx/light/light_densenet121",
+    "onnx/light/light_densenet121", "mobilenet_v2.onnx", "mobilenet_v2.torchscript.onnx",
 )  # fmt: skip
 
 
