@@ -75,7 +75,8 @@ class KernelGraph:
 
         def crossing_cost(size: int) -> float:
             time_s = system.link.transfer_s(size)
-            energy = size * (system.link.j_per_byte or 0.0)
+            # A shared memory copies nothing; elsewhere the energy objectives ask for the link's figure.
+            energy = 0.0 if system.link.shared_memory else size * (system.link.j_per_byte or 0.0)
             if objective == _LATENCY:
                 return time_s
             return energy if objective == _ENERGY else time_weight * time_s + energy_weight * energy
@@ -138,7 +139,7 @@ def _device_time(device: Device, facts: KernelFacts | None, pim_model: PimTimeMo
 
 
 def _energy_j(device: Device, facts: KernelFacts) -> float | None:
-    """Joules of the bytes and MACs, at the profile's figures; None where the profile states none for bytes.
+    """Joules of the bytes and MACs, at the profile's figures; None where it states none for what the kernel does.
 
     A PIM reads its resident operand once for every pass of vectors.
     """
@@ -149,6 +150,8 @@ def _energy_j(device: Device, facts: KernelFacts) -> float | None:
         for product, large_bytes in facts.products:
             size += (ceil_div(product.vectors, device.pim.reuse) - 1) * large_bytes
     macs = sum(product.macs for product, _ in facts.products)
+    if macs and device.j_per_mac is None:
+        return None
     return size * device.dram_j_per_byte + macs * (device.j_per_mac or 0.0)
 
 

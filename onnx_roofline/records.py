@@ -308,11 +308,11 @@ class DeviceTime:
 class Placement:
     """Which device runs the op and why; `device` is None where the op is out of placement.
 
-    `reason` is the class of the decision: "unsupported" (the other device can't run it), "faster alone", "follows
-    neighbours" (slower alone, cheaper with its transfers), "capacity", "near tie", "fused" (a member goes where its
-    kernel goes), "not placed" or "unknown". `time_s` is that of one execution there, `transfer_s` the transfers, over
-    all executions, of the tensors that it makes or is the first to fetch, `regret` what the whole costs more, in the
-    objective's unit, if the kernel is flipped.
+    `reason` is the class of the decision: "unsupported" (the other device can't run it), "faster alone" (where energy
+    counts "cheaper alone"), "follows neighbours" (dearer alone, cheaper with its transfers), "capacity", "near tie",
+    "fused" (a member goes where its kernel goes), "not placed" or "unknown". `time_s` is that of one execution there,
+    `transfer_s` the transfers, over all executions, of the tensors that it makes or is the first to fetch, `regret`
+    what the whole costs more, in the objective's unit, if the kernel is flipped.
     """
 
     device: str | None

@@ -55,12 +55,9 @@ class PlacementPass:
     def run(self, model: Model) -> PassResult:
         """A Placement for every row, and the PlacementSummary of the whole."""
         if self.objective != "latency":
-            silent = [device.slug for device in self.system.devices if device.dram_j_per_byte is None]
-            if silent:
-                raise UsageError(
-                    f"--objective {self.objective}: found no energy of memory accesses for {', '.join(silent)}; "
-                    "wanted energy.dram_pj_per_bit in the profile"
-                )
+            missing = _missing_energies(self.system)
+            if missing:
+                raise UsageError(f"--objective {self.objective}: {'; '.join(missing)}")
         graph = kernel_graph(model, self.system, self.pim_model)
         problem, solution = self._solved(graph)
         flips = regrets(problem, solution)
@@ -114,22 +111,21 @@ class PlacementPass:
         found: dict[str, Placement] = {}
         for node, item in enumerate(graph.kernels):
             device = solution.assignment[node]
-            here, there = item.devices[slugs[device]], item.devices[slugs[1 - device]]
             regret = flips[node]
             # A kernel that only one device can run has no other side to regret.
             regret = None if regret is None or regret == float("inf") else regret
             reason = _reason_class(
-                here,
-                there,
-                regret,
+                self.objective,
                 problem.cost[node][device] or 0.0,
+                problem.cost[node][1 - device],
+                regret,
                 is_full=bool(solution.memory_price) and device == 0,
             )
             found[item.kernel.id] = Placement(
                 device=slugs[device],
                 reason=reason,
                 explanation=self._sentence(item.devices, slugs[device], reason, transfers[node], regret),
-                time_s=here.time_s,
+                time_s=item.devices[slugs[device]].time_s,
                 devices=item.devices,
                 transfer_s=transfers[node],
                 regret=regret,
@@ -146,7 +142,8 @@ class PlacementPass:
             if entry.time_s is None:
                 parts.append(f"{device.slug} can't run it ({entry.reason})")
             else:
-                parts.append(f"{format_si(entry.time_s, 's')} on {device.slug}, bound by {entry.bound}")
+                energy = "" if self.objective == "latency" else f" and {format_si(entry.energy_j, 'J')}"
+                parts.append(f"{format_si(entry.time_s, 's')}{energy} on {device.slug}, bound by {entry.bound}")
         text = f"{chosen}: {reason}; {'; '.join(parts)}"
         if transfer_s:
             text += f"; its tensors take {format_si(transfer_s, 's')} over the link"
@@ -212,15 +209,28 @@ def _transfers_by_kernel(graph: KernelGraph, system: System, assignment: Assignm
     return seconds
 
 
-def _reason_class(here: DeviceTime, there: DeviceTime, regret: float | None, own_cost: float, *, is_full: bool) -> str:
-    """One word for why the kernel is where it is; `regret` and `own_cost` are those of all its executions."""
-    if there.time_s is None:
+def _missing_energies(system: System) -> list[str]:
+    """What a system states no energy of, each with the figure that is wanted; in a shared memory nothing is copied."""
+    missing = []
+    for what, path, silent in (
+        ("memory accesses", "energy.dram_pj_per_bit", [d.slug for d in system.devices if d.dram_j_per_byte is None]),
+        ("MACs", "energy.mac_pj", [d.slug for d in system.devices if d.j_per_mac is None]),
+    ):
+        if silent:
+            missing.append(f"found no energy of {what} for {', '.join(silent)}, wanted {path} in the profile")
+    if system.link.j_per_byte is None and not system.link.shared_memory:
+        missing.append(f"found no energy of transfers for {system.slug}, wanted link.pj_per_bit in the system's file")
+    return missing
+
+
+def _reason_class(objective: str, here: float, there: float | None, regret: float | None, *, is_full: bool) -> str:
+    """Why the kernel is where it is; costs and `regret` are those of all its executions, in the objective's unit."""
+    if there is None:
         return "unsupported"
-    assert here.time_s is not None
-    if regret is not None and regret < NEAR_TIE_SHARE * own_cost:
+    if regret is not None and regret < NEAR_TIE_SHARE * here:
         return "near tie"
-    if here.time_s <= there.time_s:
-        return "faster alone"
+    if here <= there:
+        return "faster alone" if objective == "latency" else "cheaper alone"
     return "capacity" if is_full else "follows neighbours"
 
 

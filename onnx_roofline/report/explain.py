@@ -179,13 +179,17 @@ def explain_op(analysis: Analysis, key: str) -> Iterator[str]:
     if placement.device is None:
         yield f"placement: none, {placement.reason}: {visible(placement.explanation)}"
         return
-    yield f"placement: {placement.device}, {_REASONS[placement.reason]}"
+    reason = _REASONS[placement.reason]
+    if placement.reason == "follows neighbours" and analysis.settings.objective != "latency":
+        reason = reason.replace("slower", "dearer")
+    yield f"placement: {placement.device}, {reason}"
     for slug, entry in placement.devices.items():
         if entry.time_s is None:
             yield f"  {slug} can't run it: {visible(entry.reason)}"
             continue
         time_model = f"{analysis.settings.pim_model} model"
-        yield f"  {format_si(entry.time_s, 's')} on {slug}, bound by {entry.bound} ({time_model})"
+        energy = "" if analysis.settings.objective == "latency" else f" and {format_si(entry.energy_j, 'J')}"
+        yield f"  {format_si(entry.time_s, 's')}{energy} on {slug}, bound by {entry.bound} ({time_model})"
         for line in entry.explanation:
             yield f"    {visible(line)}"
     if placement.transfer_s:
@@ -213,6 +217,7 @@ def explain_op(analysis: Analysis, key: str) -> Iterator[str]:
 _REASONS = {
     "unsupported": "the other device can't run it",
     "faster alone": "it is faster there by itself",
+    "cheaper alone": "it costs less there by itself, in what is optimised",
     "follows neighbours": "slower there by itself, but moving its tensors would cost more",
     "capacity": "the other device's memory is full",
     "near tie": "a near tie: the cost model is not good enough to tell",
