@@ -76,12 +76,16 @@ def _thresholds(quantity: str, device_at: Callable[[float], str]) -> Iterator[Fl
 
 @dataclass(frozen=True)
 class SweepPoint:
-    """One value of a swept dim: every alternative's seconds, and the device of each kernel by its root's row id."""
+    """One value of a swept dim: every alternative's seconds, and the device of each kernel by its root's row id.
+
+    `untimed` kernels run but have no time on either device; the seconds are without them.
+    """
 
     value: int
     seconds: "dict[str, float | None]"
     on_pim: int
     devices: "dict[str, str | None]"
+    untimed: int = 0
 
 
 @dataclass(frozen=True)
@@ -153,5 +157,5 @@ def sweep(path: str, settings: Settings, dim: str, values: tuple[int, ...]) -> S
                 labels[key] = f"{model.column(TypedOp)[key].op.op_type} ({kernel.pattern})"
         optimum = next(item for item in summary.alternatives if item.name == "optimum")
         seconds = {item.name: item.total_s for item in summary.alternatives}
-        points.append(SweepPoint(value, seconds, optimum.on_pim, devices))
+        points.append(SweepPoint(value, seconds, optimum.on_pim, devices, summary.untimed_kernels))
     return Sweep(dim, tuple(points), labels, tuple(assumed))

@@ -341,7 +341,8 @@ class PlacementSummary:
     """What is proven about the placement as a whole, and what the simple ones cost under the same model.
 
     `lower_bound` and `objective` are in the objective's unit: seconds, joules or joule-seconds. `makespan_s` is that of
-    a schedule on both devices at once, where the system allows one; None where it does not.
+    a schedule on both devices at once, where the system allows one; None where it does not. `untimed_kernels` run but
+    have no time on either device: every figure here is without them.
     """
 
     objective_name: str
@@ -357,6 +358,7 @@ class PlacementSummary:
     makespan_s: float | None = None
     makespan_bound_s: float | None = None
     makespan_note: str = ""
+    untimed_kernels: int = 0
 
 
 def whole(value: int | Fraction) -> int | Fraction:

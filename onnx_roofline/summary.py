@@ -31,7 +31,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Group:
-    """A roll-up: ops of one type or module. `time_s` is that of the placement."""
+    """A roll-up: ops of one type or module. `time_s` is that of the placement.
+
+    Sums are over what is known; the last three say how many ops that run are missing from the counts, from the bytes,
+    and (kernels, at their roots) from the time.
+    """
 
     name: str
     ops: int
@@ -41,20 +45,24 @@ class Group:
     naive_bytes: int
     time_s: float
     unknown_ops: int
+    unknown_bytes_ops: int = 0
+    untimed_kernels: int = 0
 
 
 @dataclass(frozen=True)
 class Summary:
     """What holds for the whole model in one run of it.
 
-    Sums are over what is known; `unknown_ops` and `unknown_bytes_ops` say how many executed ops are missing from them.
-    `time_s` is None for a device that can't run the whole model.
+    Sums are over what is known; `unknown_counts_ops` and `unknown_bytes_ops` say how many ops that run are missing from
+    them. `time_s` is None for a device that can't run the whole model and where the time of a kernel is unknown;
+    `known_time_s` is that of the other kernels, and `untimed_kernels` how many are missing from it.
     """
 
     ops: int
     status_counts: Mapping[str, int]
     unknown_op_types: tuple[str, ...]
     unknown_bytes_share: float | None
+    unknown_counts_ops: int
     unknown_bytes_ops: int
     counts: Counts
     naive_bytes: int
@@ -66,13 +74,15 @@ class Summary:
     peak_activation_bytes: int | None
     sequential_steps: int
     time_s: Mapping[str, float | None]
+    known_time_s: Mapping[str, float]
+    untimed_kernels: Mapping[str, int]
     unsupported_ops: Mapping[str, int]
     by_type: tuple[Group, ...]
     by_module: tuple[Group, ...]
 
     @property
     def unknown_ops(self) -> int:
-        """Ops whose counts are unknown."""
+        """Ops whose counts are unknown, whether they run or not."""
         return self.status_counts["unknown"]
 
 
@@ -85,10 +95,14 @@ def summarize(model: Model, system: "System") -> Summary:
     sums: dict[str, int | Fraction] = dict.fromkeys(COUNT_CLASSES, 0)
     known_bytes: int | Fraction = 0
     unknown_bytes: int | Fraction = 0
-    unsized = 0
+    uncounted = unsized = 0
     for key, work in works.items():
         count = executions[key].count
-        if work.counts is not None and count:
+        if not count:
+            continue
+        if work.counts is None:
+            uncounted += 1
+        else:
             for name, value in work.counts.as_dict().items():
                 if value:
                     sums[name] += value * count
@@ -99,12 +113,14 @@ def summarize(model: Model, system: "System") -> Summary:
             unknown_bytes += size * count
         known_bytes += (size or 0) * count
     parameters, weight_bytes = _weights(model)
+    known_time_s, untimed = _times(model, system)
     share = None if unsized else float(unknown_bytes / known_bytes) if known_bytes else 0.0
     return Summary(
         ops=len(rows),
         status_counts={status: statuses.get(status, 0) for status in STATUSES},
         unknown_op_types=tuple(sorted(unknown_types)),
         unknown_bytes_share=share,
+        unknown_counts_ops=uncounted,
         unknown_bytes_ops=unsized,
         counts=Counts(**{name: round(value) for name, value in sums.items()}),
         naive_bytes=round(known_bytes),
@@ -115,7 +131,9 @@ def summarize(model: Model, system: "System") -> Summary:
         weight_bytes=weight_bytes,
         peak_activation_bytes=_peak(model),
         sequential_steps=_sequential_steps(model),
-        time_s=_times(model, system),
+        time_s={name: None if untimed[name] else time_s for name, time_s in known_time_s.items()},
+        known_time_s=known_time_s,
+        untimed_kernels=untimed,
         unsupported_ops=_unsupported(model, system),
         by_type=_groups(model, {key: row.op.qualified_type for key, row in rows.items()}),
         by_module=_groups(model, {key: row.op.module for key, row in rows.items()}),
@@ -182,32 +200,29 @@ def _peak(model: Model) -> int | None:
     return None if len(known) < len(sizes) else max(known, default=0)
 
 
-def _times(model: Model, system: "System") -> dict[str, float | None]:
-    """Seconds of the whole model on each device alone, and where the placement puts each op."""
+def _times(model: Model, system: "System") -> tuple[dict[str, float], dict[str, int]]:
+    """(seconds, kernels that run and are missing from them) on each device alone, and where the placement puts each."""
     executions = model.column(Executions)
-    times: dict[str, float | None] = {}
+    times: dict[str, float] = {}
+    missing: dict[str, int] = {}
     for device in system.devices:
-        seconds: float | None = 0.0
+        seconds, untimed = 0.0, 0
         for key, row in model.column(Roofline).items():
-            roof, count = row.devices[device.slug], executions[key].count
-            if not count:
-                continue
-            if not roof.supported:
-                seconds = None
-                break
-            seconds = (seconds or 0.0) + (roof.total_time_s or 0.0) * float(count)
-        times[device.slug] = seconds
-    optimum = next(item for item in model.whole(PlacementSummary).alternatives if item.name == "optimum")
-    impossible = any(
-        placement.device is None and placement.reason == "unsupported" and executions[key].count
-        for key, placement in model.column(Placement).items()
-    )
-    times["placement"] = None if impossible else optimum.total_s
-    return times
+            time_s, count = row.devices[device.slug].total_time_s, executions[key].count
+            if count and time_s is None:
+                untimed += 1
+            elif count and time_s is not None:
+                seconds += time_s * float(count)
+        times[device.slug], missing[device.slug] = seconds, untimed
+    placed = model.whole(PlacementSummary)
+    optimum = next(item for item in placed.alternatives if item.name == "optimum")
+    times["placement"], missing["placement"] = optimum.total_s or 0.0, placed.untimed_kernels
+    return times, missing
 
 
 def _unsupported(model: Model, system: "System") -> dict[str, int]:
-    roofs = model.column(Roofline).values()
+    executions = model.column(Executions)
+    roofs = [row for key, row in model.column(Roofline).items() if executions[key].count]
     return {device.slug: sum(not row.devices[device.slug].supported for row in roofs) for device in system.devices}
 
 
@@ -215,23 +230,31 @@ def _groups(model: Model, names: Mapping[str, str]) -> tuple[Group, ...]:
     """Roll-up of the compute rows by name, the most expensive first."""
     rows, works, traffics = model.column(TypedOp), model.column(Work), model.column(Traffic)
     executions, placements = model.column(Executions), model.column(Placement)
+    kernels = model.column(Kernel)
     sums: dict[str, list[Fraction | float | int]] = {}
     for key, name in names.items():
         work, count = works[key], executions[key].count
         if rows[key].role != "compute" or not (work.moves_data or work.counts is None):
             continue
-        entry = sums.setdefault(name, [0, 0, 0, 0, 0.0, 0, 0])
+        entry = sums.setdefault(name, [0, 0, 0, 0, 0.0, 0, 0, 0, 0])
         entry[0] += 1
+        if not count:
+            continue
         if work.counts is not None:
             entry[1] += work.counts.macs * count
             entry[2] += work.counts.flops * count
             entry[6] += work.counts.operations * count
         else:
             entry[5] += 1
-        entry[3] += (traffics[key].naive_bytes or 0) * count
-        entry[4] += (placements[key].time_s or 0.0) * float(count)
+        size, time_s = traffics[key].naive_bytes, placements[key].time_s
+        entry[3] += (size or 0) * count
+        entry[4] += (time_s or 0.0) * float(count)
+        entry[7] += size is None
+        entry[8] += kernels[key].id == key and time_s is None
     groups = [
-        Group(name, int(e[0]), round(e[1]), round(e[2]), round(e[6]), round(e[3]), float(e[4]), int(e[5]))
+        Group(
+            name, int(e[0]), round(e[1]), round(e[2]), round(e[6]), round(e[3]), float(e[4]), *map(int, (e[5], *e[7:]))
+        )
         for name, e in sums.items()
     ]
     return tuple(sorted(groups, key=lambda group: (-group.time_s, -group.flops, group.name)))

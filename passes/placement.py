@@ -175,7 +175,7 @@ class PlacementPass:
             objective=solution.objective,
             lower_bound=solution.lower_bound,
             gap=solution.gap,
-            proof=solution.proof,
+            proof=_proof(solution.proof, len(graph.kernels), len(graph.refused)),
             method=solution.method,
             pim_model=self.pim_model,
             resident_bytes=cost.resident_bytes,
@@ -184,6 +184,7 @@ class PlacementPass:
             makespan_s=makespan,
             makespan_bound_s=bound,
             makespan_note=note,
+            untimed_kernels=len(graph.refused),
         )
 
     def _scheduled(self, latency: Problem, serial: Solution | None) -> tuple[float | None, float | None, str]:
@@ -194,6 +195,16 @@ class PlacementPass:
             return None, None, f"not scheduled: more than {SCHEDULED_KERNELS:,} kernels"
         found = schedule(latency, self.system.concurrency, serial)
         return found.makespan, found.lower_bound, found.note
+
+
+def _proof(proof: str, placed: int, untimed: int) -> str:
+    """What is proven, and of how many kernels it is proven."""
+    if not untimed:
+        return proof
+    if not placed:
+        return f"nothing is placed: {untimed:,} kernel{'s have' if untimed > 1 else ' has'} no time on either device"
+    rest = f"{untimed:,} without a time {'are' if untimed > 1 else 'is'} left out"
+    return f"{proof}, of {placed:,} kernel{'s' if placed > 1 else ''}; {rest}"
 
 
 def _transfers_by_kernel(graph: KernelGraph, system: System, assignment: Assignment) -> list[float]:

@@ -292,6 +292,7 @@ class _Residency:
     def __init__(self, model: Model, uses: TensorUses, boundaries: Mapping[str, Boundary]) -> None:
         self._uses = uses
         self._model = model
+        self._sized = frozenset(boundaries)
         schedule = uses.schedule()
         self._chains = _chains(model, uses, schedule, boundaries)
         self._accesses: list[_Access] = []
@@ -300,6 +301,9 @@ class _Residency:
             for kernel_id in ids:
                 if kernel_id in boundaries:
                     self._touch(scope, kernel_id, boundaries[kernel_id], distances)
+                else:
+                    # What it moves is unknown, and so is what is still on chip behind it: nothing is taken to be.
+                    distances = StackDistances()
 
     def _touch(self, scope: str, kernel_id: str, boundary: Boundary, distances: StackDistances) -> None:
         for is_write, tensors in ((False, boundary.reads), (True, boundary.writes)):
@@ -345,9 +349,11 @@ class _Residency:
         return kept
 
     def _is_captured(self, access: _Access) -> bool:
-        """Whether something that is no kernel reads the tensor: a body, a call, or an op that is not counted."""
+        """Whether something reads the tensor whose reads are not among the accesses: a body, a call, an op that is not
+        counted, or a kernel of unknown bytes.
+        """
         kernels = self._model.column(Kernel)
-        return any(not kernels[key].id for key in self._uses.readers.get(access.tensor, ()))
+        return any(kernels[key].id not in self._sized for key in self._uses.readers.get(access.tensor, ()))
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,7 +43,7 @@ def parse_limit(text: str) -> Limit:
 def metrics_of(analysis: Analysis) -> dict[str, tuple[float | int | None, str]]:
     """Every metric that a limit can name, with its unit; None is unknown."""
     summary = analysis.summary
-    complete = summary.unknown_ops == 0
+    complete = summary.unknown_counts_ops == 0
     sized = summary.unknown_bytes_ops == 0
     counts = {name: (value if complete else None, "") for name, value in summary.counts.as_dict().items()}
     metrics: dict[str, tuple[float | int | None, str]] = {

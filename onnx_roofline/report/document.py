@@ -61,6 +61,9 @@ def build_document(analysis: Analysis) -> dict[str, Any]:
             "ops": dict(summary.status_counts),
             "unknown_op_types": list(summary.unknown_op_types),
             "unknown_bytes_share": summary.unknown_bytes_share,
+            "ops_without_counts": summary.unknown_counts_ops,
+            "ops_without_bytes": summary.unknown_bytes_ops,
+            "kernels_without_time": dict(summary.untimed_kernels),
         },
         "totals": _totals(summary, analysis.system.gpu.slug),
         "placement": _placement_summary(model.whole(PlacementSummary)),
@@ -361,6 +364,7 @@ def _placement_summary(summary: PlacementSummary) -> dict[str, Any]:
         "makespan_s": summary.makespan_s,
         "makespan_bound_s": summary.makespan_bound_s,
         "makespan_note": summary.makespan_note,
+        "kernels_without_time": summary.untimed_kernels,
     }
 
 

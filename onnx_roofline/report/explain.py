@@ -8,8 +8,9 @@ from onnx_roofline.analysis import Analysis
 from onnx_roofline.caches import SHARED_BUFFER, Caches
 from onnx_roofline.errors import UsageError
 from onnx_roofline.flips import flips_of
-from onnx_roofline.records import Kernel, Placement, Reuse, Roofline, Traffic, TypedOp, Work, total
+from onnx_roofline.records import Kernel, Placement, PlacementSummary, Reuse, Roofline, Traffic, TypedOp, Work, total
 from onnx_roofline.report.names import visible
+from onnx_roofline.report.table import without_time
 from onnx_roofline.splitting import split_of
 from onnx_roofline.tensor_uses import TensorUses
 from onnx_roofline.units import format_si
@@ -108,6 +109,9 @@ def _kernel_lines(analysis: Analysis, kernel: Kernel) -> Iterator[str]:
             span = "" if low == high else f", from {low} to {high} by the three traffic figures"
             stable = "" if roof.bound_is_stable else "; THE BOUND CHANGES between them"
             yield f"    plain roofline: {format_si(roof.total_time_s, 's')}, {roof.bound}-bound{span}{stable}"
+        elif roof.memory_time_s is not None:
+            least = format_si((roof.launch_time_s or 0.0) + roof.memory_time_s, "s")
+            yield f"    plain roofline: unknown, at least the {least} that launch and bytes take"
 
 
 def _bytes(size: int | None) -> str:
@@ -197,6 +201,9 @@ def explain_op(analysis: Analysis, key: str) -> Iterator[str]:
     if placement.regret is not None:
         unit = {"latency": "s", "energy": "J"}.get(analysis.settings.objective, "")
         yield f"  on the other device the whole model would cost {format_si(placement.regret, unit)} more"
+    untimed = model.whole(PlacementSummary).untimed_kernels
+    if untimed:
+        yield f"  that is of the kernels with a time: the placement leaves out {without_time(untimed)}"
     found = False
     for flip in flips_of(analysis, root):
         found = True

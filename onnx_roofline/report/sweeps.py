@@ -9,13 +9,15 @@ from onnx_roofline.units import format_si
 
 
 def point_rows(sweep: Sweep) -> tuple[list[str], list[list[str]]]:
-    """(headers, rows): seconds of every alternative at every value."""
+    """(headers, rows): seconds of every alternative at every value, and what they leave out where they do."""
     names = list(sweep.points[0].seconds)
-    headers = [sweep.dim, *names, "kernels on the PIM"]
-    rows = [
-        [f"{point.value:,}", *(format_si(point.seconds[name], "s") for name in names), f"{point.on_pim:,}"]
-        for point in sweep.points
-    ]
+    is_partial = any(point.untimed for point in sweep.points)
+    headers = [sweep.dim, *names, "kernels on the PIM", *(["kernels without a time"] if is_partial else [])]
+    rows = []
+    for point in sweep.points:
+        missing = " + ?" if point.untimed else ""
+        row = [f"{point.value:,}", *(format_si(point.seconds[name], "s") + missing for name in names)]
+        rows.append([*row, f"{point.on_pim:,}", *([f"{point.untimed:,}"] if is_partial else [])])
     return headers, rows
 
 
@@ -35,7 +37,13 @@ def sweep_document(sweep: Sweep) -> str:
         "sweep": {
             "dim": sweep.dim,
             "points": [
-                {"value": p.value, "time_s": p.seconds, "kernels_on_pim": p.on_pim, "devices": p.devices}
+                {
+                    "value": p.value,
+                    "time_s": p.seconds,
+                    "kernels_on_pim": p.on_pim,
+                    "kernels_without_time": p.untimed,
+                    "devices": p.devices,
+                }
                 for p in sweep.points
             ],
             "flips": [

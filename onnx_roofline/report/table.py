@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 _BOUNDS = {"memory": "mem", "compute": "comp", "nothing to do": "–"}
 # Characters of an op's name, module or type in a column.
 NAME_WIDTH = 44
+# Types that a device has peaks for, named where it lacks others.
+SHOWN_PEAKS = 3
 
 
 def render(analysis: Analysis, top: int, depth: int, width: int) -> "Iterator[RenderableType]":
@@ -107,20 +109,25 @@ def _table(title: str) -> "Table":
 def _totals_table(analysis: Analysis) -> "Table":
     """Name, value, and what it means: two figures a line would not fit a narrow terminal."""
     summary, system = analysis.summary, analysis.system
-    table = _table("Totals of one run" + (" (of what is known)" if summary.unknown_ops else ""))
+    counts_missing, bytes_missing = summary.unknown_counts_ops, summary.unknown_bytes_ops
+    is_partial = counts_missing or bytes_missing or summary.untimed_kernels["placement"]
+    table = _table("Totals of one run" + (" (of what is known)" if is_partial else ""))
     table.show_header = False
     table.add_column("", no_wrap=True)
     table.add_column("", justify="right", no_wrap=True)
     table.add_column("", overflow="fold")
     moved = summary.moved[system.gpu.slug]
-    intensity = summary.counts.operations / moved.moved_bytes if moved.moved_bytes else None
-    table.add_row("MACs", format_si(summary.counts.macs), f"{summary.counts.macs:,}")
-    table.add_row("FLOPs", format_si(summary.counts.flops), "2 x MACs + every other float operation")
-    table.add_row("naive", format_si(summary.naive_bytes, "B"), "bytes, each op alone, each operand once")
+    is_whole = moved.moved_bytes and not counts_missing and not bytes_missing
+    intensity = summary.counts.operations / moved.moved_bytes if is_whole else None
+    table.add_row("MACs", _sum_cell(summary.counts.macs, "", counts_missing), f"{summary.counts.macs:,}")
+    flops = _sum_cell(summary.counts.flops, "", counts_missing)
+    table.add_row("FLOPs", flops, "2 x MACs + every other float operation")
+    naive = _sum_cell(summary.naive_bytes, "B", bytes_missing)
+    table.add_row("naive", naive, "bytes, each op alone, each operand once")
     kernels = f"bytes, {_plural(summary.kernels, 'kernel')} by backend {analysis.settings.backend}"
-    table.add_row("compulsory", format_si(summary.compulsory_bytes, "B"), kernels)
+    table.add_row("compulsory", _sum_cell(summary.compulsory_bytes, "B", bytes_missing), kernels)
     parts = f"{format_si(moved.refetched_bytes, 'B')} refetched, {format_si(moved.resident_bytes, 'B')} resident"
-    table.add_row("moved", format_si(moved.moved_bytes, "B"), f"bytes on {system.gpu.slug}: {parts}")
+    table.add_row("moved", _sum_cell(moved.moved_bytes, "B", bytes_missing), f"bytes on {system.gpu.slug}: {parts}")
     table.add_row("intensity", f"{_number(intensity)} FLOP/B", "operations / bytes moved")
     table.add_row("activations", format_si(summary.peak_activation_bytes, "B"), "alive at once, at most")
     table.add_row("depth", f"{summary.sequential_steps:,}", "steps that wait for one another")
@@ -128,8 +135,16 @@ def _totals_table(analysis: Analysis) -> "Table":
         table.add_row(f"on {device.slug}", *_device_time(analysis, device.slug))
     placed = analysis.model.whole(PlacementSummary)
     optimum = next(item for item in placed.alternatives if item.name == "optimum")
-    table.add_row("placed", format_si(summary.time_s["placement"], "s"), _placed_note(placed, optimum))
+    time = _sum_cell(optimum.total_s, "s", placed.untimed_kernels)
+    table.add_row("placed", time, _placed_note(placed, optimum))
     return table
+
+
+def _sum_cell(value: float | None, unit: str, missing: int) -> str:
+    """A sum over what is known, with a mark where something is missing from it; `?` where nothing of it is known."""
+    if missing and not value:
+        return "?"
+    return format_si(value, unit) + (" + ?" if missing else "")
 
 
 def _placed_note(placed: PlacementSummary, optimum: Alternative) -> str:
@@ -143,21 +158,25 @@ def _placed_note(placed: PlacementSummary, optimum: Alternative) -> str:
 
 def _alternatives_table(analysis: Analysis, width: int) -> "Table":
     """What simple placements cost under the same full model as the one that is chosen."""
+    placed = analysis.model.whole(PlacementSummary)
     lines = [
         {
             "placement": item.name,
-            "time": format_si(item.total_s, "s"),
-            "kernels": format_si(item.kernel_s, "s"),
+            "time": _sum_cell(item.total_s, "s", placed.untimed_kernels),
+            "kernels": _sum_cell(item.kernel_s, "s", placed.untimed_kernels),
             "transfers": format_si(item.transfer_s, "s"),
             "on the PIM": f"{item.on_pim:,}",
         }
-        for item in analysis.model.whole(PlacementSummary).alternatives
+        for item in placed.alternatives
     ]
-    placed = analysis.model.whole(PlacementSummary)
     title = f"Placements of the kernels, PIM time model {placed.pim_model}"
+    if placed.untimed_kernels:
+        # Shorter, so that the title of a narrow table does not wrap.
+        title = f"Placements, PIM time model {placed.pim_model}, + {without_time(placed.untimed_kernels)}"
     if placed.makespan_s is not None:
-        both = {"placement": "both at once", "time": format_si(placed.makespan_s, "s"), "kernels": "–",
-                "transfers": "–", "on the PIM": "–"}  # fmt: skip
+        makespan = _sum_cell(placed.makespan_s, "s", placed.untimed_kernels)
+        both = {"placement": "both at once", "time": makespan, "kernels": "–", "transfers": "–",
+                "on the PIM": "–"}  # fmt: skip
         lines.append(both)
     return _fitted(title, lines, ["placement", "time", "transfers", "kernels", "on the PIM"], width)
 
@@ -165,13 +184,24 @@ def _alternatives_table(analysis: Analysis, width: int) -> "Table":
 def _device_time(analysis: Analysis, slug: str) -> tuple[str, str]:
     """Seconds of the whole model on one device, or how many ops it can't run and for want of which peaks."""
     summary = analysis.summary
-    time_s = summary.time_s[slug]
-    if time_s is not None:
-        return format_si(time_s, "s"), "all kernels there, by the plain roofline"
-    roofs = analysis.model.column(Roofline).values()
-    reasons = [row.devices[slug].reason for row in roofs if not row.devices[slug].supported]
+    untimed, known = summary.untimed_kernels[slug], summary.known_time_s[slug]
+    if not untimed:
+        return format_si(known, "s"), "all kernels there, by the plain roofline"
+    executions = analysis.model.column(Executions)
+    roofs = (row.devices[slug] for key, row in analysis.model.column(Roofline).items() if executions[key].count)
+    reasons = [roof.reason for roof in roofs if not roof.supported]
+    if not reasons:
+        return _sum_cell(known, "s", untimed), f"by the plain roofline, + {without_time(untimed)}: unknown work"
     dtypes = sorted({dtype for reason in reasons for dtype in reason.rpartition("no peak for ")[2].split(", ")})
-    return "–", f"no peak for {', '.join(dtypes)}, which {_plural(len(reasons), 'kernel')} need"
+    needed = f"{_plural(len(reasons), 'kernel')} need{'s' if len(reasons) == 1 else ''}"
+    note = f"no peak for {', '.join(dtypes)}, which {needed}"
+    has = next(device for device in analysis.system.devices if device.slug == slug).peaks_flops_per_s
+    return "–", note + (f"; it has {', '.join(has)}" if len(has) <= SHOWN_PEAKS else "")
+
+
+def without_time(kernels: int) -> str:
+    """`103 kernels without a time`: what a sum of times leaves out."""
+    return f"{_plural(kernels, 'kernel')} without a time"
 
 
 def _plural(count: int, noun: str) -> str:
@@ -194,7 +224,7 @@ def costliest(analysis: Analysis, top: int) -> list[Alike]:
     roofs, groups = model.column(Roofline), dict[object, list[str]]()
     for key, row in model.column(TypedOp).items():
         kernel = kernels[key]
-        if kernel.id == key:
+        if kernel.id == key and executions[key].count:
             roofline = tuple((roof.total_time_s, roof.moved_bytes) for roof in roofs[key].devices.values())
             times = tuple((entry.time_s, entry.bound) for entry in placements[key].devices.values())
             flops = _kernel_counts(model, kernel)
@@ -246,7 +276,8 @@ def _ops_table(analysis: Analysis, top: int, width: int) -> "Table":
         }
         line |= {f"on {device.slug}": _time_cell(roofs[device.slug], placement, device.slug) for device in devices}
         line |= {"place": placement.device or placement.reason}
-        lines.append(line | {"share": f"{100 * alike.time_s / whole:.1f} %" if whole else "–"})
+        share = "?" if placement.time_s is None else f"{100 * alike.time_s / whole:.1f} %" if whole else "–"
+        lines.append(line | {"share": share})
     on_devices = [f"on {device.slug}" for device in devices]
     ranked = ["op", "share", "place", "alike", "FLOPs", "FLOP/B", *on_devices, "moved", "MACs", "fused", "runs", "name"]
     return _fitted(
@@ -306,7 +337,8 @@ def merge_modules(groups: tuple[Group, ...], depth: int) -> tuple[Group, ...]:
 
 def _sum(name: str, a: Group, b: Group) -> Group:
     return Group(name, a.ops + b.ops, a.macs + b.macs, a.flops + b.flops, a.operations + b.operations,
-                 a.naive_bytes + b.naive_bytes, a.time_s + b.time_s, a.unknown_ops + b.unknown_ops)  # fmt: skip
+                 a.naive_bytes + b.naive_bytes, a.time_s + b.time_s, a.unknown_ops + b.unknown_ops,
+                 a.unknown_bytes_ops + b.unknown_bytes_ops, a.untimed_kernels + b.untimed_kernels)  # fmt: skip
 
 
 def _groups_table(title: str, groups: tuple[Group, ...], summary: Summary, top: int, width: int) -> "Table":
@@ -314,21 +346,29 @@ def _groups_table(title: str, groups: tuple[Group, ...], summary: Summary, top: 
     whole = sum(group.time_s for group in summary.by_type)
     lines = []
     for group in groups[:top]:
-        unknown = " + ?" if group.unknown_ops else ""
+        is_whole = group.naive_bytes and not group.unknown_ops and not group.unknown_bytes_ops
+        untimed = group.untimed_kernels
         lines.append(
             {
                 "": visible(group.name, 2 * NAME_WIDTH) or "(no module)",
                 "ops": f"{group.ops:,}",
-                "MACs": format_si(group.macs) + unknown,
-                "FLOPs": format_si(group.flops) + unknown,
-                "naive": format_si(group.naive_bytes, "B"),
-                "FLOP/B": _number(group.operations / group.naive_bytes if group.naive_bytes else None),
-                "time, placed": format_si(group.time_s, "s") if group.time_s else "–",
-                "share": f"{100 * group.time_s / whole:.1f} %" if whole else "–",
+                "MACs": _sum_cell(group.macs, "", group.unknown_ops),
+                "FLOPs": _sum_cell(group.flops, "", group.unknown_ops),
+                "naive": _sum_cell(group.naive_bytes, "B", group.unknown_bytes_ops),
+                "FLOP/B": _number(group.operations / group.naive_bytes if is_whole else None),
+                "time, placed": _sum_cell(group.time_s, "s", untimed) if group.time_s or untimed else "–",
+                "share": _share_cell(group, whole),
             }
         )
     ranked = ["", "share", "time, placed", "FLOPs", "FLOP/B", "naive", "MACs", "ops"]
     return _fitted(shown, lines, ranked, width)
+
+
+def _share_cell(group: Group, whole: float) -> str:
+    if group.untimed_kernels and not group.time_s:
+        return "?"
+    share = f"{100 * group.time_s / whole:.1f} %" if whole else "–"
+    return share + (" + ?" if group.untimed_kernels else "")
 
 
 def _number(value: float | None) -> str:
