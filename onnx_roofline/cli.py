@@ -25,6 +25,8 @@ EXIT_DONE, EXIT_BROKEN, EXIT_BAD_INPUT, EXIT_INTERNAL = 0, 1, 2, 70
 PROGRESS_AFTER_S = 1.0
 # Warnings printed; the JSON has them all.
 SHOWN_WARNINGS = 10
+# Figures named in one line of those that were not varied.
+SHOWN_FIGURES = 6
 # Columns of a table that does not go to a terminal.
 PLAIN_WIDTH = 200
 
@@ -191,18 +193,25 @@ def _run_sweep(options: argparse.Namespace) -> int:
 
 def _print_sensitivity(analysis: "Analysis") -> int:
     from onnx_roofline.records import PlacementSummary
-    from onnx_roofline.sensitivity import sensitivities
+    from onnx_roofline.report.table import without_time
+    from onnx_roofline.sensitivity import assumed_figures, sensitivities
     from onnx_roofline.units import format_si
 
     summary = analysis.model.whole(PlacementSummary)
     unit = {"latency": "s", "energy": "J"}.get(summary.objective_name, "")
     rows = [
-        (row.path, format_si(row.half_s, unit), format_si(row.twice_s, unit), str(row.moved_at_half),
-         str(row.moved_at_twice))
+        (row.path, format_si(row.half, unit), format_si(row.twice, unit),
+         *("–" if moved is None else f"{moved:,}" for moved in (row.moved_at_half, row.moved_at_twice)))
         for row in sensitivities(analysis)
     ]  # fmt: skip
-    print(f"optimum {format_si(summary.objective, unit)} on {analysis.system.slug}; its assumed figures, one by one:")
+    left_out = f", + {without_time(summary.untimed_kernels)}" if summary.untimed_kernels else ""
+    optimum = f"optimum {format_si(summary.objective, unit)}{left_out} on {analysis.system.slug}"
+    print(f"{optimum}; its assumed figures, one by one:")
     _print_table(("assumed figure", "optimum at half", "optimum at twice", "moved at half", "moved at twice"), rows)
+    for reason, paths in assumed_figures(analysis)[1].items():
+        shown = ", ".join(paths[:SHOWN_FIGURES]) + (f" and {len(paths) - SHOWN_FIGURES} more"
+                                                    if len(paths) > SHOWN_FIGURES else "")  # fmt: skip
+        print(f"not varied, {reason}: {shown}")
     return EXIT_DONE
 
 

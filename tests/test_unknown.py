@@ -168,6 +168,7 @@ def test_a_placement_of_no_kernel_proves_nothing(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "wanted"),
     [
+        (["analyze", "--sensitivity"], ", + 1 kernel without a time on ianus; its assumed figures"),
         (["explain", "1:Add"], "that is of the kernels with a time: the placement leaves out 1 kernel without a time"),
         (["analyze"], "Placements, PIM time model full, + 1 kernel without a time"),
     ],
@@ -302,3 +303,55 @@ def test_the_reason_compares_what_is_optimised(tmp_path: Path, capsys: pytest.Ca
     assert (found.device, found.reason) == ("gpu", "faster alone")
     assert main(["explain", str(path), "0:Add", "--system", system, "--objective", "energy"]) == 0
     assert "placement: pim, it costs less there by itself, in what is optimised" in capsys.readouterr().out
+
+
+def test_every_assumed_figure_that_matters_is_varied(tmp_path: Path) -> None:
+    """Of the GPU: 12,000 B at 1000 GB/s take 12 ns; with half the bandwidth 24 ns. Nothing runs on the PIM."""
+    from onnx_roofline.sensitivity import assumed_figures, sensitivities
+
+    settings = Settings(system=pair(tmp_path, "pj_per_bit: 1"))
+    analysis = analyze(one_add(tmp_path), settings)
+    rows = {row.path: row for row in sensitivities(analysis)}
+    assert set(rows) == {
+        "link.gb_per_s",
+        *(f"{slug}.peak_tflops.float32" for slug in ("gpu", "pim")),
+        "gpu.bandwidth_gb_per_s.external",
+        "pim.bandwidth_gb_per_s.internal",
+        "pim.bandwidth_gb_per_s.external",
+    }
+    bandwidth = rows["gpu.bandwidth_gb_per_s.external"]
+    assert (bandwidth.half, bandwidth.twice) == (pytest.approx(24e-9), pytest.approx(6e-9))
+    used, unused = assumed_figures(analysis)
+    assert {*used, *(path for paths in unused.values() for path in paths)} == set(analysis.system.assumed)
+    energy = assumed_figures(analyze(one_add(tmp_path), Settings(system=settings.system, objective="energy")))[0]
+    assert {"link.pj_per_bit", "gpu.energy.dram_pj_per_bit", "pim.energy.mac_pj"} <= set(energy)
+
+
+def test_peaks_timings_and_capacities_of_a_shipped_system_are_varied() -> None:
+    from onnx_roofline.sensitivity import sensitivities
+
+    path = Path(__file__).resolve().parents[1] / "sample_models/llama_decode.onnx"
+    rows = {row.path: row for row in sensitivities(analyze(path, Settings(system="papi", assume_dtype="float16")))}
+    assert {"papi-fc-pim.peak_tflops.float16", "papi-fc-pim.capacity_gb", "papi-fc-pim.pim.align.n"} <= set(rows)
+    faster = rows["papi-fc-pim.bandwidth_gb_per_s.internal"]
+    assert (faster.half or 0) > (faster.twice or 0)
+
+
+def test_a_scaled_figure_stays_one_that_a_profile_may_have() -> None:
+    from onnx_roofline.hardware import load_system
+
+    scale = {"hbm-pim.pim.efficiency.stream": 10.0, "hbm-pim.pim.reuse": 0.1, "link.gb_per_s": 2.0}
+    plain, scaled = load_system("a100-hbm-pim"), load_system("a100-hbm-pim", scale)
+    assert scaled.link.bandwidth_bytes_per_s == 2 * plain.link.bandwidth_bytes_per_s
+    assert scaled.gpu == plain.gpu
+    assert scaled.pim.pim is not None
+    assert (scaled.pim.pim.stream_efficiency, scaled.pim.pim.reuse) == (1.0, 1)
+
+
+def test_a_placement_on_assumed_figures_names_the_option_that_varies_them(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = str(one_add(tmp_path))
+    assert main(["analyze", path, "--system", pair(tmp_path, "pj_per_bit: 1")]) == 0
+    hint = "The placement rests on 6 figures of pair that nobody published: --sensitivity varies them."
+    assert hint in capsys.readouterr().out

@@ -17,10 +17,11 @@ _SHARES = ("refresh_share", "stream", "compute", "memory", "gpu_bandwidth_share_
 
 
 class Figures:
-    """The numbers and texts of one profile, each waiting for its source."""
+    """The numbers and texts of one profile, each waiting for its source; figures at paths in `scale` are scaled."""
 
-    def __init__(self, sources: Node | None) -> None:
+    def __init__(self, sources: Node | None, scale: Mapping[str, float] | None = None) -> None:
         self._sources = sources
+        self._scale = scale or {}
         self._nodes: dict[str, tuple[Node, float | None]] = {}
         self._facts: dict[str, tuple[Node, str]] = {}
         self.facts: dict[str, Fact] = {}  # filled by `sourced`
@@ -34,6 +35,9 @@ class Figures:
         if value is not None and key in _SHARES and value > 1:
             node.report(f"found {value:g}, wanted a share of at most 1")
             value = None
+        if value is not None and node.path in self._scale:
+            value *= self._scale[node.path]
+            value = min(1.0, value) if key in _SHARES else value
         self._nodes[node.path] = node, value
         return value
 
@@ -48,6 +52,8 @@ class Figures:
         if node is None:
             return None
         value = node.integer(minimum=1)
+        if value is not None and node.path in self._scale:
+            value = max(1, round(value * self._scale[node.path]))
         self._nodes[node.path] = node, None if value is None else float(value)
         return value
 

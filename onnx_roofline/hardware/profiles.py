@@ -73,8 +73,10 @@ def profile_kind(name_or_path: str | os.PathLike[str]) -> str | None:
     return None if kind is None else kind.characters
 
 
-def load_device(name_or_path: str | os.PathLike[str]) -> Device:
+def load_device(name_or_path: str | os.PathLike[str], scale: Mapping[str, float] | None = None) -> Device:
     """The device of a shipped profile (by slug) or of a YAML file (by path). Raises ProfileError with all problems.
+
+    `scale` has factors for figures by `slug.path`: shares stay at most 1, counts whole.
 
     >>> load_device("teaching-pim").ridge("float32") == 20 / 6
     True
@@ -87,7 +89,8 @@ def load_device(name_or_path: str | os.PathLike[str]) -> Device:
         )
     required = ("schema", "name", "kind", "peak_tflops", "bandwidth_gb_per_s", "sources")
     entries = _entries(root, _DEVICE_KEYS, required)
-    figures = Figures(entries.get("sources"))
+    own = {path.removeprefix(f"{slug}."): f for path, f in (scale or {}).items() if path.startswith(f"{slug}.")}
+    figures = Figures(entries.get("sources"), own)
     name = text_of(entries.get("name"))
     kind: Kind | None = _KINDS.get(text_of(entries.get("kind"), _KINDS) or "")
     peaks = figures.numbers(entries.get("peak_tflops"), tuple(DTYPE_BITS))
@@ -136,9 +139,12 @@ def load_device(name_or_path: str | os.PathLike[str]) -> Device:
     )
 
 
-def load_system(name_or_path: str | os.PathLike[str] = DEFAULT_SYSTEM) -> System:
+def load_system(
+    name_or_path: str | os.PathLike[str] = DEFAULT_SYSTEM, scale: Mapping[str, float] | None = None
+) -> System:
     """The system of a shipped profile (by slug) or of a YAML file (by path), with its devices.
 
+    `scale` has factors for figures, by their paths as in `System.assumed`.
     A file names its devices by shipped slug or by a path relative to itself. Raises ProfileError with the problems of
     all the files.
 
@@ -153,7 +159,7 @@ def load_system(name_or_path: str | os.PathLike[str] = DEFAULT_SYSTEM) -> System
             " write a file with kind: system that names a gpu, a pim and a link"
         )
     entries = _entries(root, _SYSTEM_KEYS, ("schema", "name", "kind", "gpu", "pim", "link", "sources"))
-    figures = Figures(entries.get("sources"))
+    figures = Figures(entries.get("sources"), scale)
     name = text_of(entries.get("name"))
     text_of(entries.get("kind"), ("system",))
     link, duplex, shared_memory = _link(entries.get("link"), figures)
@@ -165,8 +171,8 @@ def load_system(name_or_path: str | os.PathLike[str] = DEFAULT_SYSTEM) -> System
     notes = _notes(entries.get("notes"), root)
     sourced = figures.sourced()
     elsewhere: list[str] = []
-    gpu = _part(entries.get("gpu"), ("gpu", "cpu"), folder, elsewhere)
-    pim = _part(entries.get("pim"), ("pim",), folder, elsewhere)
+    gpu = _part(entries.get("gpu"), ("gpu", "cpu"), folder, elsewhere, scale)
+    pim = _part(entries.get("pim"), ("pim",), folder, elsewhere, scale)
     if gpu is not None and pim is not None and gpu.slug == pim.slug:
         entries["pim"].report(f"found the name {gpu.slug!r} for both devices, wanted two; rename one of the files")
     messages = (*root.problems.lines(), *elsewhere)
@@ -254,14 +260,20 @@ def _notes(node: Node | None, root: Node) -> dict[str, str]:
     return {path: text for path, entry in entries.items() if (text := entry.text()) is not None}
 
 
-def _part(node: Node | None, kinds: tuple[Kind, ...], folder: Path | None, elsewhere: list[str]) -> Device | None:
+def _part(
+    node: Node | None,
+    kinds: tuple[Kind, ...],
+    folder: Path | None,
+    elsewhere: list[str],
+    scale: Mapping[str, float] | None,
+) -> Device | None:
     """The device that a system names; problems of its own file go to `elsewhere`."""
     reference = text_of(node)
     if node is None or reference is None:
         return None
     relative = folder is not None and reference not in _shipped() and _looks_like_path(reference)
     try:
-        device = load_device(folder / reference if folder is not None and relative else reference)
+        device = load_device(folder / reference if folder is not None and relative else reference, scale)
     except ProfileError as error:
         if relative or reference in _shipped():
             elsewhere.append(str(error))

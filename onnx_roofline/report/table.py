@@ -19,6 +19,7 @@ from onnx_roofline.records import (
     Work,
 )
 from onnx_roofline.report.names import visible
+from onnx_roofline.sensitivity import assumed_figures
 from onnx_roofline.summary import Group, Summary
 from onnx_roofline.units import format_si
 
@@ -389,6 +390,11 @@ def _remarks(analysis: Analysis) -> Iterator[str]:
         not roof.bound_is_stable for row in analysis.model.column(Roofline).values() for roof in row.devices.values()
     ):
         yield "~: naive, compulsory and moved bytes do not all give this bound."
+    assumed = assumed_figures(analysis)[0]
+    if assumed:
+        figures = _plural(len(assumed), "figure")
+        of = f"{figures} of {analysis.system.slug}"
+        yield f"The placement rests on {of} that nobody published: --sensitivity varies them."
 
 
 def _shown_dtypes(analysis: Analysis) -> list[str]:
