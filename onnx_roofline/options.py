@@ -1,12 +1,14 @@
 """The command line's options: what they are called, what they mean, and how their texts become settings."""
 
 import argparse
+import re
 from collections.abc import Sequence
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from onnx_roofline import __version__
 from onnx_roofline.errors import UsageError
+from onnx_roofline.strict_yaml import shown
 
 if TYPE_CHECKING:
     from onnx_roofline.analysis import Settings
@@ -223,7 +225,7 @@ def _unique(option: str, pairs: "Sequence[tuple[str, Any]]") -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, value in pairs:
         if name in found and found[name] != value:
-            raise UsageError(f"{option} {name}: found two values, {found[name]} and {value}")
+            raise UsageError(f"{option} {shown(name, quotes=False)}: found two values, {found[name]} and {value}")
         found[name] = value
     return found
 
@@ -242,18 +244,22 @@ def _parse_on_chip(text: str) -> str:
 
 
 def _parse_trip(text: str) -> tuple[str, int]:
-    name, separator, count = text.rpartition("=")
-    if not separator or not name or not count.isdecimal():
-        raise UsageError(f"--trip {text}: wanted NAME=N with a whole number, such as --trip loop_3=32")
+    """`1:Loop=32` -> ("1:Loop", 32)."""
+    name, _, count = text.rpartition("=")
+    if not name or not re.fullmatch(r"[0-9]{1,9}", count):
+        raise UsageError(
+            f"--trip {shown(text)}: wanted NODE=N with a whole number of up to 9 digits, such as --trip 1:Loop=32"
+        )
     return name, int(count)
 
 
 def _parse_branch(text: str) -> tuple[str, Fraction]:
+    """`0:If.then=0.5` -> ("0:If.then", 1/2). Digits are few: Fraction computes the power of ten of any exponent."""
     name, _, share = text.rpartition("=")
-    try:
-        probability = Fraction(share)
-    except (ValueError, ZeroDivisionError):
-        probability = Fraction(-1)
+    form = r"[0-9]{1,18}(/0*[1-9][0-9]{0,17}|(\.[0-9]{0,18})?([eE][+-]?[0-9]{1,2})?)|\.[0-9]{1,18}"
+    probability = Fraction(share) if re.fullmatch(form, share) else Fraction(-1)
     if name.rpartition(".")[2] not in ("then", "else") or not 0 <= probability <= 1:
-        raise UsageError(f"--branch {text}: wanted then=P or NAME.then=P with P from 0 to 1, such as --branch then=0.5")
+        raise UsageError(
+            f"--branch {shown(text)}: wanted then=P or NODE.then=P with P from 0 to 1, such as --branch 0:If.then=0.5"
+        )
     return name, probability

@@ -9,12 +9,15 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import ClassVar
 
+from onnx_roofline.errors import ShapeError
 from onnx_roofline.graph import Model
 from onnx_roofline.pipeline import PassResult
 from onnx_roofline.records import Body, Executions, Traffic, TypedOp, Work, whole
 
 Cost = int | Fraction
 
+# Runs of one op above which products with its figures would leave the range of floating-point numbers.
+MOST_EXECUTIONS = 10**100
 # How sure a count is, surest first; a row is as sure as the least sure step that leads to it.
 _ORIGINS = ("exact", "bound", "data", "assumed")
 
@@ -44,6 +47,9 @@ class CountExecutions:
                     before = counts.get(body.scope, Executions(0))
                     origin = max(here.origin, body.origin, before.origin, key=_ORIGINS.index)
                     counts[body.scope] = Executions(whole(before.count + here.count * share), origin)
+                    if counts[body.scope].count > MOST_EXECUTIONS:
+                        where = f"{model.info.path}: node {key}: {body.attribute}"
+                        raise ShapeError(f"{where}: found more than 10**100 runs of it in one run, wanted fewer")
         nowhere = Executions(0)
         return PassResult({key: counts.get(row.scope, nowhere) for key, row in rows.items()})
 

@@ -62,6 +62,20 @@ def test_bound_dims_are_not_assumed(capsys: pytest.CaptureFixture[str]) -> None:
         (["analyze", LENET, "--sensitivity", "--convention", "mac"], "--convention and --sensitivity"),
         (["analyze", LENET, "--json", "/no/such/folder/x.json"], "can't be written"),
         (["analyze", LENET, "--plot", "x.gif"], ".svg"),
+        (["analyze", LENET, "--trip", "x=1e400"], "--trip 'x=1e400': wanted NODE=N with a whole number of"),
+        (["analyze", LENET, "--trip", f"x={'9' * 10_000}"], "wanted NODE=N with a whole number"),
+        (["analyze", LENET, "--trip", f"{'x' * 10_000}=-1"], "wanted NODE=N with a whole number"),
+        (["analyze", LENET, "--trip", "x=\u0663"], "wanted NODE=N with a whole number"),
+        (["analyze", LENET, "--trip", "=3"], "wanted NODE=N with a whole number"),
+        (["analyze", LENET, "--branch", "x.then=1e-999999999"], "--branch 'x.then=1e-999999999': wanted then=P or"),
+        (["analyze", LENET, "--branch", "x.then=1e999999999"], "wanted then=P or NODE.then=P with P from 0 to 1"),
+        (["analyze", LENET, "--branch", f"x.then=0.{'3' * 10_000}"], "wanted then=P or NODE.then=P"),
+        (["analyze", LENET, "--branch", f"then=1/{'3' * 10_000}"], "wanted then=P or NODE.then=P"),
+        (["analyze", LENET, "--branch", "then=nan"], "wanted then=P or NODE.then=P"),
+        (["analyze", LENET, "--branch", "then=1/0"], "wanted then=P or NODE.then=P"),
+        (["analyze", LENET, "--branch", "then=1.01"], "with P from 0 to 1"),
+        (["analyze", LENET, "--branch", "then=-0.5"], "with P from 0 to 1"),
+        (["analyze", LENET, "--branch", "x.maybe=1"], "wanted then=P or NODE.then=P"),
         (["check", LENET, "--max", "flop=1"], "did you mean 'flops'"),
         (["check", LENET, "--max", "flops=fast"], "is not a number with a unit"),
         (["check", BERT, "--max", "flops=1T"], "state them, for example --dim batch=1 --dim sequence=128"),
@@ -78,6 +92,7 @@ def test_wrong_input_is_one_line_and_exit_2(
     assert len(lines) == 1
     assert lines[0].startswith("onnx-roofline: ")
     assert found in lines[0]
+    assert len(lines[0]) < 500
 
 
 @pytest.mark.parametrize("arguments", [[], ["analyze"], ["analyse", LENET], ["analyze", LENET, "--wat"], ["hw"]])

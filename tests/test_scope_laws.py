@@ -16,6 +16,7 @@ from onnx_roofline.passes.executions import CountExecutions
 from onnx_roofline.passes.shape_inference import ShapeInference
 
 from onnx_roofline.analysis import Settings, default_pipeline
+from onnx_roofline.errors import ShapeError
 from onnx_roofline.graph import Model
 from onnx_roofline.hardware import load_system
 from onnx_roofline.load import load
@@ -233,6 +234,22 @@ def test_a_bomb_of_doubling_functions_is_exact_and_fast(tmp_path: Path) -> None:
     result = totals(PASSES.run(loaded))
     assert time.process_time() - started < 1
     assert result["compares"] == 2**40 * 3 * 4  # 2^40 calls of a Relu of [3, 4]
+
+
+def test_more_executions_than_a_float_can_hold_are_refused(tmp_path: Path) -> None:
+    """Functions that each loop 10^6 times over the one before: 10^102 runs, and 10^6n of n functions overflow."""
+    functions = [function("f0", [helper.make_node("Relu", ["a"], ["z"])])]
+    for level in range(1, 18):
+        call = helper.make_node(f"f{level - 1}", ["a"], ["z"], domain="local")
+        constants = [
+            helper.make_node("Constant", [], ["n"], value_int=10**6),
+            helper.make_node("Constant", [], ["t"], value=helper.make_tensor("", BOOL, (), [True])),
+        ]
+        loop = helper.make_node("Loop", ["n", "t", "a"], ["z"], body=body_of([call], "z"))
+        functions.append(function(f"f{level}", [*constants, loop]))
+    model = model_of([helper.make_node("f17", ["x"], ["y"], domain="local")], "y", functions)
+    with pytest.raises(ShapeError, match=r"m\.onnx: node .*2:Loop: body: found more than 10\*\*100 runs of it"):
+        analysed(model, tmp_path)
 
 
 @pytest.mark.parametrize("other", ["a", "x"])
