@@ -214,6 +214,11 @@ class Graph:
         return _free_names(self)
 
 
+def body_scope(scope: str, op: Op, attribute: str) -> str:
+    """Scope of a body: `loop_12/body/` in its op's."""
+    return f"{scope}{op.id.partition(':')[2].lower()}_{op.index}/{attribute}/"
+
+
 def op_reads(op: Op) -> tuple[str, ...]:
     """Names of the tensors of its own graph that an op needs: its inputs, then what its bodies capture."""
     names = tuple(name for name in op.inputs if name)

@@ -100,13 +100,17 @@ def _add_model_options(parser: argparse.ArgumentParser) -> None:
         "--no-residency", action="store_true", help="nothing stays in the last-level cache between kernels"
     )
     parser.add_argument(
-        "--trip", action="append", default=[], metavar="NAME=N", help="trip count of a Loop, by its name or id"
+        "--trip",
+        action="append",
+        default=[],
+        metavar="NODE=N",
+        help="trip count of a Loop, by its id, its name or a tensor that it makes",
     )
     parser.add_argument(
         "--branch",
         action="append",
         default=[],
-        metavar="[NAME.]then=P",
+        metavar="[NODE.]then=P",
         help="probability of an If's branch (default: the costlier branch)",
     )
     parser.add_argument(

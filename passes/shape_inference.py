@@ -43,6 +43,7 @@ from onnx_roofline.shape_rules.scope import (
     Scope,
     Steps,
 )
+from onnx_roofline.shape_rules.stated import Stated, notices_of_unused, stated
 from onnx_roofline.shape_rules.values import RANDOM_OPS, SHAPE_OPS, evaluate
 
 if TYPE_CHECKING:
@@ -78,13 +79,15 @@ class ShapeInference:
         """A TypedOp for every op of every scope.
 
         Raises ShapeError where operands contradict each other; the message names the file, the op and the tensors.
+        Raises UsageError where `trips` or `branches` name no op.
         """
-        walk = _Walk(model, self)
+        said = stated(model, self.trips, self.branches)
+        walk = _Walk(model, self, said)
         walk.infer_main()
         rows: Mapping[str, TypedOp] = walk.rows if not walk.left_out else _reached(walk.rows)
         if self.assume_dtype:
             rows = {key: _recast(row, self.assume_dtype) for key, row in rows.items()}
-        return PassResult(rows, walk.all_notices())
+        return PassResult(rows, walk.all_notices() + notices_of_unused(model, said, rows))
 
 
 def _reached(rows: Mapping[str, TypedOp]) -> dict[str, TypedOp]:
@@ -115,8 +118,8 @@ GraphSteps = Generator[Request, GraphResult, GraphResult]
 class _Walk:
     """One inference: the rows so far, the memo of signatures, and the notices."""
 
-    def __init__(self, model: Model, options: ShapeInference) -> None:
-        self.model, self.options = model, options
+    def __init__(self, model: Model, options: ShapeInference, said: Stated) -> None:
+        self.model, self.options, self.stated = model, options, said
         self.rows: dict[str, TypedOp] = {}
         self._outputs_by_signature: dict[object, tuple[tuple[TensorType, ...], tuple[Array | None, ...]]] = {}
         self._functions: dict[object, GraphResult] = {}
@@ -178,7 +181,7 @@ class _Walk:
                 stack.append((self._infer_graph(self._call_scope(request)), key))
 
     def _body_scope(self, request: BodyRequest) -> Scope:
-        scope = Scope(request.prefix, request.graph, request.scope, request.scope.attributes)
+        scope = Scope(request.prefix, request.graph, request.scope, request.scope.attributes, family=request.family)
         scope.loops = request.scope.loops + (request.op.op_type == "Loop")
         for formal, known in zip(request.graph.inputs, request.inputs, strict=False):
             if known.type == UNKNOWN_TYPE:
@@ -199,7 +202,9 @@ class _Walk:
         given = {
             name: value for name, value in request.op.attributes.items() if not isinstance(value, AttributeReference)
         }
-        scope = Scope(f"{function.key}@{number}/", function.graph, None, {**function.attribute_defaults, **given})
+        attributes = {**function.attribute_defaults, **given}
+        family = f"{function.key}@/"
+        scope = Scope(f"{function.key}@{number}/", function.graph, None, attributes, family=family)
         scope.loops = request.scope.loops
         for formal, known in zip(function.graph.inputs, request.inputs, strict=False):
             scope.tensors[formal.name] = known
@@ -248,12 +253,12 @@ class _Walk:
             for name, body in op.bodies.items()
             if (key := BodyRequest(op, name, body, scope, ()).prefix) in self.options.observed_runs
         }
-        trips = self.options.trips
+        said = self.stated
         if op.op_type == "Loop" and runs:
-            trips = {**trips, scope.prefix + op.id: ceil(runs["body"])}
+            said = replace(said, trips={scope.prefix + op.id: ceil(runs["body"])})
         if op.op_type == "If" and set(runs.values()) == {0, 1}:
             inputs = (_boolean(runs.get("then_branch") == 1), *inputs[1:])
-        result = yield from infer_control_flow(op, scope, inputs, trips, self.options.branches)
+        result = yield from infer_control_flow(op, scope, inputs, said)
         for branch, reason in result.left_out:
             self.left_out[scope.prefix + op.id, branch] = reason.removeprefix(self.model.info.path + ": ")
         bodies = tuple(

@@ -1,14 +1,13 @@
 """Where an op's figures come from, line by line, as a person would say it."""
 
-import difflib
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 from onnx_roofline.analysis import Analysis
 from onnx_roofline.caches import SHARED_BUFFER, Caches
-from onnx_roofline.errors import UsageError
 from onnx_roofline.flips import flips_of
 from onnx_roofline.records import Kernel, Placement, PlacementSummary, Reuse, Roofline, Traffic, TypedOp, Work, total
+from onnx_roofline.references import find_op
 from onnx_roofline.report.names import visible
 from onnx_roofline.report.table import without_time
 from onnx_roofline.splitting import split_of
@@ -17,25 +16,11 @@ from onnx_roofline.units import format_si
 
 
 def find_row(analysis: Analysis, wanted: str) -> str:
-    """Row id of an op by its id, its name, its index in the main graph, or the name of a tensor it makes.
+    """Row id of an op by its id, its name, its index in its graph, or the name of a tensor it makes.
 
     Raises UsageError with the nearest names where none or several fit.
     """
-    rows = analysis.model.column(TypedOp)
-    if wanted in rows:
-        return wanted
-    found = [key for key, row in rows.items() if row.op.name == wanted]
-    found = found or [key for key in rows if key.partition(":")[0] == wanted]
-    found = found or [key for key, row in rows.items() if wanted in row.op.outputs]
-    if len(found) == 1:
-        return found[0]
-    if found:
-        shown = ", ".join(found[:6])
-        raise UsageError(f"{wanted}: found {len(found)} ops of that name: {shown}; wanted one id, such as {found[0]}")
-    names = [*rows, *(row.op.name for row in rows.values() if row.op.name)]
-    near = difflib.get_close_matches(wanted, names, n=3)
-    hint = f"did you mean {', '.join(near)}?" if near else f"the first op is {next(iter(rows), 'none')}"
-    raise UsageError(f"{wanted}: found no op of that id or name; {hint}")
+    return find_op({key: row.op for key, row in analysis.model.column(TypedOp).items()}, wanted)
 
 
 def explain_traffic(analysis: Analysis, key: str) -> Iterator[str]:

@@ -3,7 +3,6 @@
 Each function is a generator that asks for its bodies to be inferred, in the order in which it needs them.
 """
 
-from collections.abc import Mapping
 from dataclasses import replace
 from fractions import Fraction
 
@@ -11,6 +10,7 @@ from onnx_roofline.errors import ShapeError
 from onnx_roofline.graph import UNKNOWN_TYPE, Graph, Op, TensorType
 from onnx_roofline.records import Body
 from onnx_roofline.shape_rules.scope import DATA, BodyRequest, GraphResult, Known, OpResult, Scope, Steps
+from onnx_roofline.shape_rules.stated import Stated
 from onnx_roofline.shape_rules.types import merge_types
 from onnx_roofline.units import dtype_name
 
@@ -24,35 +24,23 @@ FOLLOWED_TRIPS = (16, 3, 2, 1)
 _MODIFIERS = ("score_mod", "prob_mod")
 
 
-def infer_control_flow(
-    op: Op,
-    scope: Scope,
-    inputs: tuple[Known | None, ...],
-    trips: Mapping[str, int],
-    branches: Mapping[str, Fraction],
-) -> Steps:
-    """The step of one control-flow op. `trips` and `branches` are what the user says, by op name, id or branch."""
+def infer_control_flow(op: Op, scope: Scope, inputs: tuple[Known | None, ...], said: Stated) -> Steps:
+    """The step of one control-flow op; `said` is what the user says of loops and branches."""
     if op.op_type == "If":
-        return _infer_if(op, scope, inputs, branches)
+        return _infer_if(op, scope, inputs, said.share_of(op, scope))
+    trips = said.trips_of(op, scope)
     if op.op_type == "Loop":
         return _infer_loop(op, scope, inputs, trips)
     if op.op_type == "Scan":
-        return _infer_scan(op, scope, inputs)
-    return _infer_sequence_map(op, scope, inputs)
+        return _infer_scan(op, scope, inputs, trips)
+    return _infer_sequence_map(op, scope, inputs, trips)
 
 
-def stated_for(op: Op, scope: Scope, settings: Mapping[str, int]) -> int | None:
-    """The user's setting for an op, by its name, its id in its graph or its row id."""
-    for key in (scope.prefix + op.id, op.name, op.id):
-        if key and key in settings:
-            return settings[key]
-    return None
-
-
-def _infer_if(op: Op, scope: Scope, inputs: tuple[Known | None, ...], branches: Mapping[str, Fraction]) -> Steps:
+def _infer_if(op: Op, scope: Scope, inputs: tuple[Known | None, ...], share: Fraction | None) -> Steps:
     """An If. Where the condition is known only its branch is inferred: the other may well not fit these shapes.
 
-    Where it is open, a branch that can't be valid is left out. Raises ShapeError where neither can.
+    Where it is open, a branch that can't be valid is left out. Raises ShapeError where neither can. `share` is the
+    probability of the then-branch, None where the costs decide.
     """
     then, otherwise = _body(op, "then_branch"), _body(op, "else_branch")
     if len(then.outputs) != len(otherwise.outputs):
@@ -64,7 +52,6 @@ def _infer_if(op: Op, scope: Scope, inputs: tuple[Known | None, ...], branches: 
         result = yield BodyRequest(op, taken, body, scope, ())
         note = f"the condition is known: {taken} runs"
         return OpResult(result.outputs, (Body(taken, result.prefix, Fraction(1), "exact"),), note)
-    share, origin = _stated_share(op, branches)
     shares = {"then_branch": share, "else_branch": None if share is None else 1 - share}
     results: dict[str, GraphResult] = {}
     refused: dict[str, ShapeError] = {}
@@ -83,21 +70,12 @@ def _infer_if(op: Op, scope: Scope, inputs: tuple[Known | None, ...], branches: 
         return OpResult(result.outputs, (Body(name, result.prefix, Fraction(1), "exact"),), note, left_out)
     pairs = zip(results["then_branch"].outputs, results["else_branch"].outputs, strict=True)
     outputs = tuple(Known(merge_types(a.type, b.type)) for a, b in pairs)
+    origin = "assumed" if share is None else "bound"
     bodies = tuple(Body(name, result.prefix, shares[name], origin) for name, result in results.items())
     return OpResult(outputs, bodies)
 
 
-def _stated_share(op: Op, branches: Mapping[str, Fraction]) -> tuple[Fraction | None, str]:
-    """Probability of the then-branch as the user gave it, for this op or for all; None leaves it to the costs."""
-    for prefix in (f"{op.name}." if op.name else "", f"{op.id}.", ""):
-        if prefix + "then" in branches:
-            return branches[prefix + "then"], "bound"
-        if prefix + "else" in branches:
-            return 1 - branches[prefix + "else"], "bound"
-    return None, "assumed"
-
-
-def _infer_loop(op: Op, scope: Scope, inputs: tuple[Known | None, ...], trips: Mapping[str, int]) -> Steps:
+def _infer_loop(op: Op, scope: Scope, inputs: tuple[Known | None, ...], trips: int | None) -> Steps:
     """A Loop. Its carried tensors may change shape: few iterations are followed one by one, many are extrapolated."""
     body = _body(op, "body")
     states = tuple(known.type if known is not None else UNKNOWN_TYPE for known in inputs[2:])
@@ -109,7 +87,7 @@ def _infer_loop(op: Op, scope: Scope, inputs: tuple[Known | None, ...], trips: M
         return BodyRequest(op, "body", body, scope, (counter, condition, *(Known(kind) for kind in types)))
 
     result = yield request(states)
-    count, origin = _trip_count(op, scope, inputs, trips, result.outputs[0])
+    count, origin = _trip_count(op, inputs, trips, result.outputs[0])
     scanned = result.outputs[1 + len(states) :]
     final, notes = states, [] if origin == "exact" else [f"trip count {count} is {origin}"]
     if count:
@@ -153,14 +131,11 @@ def _check_interface(body: Graph, inputs: int, outputs: int) -> None:
         raise ShapeError(f"found {len(body.outputs)} outputs of the body, wanted at least {outputs}")
 
 
-def _trip_count(
-    op: Op, scope: Scope, inputs: tuple[Known | None, ...], trips: Mapping[str, int], condition: Known
-) -> tuple[int, str]:
+def _trip_count(op: Op, inputs: tuple[Known | None, ...], stated: int | None, condition: Known) -> tuple[int, str]:
     """(trip count, origin): exact where M is known and nothing ends the loop early, an upper bound where it may.
 
     `condition` is what the body's first output is known to be after one iteration, whatever the iteration.
     """
-    stated = stated_for(op, scope, trips)
     if stated is not None:
         return stated, "bound"
     initial = _scalar(inputs[1] if len(inputs) > 1 else None)
@@ -253,8 +228,11 @@ def _stacked(kind: TensorType, count: int | None, axis: int, exact: bool) -> Ten
     return replace(kind, shape=shape, exact=kind.exact and exact)
 
 
-def _infer_scan(op: Op, scope: Scope, inputs: tuple[Known | None, ...]) -> Steps:
-    """A Scan; the directions do not change shapes. Scan-8 has sequence lengths and a batch axis before the others."""
+def _infer_scan(op: Op, scope: Scope, inputs: tuple[Known | None, ...], trips: int | None) -> Steps:
+    """A Scan; the directions do not change shapes. Scan-8 has sequence lengths and a batch axis before the others.
+
+    `trips` is a length that the user states; a length that follows from the inputs holds all the same.
+    """
     body = _body(op, "body")
     is_old = op.version < 9
     scanned = op.attributes.get("num_scan_inputs", 1)
@@ -272,13 +250,15 @@ def _infer_scan(op: Op, scope: Scope, inputs: tuple[Known | None, ...]) -> Steps
     formal = (*states, *(_slice_of(kind, axis) for kind, axis in zip(slices, axes, strict=True)))
     result = yield BodyRequest(op, "body", body, scope, tuple(Known(kind) for kind in formal))
     length = max(lengths) if lengths else None
+    if trips is not None and not is_exact:
+        length = trips
     count = 1 if length is None else length
     finals = [known.type for known in result.outputs[: len(states)]]
     pieces = result.outputs[len(states) :]
     out_axes = _axes(op, "scan_output_axes", len(pieces))
     stacked = [_stacked(known.type, length, axis, is_exact) for known, axis in zip(pieces, out_axes, strict=True)]
     outputs = [*(merge_types(a, b) if is_old else b for a, b in zip(states, finals, strict=True)), *stacked]
-    origin = "exact" if is_exact else "data" if lengths else "assumed"
+    origin = "exact" if is_exact else "bound" if trips is not None else "data" if lengths else "assumed"
     if is_old:
         batch = next((known.type.shape[0] for known in inputs if known is not None and known.type.shape), None)
         outputs = [_stacked(kind, batch, 0, True) for kind in outputs]
@@ -320,7 +300,7 @@ def _without_batch(known: Known | None, version: int) -> TensorType:
     return replace(kind, shape=kind.shape[1:])
 
 
-def _infer_sequence_map(op: Op, scope: Scope, inputs: tuple[Known | None, ...]) -> Steps:
+def _infer_sequence_map(op: Op, scope: Scope, inputs: tuple[Known | None, ...], trips: int | None) -> Steps:
     body = _body(op, "body")
     formal = []
     length: int | None = None
@@ -333,7 +313,9 @@ def _infer_sequence_map(op: Op, scope: Scope, inputs: tuple[Known | None, ...]) 
         formal.append(Known(kind))
     _check_interface(body, len(formal), 0)
     result = yield BodyRequest(op, "body", body, scope, tuple(formal))
-    count, origin = (length, "exact") if length is not None else (1, "assumed")
+    origin = "exact" if length is not None else "assumed" if trips is None else "bound"
+    length = trips if length is None else length
+    count = 1 if length is None else length
     outputs = tuple(
         Known(replace(known.type, container="sequence", length=length), origin=DATA) for known in result.outputs
     )

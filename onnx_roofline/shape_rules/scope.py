@@ -4,7 +4,7 @@ from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from onnx_roofline.graph import UNKNOWN_TYPE, AttributeValue, Graph, Op, TensorType
+from onnx_roofline.graph import UNKNOWN_TYPE, AttributeValue, Graph, Op, TensorType, body_scope
 from onnx_roofline.records import Body
 
 if TYPE_CHECKING:
@@ -31,7 +31,8 @@ class Known:
 class Scope:
     """One run of a graph with given inputs: `prefix` begins the row ids, `tensors` fills as ops are visited.
 
-    `loops` is how many loops run it, inside each other.
+    `loops` is how many loops run it, inside each other. `family` is the prefix without the number of the signature, in
+    a function's body.
     """
 
     prefix: str
@@ -40,6 +41,7 @@ class Scope:
     attributes: Mapping[str, AttributeValue] = field(default_factory=dict)
     tensors: dict[str, Known] = field(default_factory=dict)
     loops: int = 0
+    family: str = ""
 
     def find(self, name: str) -> Known:
         """What is known of a name here or in the scopes around."""
@@ -65,8 +67,12 @@ class BodyRequest:
     @property
     def prefix(self) -> str:
         """Scope of the body: `loop_12/body/` in its parent's."""
-        kind = self.op.id.partition(":")[2].lower()
-        return f"{self.scope.prefix}{kind}_{self.op.index}/{self.attribute}/"
+        return body_scope(self.scope.prefix, self.op, self.attribute)
+
+    @property
+    def family(self) -> str:
+        """The same, without the signature of the function that it is in."""
+        return body_scope(self.scope.family, self.op, self.attribute)
 
 
 @dataclass(frozen=True, slots=True)
