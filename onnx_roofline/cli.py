@@ -172,11 +172,14 @@ def _run_sweep(options: argparse.Namespace) -> int:
     from onnx_roofline.flips import parse_sweep, sweep
     from onnx_roofline.report.files import write_atomically
     from onnx_roofline.report.sweeps import flip_rows, point_rows, sweep_document
+    from onnx_roofline.report.table import open_bodies
 
     dim, values = parse_sweep(options.sweep)
     found = sweep(options.model, settings_of(options), dim, values)
     if found.assumed:
         print(_one_line(f"ASSUMED dims: {', '.join(found.assumed)}"))
+    for line in open_bodies(found.open):
+        print(_one_line(line))
     if options.json == "-":
         sys.stdout.write(sweep_document(found))
         return EXIT_DONE
@@ -256,15 +259,15 @@ def _print_conventions(analysis: "Analysis", options: argparse.Namespace) -> int
 
 
 def _run_check(options: argparse.Namespace) -> int:
+    from onnx_roofline.ci.assumptions import refuse_assumed, refuse_open_limits
     from onnx_roofline.ci.limits import broken_limits, parse_limit
 
     limits = tuple(parse_limit(text) for text in options.max)
     analysis = _analyzed(options)
     name = analysis.model.info.path
-    assumed = {key: dim for key, dim in analysis.model.dims.items() if dim.origin == "assumed"}
-    if assumed and not options.allow_assumed:
-        shown = " ".join(f"--dim {key}={dim.value}" for key, dim in list(assumed.items())[:6])
-        raise UsageError(f"{name}: found dims that nobody stated; state them, for example {shown}, or --allow-assumed")
+    if not options.allow_assumed:
+        refuse_assumed(analysis)
+        refuse_open_limits(analysis, limits)
     _print_warnings(analysis)
     lines = [broken.message for broken in broken_limits(analysis, limits)]
     summary = analysis.summary

@@ -7,7 +7,7 @@ from onnx_roofline.analysis import Analysis, Settings, analyze
 from onnx_roofline.errors import UsageError
 from onnx_roofline.partition import solve
 from onnx_roofline.placement_problem import KernelGraph, kernel_graph
-from onnx_roofline.records import Kernel, Placement, PlacementSummary, TypedOp
+from onnx_roofline.records import Kernel, OpenBodies, OpenBody, Placement, PlacementSummary, TypedOp
 
 # Factors by which the link or the PIM is made faster or slower, and the steps of the search between two of them.
 _FACTORS = tuple(2.0**exponent for exponent in range(-6, 7))
@@ -90,12 +90,15 @@ class SweepPoint:
 
 @dataclass(frozen=True)
 class Sweep:
-    """A model over the values of one dim; `labels` names kernels for a reader, `assumed` dims nobody stated."""
+    """A model over the values of one dim; `labels` names kernels for a reader, `assumed` dims nobody stated, `open`
+    loops and branches that nobody stated.
+    """
 
     dim: str
     points: tuple[SweepPoint, ...]
     labels: "dict[str, str]"
     assumed: tuple[str, ...] = ()
+    open: tuple[OpenBody, ...] = ()
 
     def changes(self) -> "list[tuple[str, list[str], list[tuple[int, str | None]]]]":
         """(label, kernel ids, [(first value, device), ...]) of kernels that flip together, most kernels first."""
@@ -140,6 +143,7 @@ def parse_sweep(text: str) -> tuple[str, tuple[int, ...]]:
 def sweep(path: str, settings: Settings, dim: str, values: tuple[int, ...]) -> Sweep:
     """The model analysed at every value of a dim. Raises UsageError where the file has no such dim."""
     points, labels, assumed = [], dict[str, str](), dict[str, None]()
+    opened: dict[OpenBody, None] = {}
     for value in values:
         analysis = analyze(path, replace(settings, dims={**settings.dims, dim: value}))
         model = analysis.model
@@ -148,6 +152,7 @@ def sweep(path: str, settings: Settings, dim: str, values: tuple[int, ...]) -> S
             for name, found in model.dims.items()
             if found.origin == "assumed" and not found.reason.startswith("computed:")
         )
+        opened.update(dict.fromkeys(model.whole(OpenBodies).found))
         summary = model.whole(PlacementSummary)
         placements = model.column(Placement)
         devices = {}
@@ -158,4 +163,4 @@ def sweep(path: str, settings: Settings, dim: str, values: tuple[int, ...]) -> S
         optimum = next(item for item in summary.alternatives if item.name == "optimum")
         seconds = {item.name: item.total_s for item in summary.alternatives}
         points.append(SweepPoint(value, seconds, optimum.on_pim, devices, summary.untimed_kernels))
-    return Sweep(dim, tuple(points), labels, tuple(assumed))
+    return Sweep(dim, tuple(points), labels, tuple(assumed), tuple(opened))

@@ -179,7 +179,9 @@ def _add_check(parser: argparse.ArgumentParser) -> None:
         help="such as flops=9G, naive_bytes=120MB, parameters=25M, time_s.placement=2ms",
     )
     parser.add_argument("--allow-unknown", action="store_true", help="ops without a rule do not fail the check")
-    parser.add_argument("--allow-assumed", action="store_true", help="assumed dims do not fail the check")
+    parser.add_argument(
+        "--allow-assumed", action="store_true", help="assumed dims, trip counts and branches do not fail the check"
+    )
     parser.set_defaults(run="check")
 
 

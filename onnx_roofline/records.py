@@ -24,7 +24,8 @@ class Body:
     """A graph that an op runs: which one, in which scope, and how often per run of the op.
 
     `repeat` is the trip count of a Loop, the length of a Scan or sequence, 1 for a call; None where an If leaves the
-    choice to the costs. `origin` is "exact", "bound" (a trip count or probability that the user gave) or "assumed".
+    choice to the costs. `origin` is "exact", "bound" (a trip count or probability that the user gave), "data" (an upper
+    bound of what values decide) or "assumed".
     """
 
     attribute: str
@@ -244,11 +245,48 @@ class Reuse:
 class Executions:
     """How often a row runs in one run of the model, over all loops, branches and calls that lead to it.
 
-    An integer but for expected counts of branches with probabilities, which are fractions.
+    An integer but for expected counts of branches with probabilities, which are fractions. `origin` is that of the
+    least sure step on the way, as in Body.
     """
 
     count: int | Fraction
     origin: str = "exact"
+
+    @property
+    def status(self) -> str:
+        """How sure figures are that the count multiplies: "exact", "bounded" or "heuristic"."""
+        return {"data": "bounded", "assumed": "heuristic"}.get(self.origin, "exact")
+
+
+@dataclass(frozen=True, slots=True)
+class OpenBody:
+    """An op of which nobody says how often its bodies run, and what is `taken`: a number of runs, "then" or "else".
+
+    `key` is its row id. `origin` is "data" where that is an upper bound, "assumed" where it is a guess.
+    """
+
+    key: str
+    op_type: str
+    taken: str
+    origin: str
+
+    @property
+    def option(self) -> str:
+        """The option that states it: `--trip 1:Loop=N`, `--branch 0:If.then=P`."""
+        return f"--branch {self.key}.then=P" if self.op_type == "If" else f"--trip {self.key}=N"
+
+    @property
+    def example(self) -> str:
+        """The option with what is taken: `--trip 1:Loop=1`, `--branch 0:If.then=1`."""
+        value = str(int(self.taken == "then")) if self.op_type == "If" else self.taken
+        return self.option[:-1] + value
+
+
+@dataclass(frozen=True, slots=True)
+class OpenBodies:
+    """Every op that may run of which nobody says how often its bodies run, the outer before the inner."""
+
+    found: tuple[OpenBody, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,9 +53,10 @@ class Group:
 class Summary:
     """What holds for the whole model in one run of it.
 
-    Sums are over what is known; `unknown_counts_ops` and `unknown_bytes_ops` say how many ops that run are missing from
-    them. `time_s` is None for a device that can't run the whole model and where the time of a kernel is unknown;
-    `known_time_s` is that of the other kernels, and `untimed_kernels` how many are missing from it.
+    `status_counts` are by the least sure of an op's figures and of how often it runs. Sums are over what is known;
+    `unknown_counts_ops` and `unknown_bytes_ops` say how many ops that run are missing from them. `time_s` is None for a
+    device that can't run the whole model and where the time of a kernel is unknown; `known_time_s` is that of the other
+    kernels, and `untimed_kernels` how many are missing from it.
     """
 
     ops: int
@@ -90,7 +91,7 @@ def summarize(model: Model, system: "System") -> Summary:
     """The Summary of a model that all passes have run on."""
     rows, works, traffics = model.column(TypedOp), model.column(Work), model.column(Traffic)
     executions = model.column(Executions)
-    statuses = Counter(work.status for work in works.values())
+    statuses = Counter(max(work.status, executions[key].status, key=STATUSES.index) for key, work in works.items())
     unknown_types = {rows[key].op.qualified_type: None for key, work in works.items() if work.status == "unknown"}
     sums: dict[str, int | Fraction] = dict.fromkeys(COUNT_CLASSES, 0)
     known_bytes: int | Fraction = 0

@@ -18,6 +18,7 @@ from onnx_roofline.records import (
     Kernel,
     Live,
     Moved,
+    OpenBodies,
     Placement,
     PlacementSummary,
     Reuse,
@@ -139,6 +140,7 @@ class _Projection:
         self.model = analysis.model
         self.dtype = analysis.settings.assume_dtype
         self.primary = analysis.system.gpu.slug
+        self.open = {one.key: one for one in self.model.whole(OpenBodies).found}
         self.scopes: dict[str, dict[str, TypedOp]] = {}
         for key, row in self.model.column(TypedOp).items():
             self.scopes.setdefault(row.scope, {})[key] = row
@@ -218,7 +220,7 @@ class _Projection:
             "placement": _placement(placement),
         }
         if row.bodies:
-            node["bodies"] = [self._body(row, body, executions) for body in row.bodies]
+            node["bodies"] = [self._body(key, row, body, executions) for body in row.bodies]
         if row.note:
             node["note"] = row.note
         return node
@@ -254,7 +256,7 @@ class _Projection:
             )
         return found
 
-    def _body(self, row: TypedOp, body: Body, executions: Executions) -> dict[str, Any]:
+    def _body(self, key: str, row: TypedOp, body: Body, executions: Executions) -> dict[str, Any]:
         """A body with its multiplicity per run of its op; null where an If's choice is open and the body is empty."""
         described: dict[str, Any] = {"attribute": body.attribute, "scope": body.scope}
         repeat = body.repeat
@@ -262,7 +264,7 @@ class _Projection:
         if repeat is None and first is not None and executions.count:
             repeat = Fraction(self.model.column(Executions)[first].count) / Fraction(executions.count)
         described["multiplicity"] = None if repeat is None else _number(repeat)
-        described["origin"] = body.origin
+        described["origin"] = self.open[key].origin if key in self.open else body.origin
         if row.op.function is None:
             graph = row.op.bodies[body.attribute]
             described["tensors"] = self.tensors(graph, body.scope)

@@ -6,13 +6,30 @@ from typing import Any
 from onnx_roofline.analysis import Analysis
 from onnx_roofline.caches import SHARED_BUFFER, Caches
 from onnx_roofline.flips import flips_of
-from onnx_roofline.records import Kernel, Placement, PlacementSummary, Reuse, Roofline, Traffic, TypedOp, Work, total
+from onnx_roofline.graph import Model
+from onnx_roofline.records import (
+    Executions,
+    Kernel,
+    OpenBodies,
+    OpenBody,
+    Placement,
+    PlacementSummary,
+    Reuse,
+    Roofline,
+    Traffic,
+    TypedOp,
+    Work,
+    total,
+)
 from onnx_roofline.references import find_op
 from onnx_roofline.report.names import visible
 from onnx_roofline.report.table import without_time
 from onnx_roofline.splitting import split_of
 from onnx_roofline.tensor_uses import TensorUses
 from onnx_roofline.units import format_si
+
+# Loops and branches around an op that are named.
+SHOWN_BODIES = 6
 
 
 def find_row(analysis: Analysis, wanted: str) -> str:
@@ -158,6 +175,7 @@ def explain_op(analysis: Analysis, key: str) -> Iterator[str]:
         parts = [f"{value:,} {name}" for name, value in counts.as_dict().items() if value]
         rule = f"{work.status}, {work.rule}"
         yield f"{visible(key)} computes {', '.join(parts) or 'nothing'}: {counts.flops:,} FLOPs ({rule})"
+    yield from (f"  {visible(line)}" for line in _executions_lines(analysis, key))
     yield from explain_traffic(analysis, key)
     root = kernel.id
     if not root:
@@ -204,6 +222,48 @@ def explain_op(analysis: Analysis, key: str) -> Iterator[str]:
     else:
         yield "  splitting it over both devices gains nothing"
     yield "  how it changes with a dim: onnx-roofline analyze MODEL --sweep NAME=1..4096"
+
+
+def _executions_lines(analysis: Analysis, key: str) -> Iterator[str]:
+    """How often an op runs where that is not certain, and each loop and branch around it that makes it so."""
+    model = analysis.model
+    runs = model.column(Executions)[key]
+    around = _open_around(model, key)
+    if not around and runs.origin in ("exact", "bound"):
+        return
+    count = f"{runs.count:,}" if runs.count.denominator == 1 else f"{float(runs.count):.4g}"
+    surely = {"data": "by an upper bound", "assumed": "by assumption"}.get(runs.origin, "")
+    yield f"runs {count} x in one run of the model{f', {surely}' if surely else ''}"
+    for one in around[:SHOWN_BODIES]:
+        where = "its own body" if one.key == key else one.key
+        if one.op_type == "If":
+            sure = "it has the most operations" if one.origin == "data" else "a guess: a branch has no sure cost"
+            yield f"  {where}: the condition is open, {one.taken}_branch is counted ({sure}); {one.option} states it"
+        else:
+            sure = "at most" if one.origin == "data" else "ASSUMED"
+            yield f"  {where}: trip count {sure} {one.taken}; {one.option} states it"
+    if len(around) > SHOWN_BODIES:
+        yield f"  and {len(around) - SHOWN_BODIES} more loops and branches around it"
+
+
+def _open_around(model: Model, key: str) -> list[OpenBody]:
+    """The op itself and those around it, callers of functions included, of which nobody says how often they run."""
+    opened = {one.key: one for one in model.whole(OpenBodies).found}
+    if not opened:
+        return []
+    rows = model.column(TypedOp)
+    callers: dict[str, list[str]] = {}
+    for caller, row in rows.items():
+        for body in row.bodies:
+            callers.setdefault(body.scope, []).append(caller)
+    found, pending, seen = [], [key], {key}
+    for current in pending:
+        if current in opened:
+            found.append(opened[current])
+        outer = [caller for caller in callers.get(rows[current].scope, ()) if caller not in seen]
+        seen.update(outer)
+        pending.extend(outer)
+    return found
 
 
 _REASONS = {

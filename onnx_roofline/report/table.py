@@ -1,6 +1,6 @@
 """The report on the terminal: coverage and assumptions first, then totals, the costliest ops and the roll-ups."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -11,6 +11,8 @@ from onnx_roofline.records import (
     Counts,
     Executions,
     Kernel,
+    OpenBodies,
+    OpenBody,
     Placement,
     PlacementSummary,
     Roof,
@@ -33,6 +35,8 @@ _BOUNDS = {"memory": "mem", "compute": "comp", "nothing to do": "–"}
 NAME_WIDTH = 44
 # Types that a device has peaks for, named where it lacks others.
 SHOWN_PEAKS = 3
+# Loops and branches that the first line names.
+SHOWN_BODIES = 4
 
 
 def render(analysis: Analysis, top: int, depth: int, width: int) -> "Iterator[RenderableType]":
@@ -66,6 +70,7 @@ def first_line(analysis: Analysis) -> str:
     assumed = {name: dim for name, dim in analysis.model.dims.items() if dim.origin == "assumed"}
     if assumed:
         parts.append(f"ASSUMED dims: {_dims(assumed)}")
+    parts += open_bodies(analysis.model.whole(OpenBodies).found)
     if analysis.settings.observe:
         parts.append("shapes OBSERVED in one run")
     if analysis.settings.assume_dtype:
@@ -82,6 +87,26 @@ def _dims(dims: Mapping[str, Dim]) -> str:
     own = {name: dim for name, dim in dims.items() if not dim.reason.startswith("computed:")}
     shown = [f"{visible(name, 40)}={dim.value}" for name, dim in list(own.items())[:6]]
     return ", ".join(shown) + (f" and {len(own) - 6} more" if len(own) > 6 else "")
+
+
+def open_bodies(found: Iterable[OpenBody]) -> list[str]:
+    """What is taken for loops and branches of which nobody says how often they run, and the option that says it."""
+    titles = {
+        ("trips", "assumed"): "ASSUMED trips",
+        ("trips", "data"): "trips AT MOST",
+        ("branches", "assumed"): "ASSUMED branches",
+        ("branches", "data"): "COSTLIER branches",
+    }
+    groups: dict[str, list[OpenBody]] = {title: [] for title in titles.values()}
+    for one in found:
+        groups[titles["branches" if one.op_type == "If" else "trips", one.origin]].append(one)
+    parts = []
+    for title, group in groups.items():
+        if group:
+            shown = ", ".join(f"{visible(one.key, NAME_WIDTH)}={one.taken}" for one in group[:SHOWN_BODIES])
+            more = f" and {len(group) - SHOWN_BODIES} more" if len(group) > SHOWN_BODIES else ""
+            parts.append(f"{title}: {shown}{more} ({visible(group[0].option, 2 * NAME_WIDTH)})")
+    return parts
 
 
 def _model_line(analysis: Analysis) -> str:

@@ -70,7 +70,7 @@ def _infer_if(op: Op, scope: Scope, inputs: tuple[Known | None, ...], share: Fra
         return OpResult(result.outputs, (Body(name, result.prefix, Fraction(1), "exact"),), note, left_out)
     pairs = zip(results["then_branch"].outputs, results["else_branch"].outputs, strict=True)
     outputs = tuple(Known(merge_types(a.type, b.type)) for a, b in pairs)
-    origin = "assumed" if share is None else "bound"
+    origin = "data" if share is None else "bound"
     bodies = tuple(Body(name, result.prefix, shares[name], origin) for name, result in results.items())
     return OpResult(outputs, bodies)
 

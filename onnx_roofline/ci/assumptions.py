@@ -1,0 +1,143 @@
+"""What a check refuses to judge: dims, trip counts and branches that nobody stated, where they could change the answer.
+
+An assumed dim or trip count is a guess, which may be too low. A trip count by an upper bound makes every total an upper
+bound, so a limit that holds holds. The branch with more operations is one for the operations; by another metric the
+other branch may be the costlier, so for each limit the most over all choices is compared.
+"""
+
+from collections.abc import Callable, Sequence
+from fractions import Fraction
+
+from onnx_roofline.analysis import Analysis
+from onnx_roofline.ci.limits import Limit, metrics_of
+from onnx_roofline.errors import UsageError
+from onnx_roofline.records import (
+    COUNT_CLASSES,
+    Kernel,
+    OpenBodies,
+    Reuse,
+    Roofline,
+    Traffic,
+    TypedOp,
+    Work,
+    whole,
+)
+from onnx_roofline.scopes import callees_first, rows_by_scope
+from onnx_roofline.units import format_si
+
+# Options that a message gives as an example.
+_LISTED = 6
+_BYTES = ("naive_bytes", "compulsory_bytes")
+Cost = int | float | Fraction
+
+
+def refuse_assumed(analysis: Analysis) -> None:
+    """Raises UsageError, with the options that state them, where dims, trip counts or branches are assumed."""
+    dims = {key: dim for key, dim in analysis.model.dims.items() if dim.origin == "assumed"}
+    opened = [one for one in analysis.model.whole(OpenBodies).found if one.origin == "assumed"]
+    kinds = ["dims"] if dims else []
+    kinds += ["trip counts"] if any(one.op_type != "If" for one in opened) else []
+    kinds += ["branches"] if any(one.op_type == "If" for one in opened) else []
+    if not kinds:
+        return
+    examples = [f"--dim {key}={dim.value}" for key, dim in dims.items()][:_LISTED]
+    examples += [one.example for one in opened[:_LISTED]]
+    found = ", ".join(kinds[:-1]) + (" and " if len(kinds) > 1 else "") + kinds[-1]
+    raise UsageError(
+        f"{analysis.model.info.path}: found {found} that nobody stated; state them, for example "
+        f"{' '.join(examples)}, or --allow-assumed"
+    )
+
+
+def refuse_open_limits(analysis: Analysis, limits: Sequence[Limit]) -> None:
+    """Raises UsageError where a limit holds with the branches that are counted and may not hold with others."""
+    branches = [one for one in analysis.model.whole(OpenBodies).found if one.op_type == "If"]
+    if not branches:
+        return
+    metrics = metrics_of(analysis)
+    for limit in limits:
+        found, unit = metrics.get(limit.metric, (None, ""))
+        if found is None or found > limit.maximum:
+            continue
+        most = _most(analysis, limit.metric)
+        if most is not None and most <= limit.maximum:
+            continue
+        others = "may be more" if most is None else f"is up to {format_si(float(most), unit)}"
+        shown = f"{limit.metric} is {format_si(found, unit)}"
+        raise UsageError(
+            f"{analysis.model.info.path}: {shown} with the branches that have the most operations and {others} with "
+            f"others; the limit is {limit.text}; state the branch, for example "
+            f"{branches[0].example}, or --allow-assumed"
+        )
+
+
+def _most(analysis: Analysis, metric: str) -> Cost | None:
+    """The most that a metric is over all choices of the open branches; None where nothing proves one."""
+    if metric == "time_s.placement":
+        # Without kernels in any branch there is nothing to place that a choice could change.
+        return metrics_of(analysis)[metric][0] if not _branches_hold_kernels(analysis) else None
+    if metric.startswith("time_s."):
+        slug = metric.removeprefix("time_s.")
+        if not all(row.devices[slug].supported for row in analysis.model.column(Roofline).values()):
+            return None
+    value = _value_of(analysis, metric)
+    if value is None:
+        return metrics_of(analysis)[metric][0]
+    taken, most = _total(analysis, value, most=False), _total(analysis, value, most=True)
+    # Where the choice changes nothing the figure is the reported one, rounded as it is.
+    return metrics_of(analysis)[metric][0] if taken == most else most
+
+
+def _value_of(analysis: Analysis, metric: str) -> Callable[[str], Cost] | None:
+    """What one execution of a row adds to a metric; None for a metric that does not depend on which branch runs."""
+    model, gpu = analysis.model, analysis.system.gpu.slug
+    works, traffics = model.column(Work), model.column(Traffic)
+    reuses, roofs = model.column(Reuse), model.column(Roofline)
+
+    def moved(key: str) -> int:
+        entry = reuses[key].devices.get(gpu)
+        return 0 if entry is None else entry.moved_bytes
+
+    if metric == "flops" or metric in COUNT_CLASSES:
+        return lambda key: getattr(works[key].counts, metric, 0)
+    if metric in _BYTES:
+        return lambda key: getattr(traffics[key], metric) or 0
+    if metric == "moved_bytes":
+        return moved
+    if metric.startswith("time_s."):
+        return lambda key: roofs[key].devices[metric.removeprefix("time_s.")].total_time_s or 0.0
+    return None
+
+
+def _total(analysis: Analysis, value: Callable[[str], Cost], *, most: bool) -> Cost:
+    """Sum over all executions with the branches that are taken or, with `most`, those where it is the most."""
+    return _totals(analysis, value, most=most)[""]
+
+
+def _totals(analysis: Analysis, value: Callable[[str], Cost], *, most: bool) -> dict[str, Cost]:
+    """The sum over one run of each scope."""
+    rows = analysis.model.column(TypedOp)
+    taken = {one.key: f"{one.taken}_branch" for one in analysis.model.whole(OpenBodies).found if one.op_type == "If"}
+    members = rows_by_scope(rows)
+    sums: dict[str, Cost] = {}
+    for scope in callees_first(rows, members):
+        here: Cost = 0
+        for key in members.get(scope, ()):
+            here += value(key)
+            opened = [body for body in rows[key].bodies if body.repeat is None]
+            if opened:
+                chosen = opened if most else [body for body in opened if body.attribute == taken.get(key)]
+                here += max((sums[body.scope] for body in chosen), default=0)
+            here += sum(whole(body.repeat) * sums[body.scope] for body in rows[key].bodies if body.repeat is not None)
+        sums[scope] = here
+    return sums
+
+
+def _branches_hold_kernels(analysis: Analysis) -> bool:
+    kernels = analysis.model.column(Kernel)
+    sums = _totals(analysis, lambda key: int(kernels[key].id == key), most=True)
+    return any(
+        body.repeat is None and sums[body.scope]
+        for row in analysis.model.column(TypedOp).values()
+        for body in row.bodies
+    )
