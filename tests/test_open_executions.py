@@ -338,3 +338,32 @@ def test_check_judges_a_limit_by_the_most_over_all_branches(
 def test_a_sweep_names_them_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["analyze", save(LOOP.replace("float[4]", "float[n]"), tmp_path), "--sweep", "n=1,2"]) == 0
     assert capsys.readouterr().out.splitlines()[0] == "ASSUMED trips: 1:Loop=1 (--trip 1:Loop=N)"
+
+
+def test_a_placement_that_no_branch_takes_part_in_is_judged(tmp_path: Path) -> None:
+    """Both branches are views: which one runs changes no time."""
+    text = (
+        HEAD
+        + """g (bool c, float[4] x) => (y) {
+  v = If(c) <then_branch = t () => (p) { p = Identity(x) }, else_branch = e () => (q) { q = Flatten<axis = 0>(x) }>
+  y = Exp(x)
+}"""
+    )
+    path = save(text, tmp_path)
+    assert [one.key for one in opened(analyze(path))] == ["0:If"]
+    assert main(["check", path, "--max", "time_s.placement=1s"]) == 0
+
+
+def test_a_time_of_a_device_that_cannot_run_the_other_branch_is_not_judged(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The branch that is not counted negates a float64, which the PIM has no peak for."""
+    text = (
+        HEAD
+        + """g (bool c, float16[4] x, double[2] d) => (y) {
+  y = If(c) <then_branch = t () => (p) { p = Neg(x) }, else_branch = e () => (q) { q = Neg(d) }>
+}"""
+    )
+    path, limit = save(text, tmp_path), "time_s.hbm-pim=1s"
+    assert main(["check", path, "--system", "a100-hbm-pim", "--max", limit]) == 2
+    assert "may be more with others" in capsys.readouterr().err
