@@ -65,10 +65,13 @@ def discrete_fourier_transform(op: OpView) -> Work:
 def short_time_fourier_transform(op: OpView) -> Work:
     """T = B x frames transforms of L: muls: 2 T L log2 L + adds: 3 T L log2 L (half if real) + muls: T L for a window.
 
-    signal [B, length, 1 or 2], out [B, frames, bins, 2]. L is the frame length, the window's, or what the bins say.
+    signal [B, length, 1 or 2] or [B, length], out [B, frames, bins, 2]. L is the frame length, the window's, or what
+    the bins say.
     The algorithm is the runtime's choice: heuristic. Source: ONNX STFT-17.
     """
-    transforms, components = op.out.shape[0] * op.out.shape[1], op.x.shape[2]
+    transforms = op.out.shape[0] * op.out.shape[1]
+    # The standard wants the last axis; onnxruntime also takes a real signal without it, as PyTorch exports one.
+    components = op.x.shape[2] if op.x.rank > 2 else 1
     given = _scalar(op, 3)
     if given is None and op.has(2):
         given = op.input(2).shape[0]

@@ -83,6 +83,9 @@ SIGNALS: tuple[Row, ...] = (
         Counts(muls=20 * 192 * 2 + 20 * 64, adds=20 * 192 * 3), status="heuristic"),
     Row("STFT", 17, ((F, (2, 640, 1)), (I, ()), None, (I, (), 64)), ((F, (2, 10, 33, 2)),),
         Counts(muls=20 * 192 * 2, adds=20 * 192 * 3), status="heuristic"),
+    # a real signal without the axis of its components, as PyTorch's older exporter writes it
+    Row("STFT", 17, ((F, (2, 640)), (I, (), 64), (F, (64,))), ((F, (2, 10, 33, 2)),),
+        Counts(muls=20 * 192 * 2 + 20 * 64, adds=20 * 192 * 3), status="heuristic"),
     # 257 x 80 triangles, 82 edges
     Row("MelWeightMatrix", 17, tuple((I, ()) for _ in range(5)), ((F, (257, 80)),),
         Counts(compares=2 * 20560, adds=20560 + 2 * 82, divs=20560, muls=2 * 82, transcendentals=82),
