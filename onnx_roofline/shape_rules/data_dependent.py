@@ -221,6 +221,16 @@ def stft(op: OpView) -> Types:
     return (TensorType(op.x.dtype, (batch, dmax(0, samples - length) // step + 1, bins, 2), op.x.type.exact),)
 
 
+@shape_rule("Expand")
+def expand(op: OpView) -> Types:
+    """Unknown dims where one of at most some size may be 1 and grow to who knows what. Source: ONNX Expand-13."""
+    target = op.input(1)
+    if op.x.type.exact or target.is_known:
+        raise NotModelledError("the library knows what exact dims become")
+    rank = dmax(op.x.rank, target.elements)
+    return (TensorType(op.x.dtype, (None,) * rank, exact=False),)
+
+
 @shape_rule("Range")
 def range_length(op: OpView) -> Types:
     """max(0, ceil((limit - start) / delta)) in the operands' own type. Source: ONNX Range-11."""

@@ -67,7 +67,12 @@ def _by_library(op: Op, inputs: Inputs, values: Values) -> Types:
     if all(kind is None or kind.exact for kind in inputs):
         return infer_outputs(op, inputs, values) or _padded(op, ())
     opened = tuple(None if kind is None else _without_dims(kind) for kind in inputs)
-    certain = infer_outputs(op, opened, values)
+    try:
+        certain = infer_outputs(op, opened, values)
+    except ShapeError:
+        # It may take a list without a length for an empty one: only what the bounds contradict too is wrong.
+        at_most = infer_outputs(op, inputs, values)
+        return _padded(op, tuple(replace(kind, exact=False) for kind in at_most or ()))
     if certain is None:
         return _padded(op, ())
     if op.op_type != "Shape" and all(kind.is_known for kind in certain):

@@ -69,6 +69,13 @@ DATA = np.array([[0, 1, 0, 1], [0, 0, 2, 0], [0, 3, 0, 0]], np.float32)
           ("Mul", ("t1", "t2"), {})], ["bounded"] * 4),
         ([("NonZero", ("x",), {}), ("Cast", ("t0",), {"to": TensorProto.FLOAT}), ("Unsqueeze", ("t1", "two"), {}),
           ("STFT", ("t2", "up", "", "pair"), {})], ["bounded"] * 4),
+        # As large as it is: a size that is known by a bound is no empty list of sizes.
+        ([("NonZero", ("x",), {}), ("Cast", ("t0",), {"to": TensorProto.FLOAT}), ("Shape", ("t1",), {}),
+          ("Concat", ("t2",), {"axis": 0}), ("Resize", ("t1", "", "", "t3"), {})], ["bounded"] * 5),
+        # One value, at most twelve, expanded to the sum of the data times 99.
+        ([("Sub", ("x", "x"), {}), ("Unique", ("t0",), {}), ("Cast", ("x",), {"to": TensorProto.INT64}),
+          ("ReduceSum", ("t2",), {"keepdims": 0}), ("Mul", ("t3", "big"), {}), ("Expand", ("t1", "t4"), {})],
+         ["exact", "bounded", "exact", "exact", "exact", "unresolved"]),
     ],
 )  # fmt: skip
 def test_what_follows_from_a_bound(steps: list[Step], wanted: list[str], tmp_path: Path) -> None:
