@@ -321,3 +321,89 @@ def test_a_sequence_that_a_loop_fills(trips: int, length: int, tmp_path: Path) -
     kind = model.column(TypedOp)["1:Loop"].outputs[0]
     assert (kind.container, kind.length) == ("sequence", length)
     assert kind.shape == (None if trips == 0 else SHAPE)
+
+
+def counting_loop(compare: str, start: int, step: int, bound: int, limit: int | None, folder: Path) -> tuple[str, int]:
+    """(type of the filled sequence, compares of the body's Relu of [3, 4] in all) of a loop that ends by a counter."""
+    sequence = helper.make_tensor_sequence_value_info
+    choice = [helper.make_graph([helper.make_node("Relu", ["x"], ["r"])], "b", [], [value("r")])] * 2
+    body = [
+        helper.make_node("If", ["k"], ["e"], then_branch=choice[0], else_branch=choice[1]),
+        helper.make_node("SequenceInsert", ["a", "e"], ["z"]),
+        helper.make_node("CastLike", ["step", "i"], ["s"]),
+        helper.make_node("Add", ["i", "s"], ["next"]),
+        helper.make_node(compare, ["next", "bound"], ["go"]),
+    ]
+    inputs = [value("trip", (), INT64), value("c", (), BOOL), value("i", (), INT64), sequence("a", FLOAT, None)]
+    outputs = [value("go", (), BOOL), value("next", (), INT64), sequence("z", FLOAT, None)]
+    nodes = [
+        helper.make_node("SequenceEmpty", [], ["empty"]),
+        helper.make_node("ReduceSum", ["x"], ["sum"], keepdims=0),
+        helper.make_node("Greater", ["sum", "sum"], ["k"]),
+        helper.make_node(compare, ["start", "bound"], ["begin"]),
+        helper.make_node(
+            "Loop", ["limit" if limit is not None else "", "begin", "start", "empty"], ["last", "filled"],
+            body=helper.make_graph(body, "b", inputs, outputs),
+        ),
+        helper.make_node("ConcatFromSequence", ["filled"], ["y"], axis=0),
+    ]  # fmt: skip
+    numbers = {"start": start, "step": step, "bound": bound, "limit": 0 if limit is None else limit}
+    stored = [scalar(name, number) for name, number in numbers.items()]
+    model = PASSES.run(load(write_model(model_of(nodes, "y", stored=stored), folder)))
+    kind = model.column(TypedOp)["5:ConcatFromSequence"].outputs[0]
+    body_row = next(key for key, row in model.column(TypedOp).items() if row.op.op_type == "SequenceInsert")
+    return f"{kind}{'' if kind.exact else ' at most'}", int(model.column(Executions)[body_row].count)
+
+
+def write_model(model: onnx.ModelProto, folder: Path) -> Path:
+    (folder / "m.onnx").write_bytes(model.SerializeToString())
+    return folder / "m.onnx"
+
+
+@pytest.mark.parametrize(
+    ("compare", "start", "step", "bound", "limit", "trips"),
+    [
+        ("Less", 0, 1, 5, None, 5),  # i = 0 .. 4
+        ("Less", 0, 1, 100, None, 100),
+        ("Less", 2, 3, 12, None, 4),  # i = 2, 5, 8, 11
+        ("LessOrEqual", 2, 3, 11, None, 4),
+        ("LessOrEqual", 2, 3, 10, None, 3),
+        ("Greater", 9, -2, 3, None, 3),  # i = 9, 7, 5
+        ("GreaterOrEqual", 9, -2, 3, None, 4),
+        ("Less", 0, 1, 100, 7, 7),  # the limit comes first
+        ("Less", 0, 1, 1, None, 1),
+    ],
+)
+def test_a_loop_that_counts_runs_until_its_counter_is_there(
+    compare: str, start: int, step: int, bound: int, limit: int | None, trips: int, tmp_path: Path
+) -> None:
+    # Each run adds a tensor of [3, 4].
+    assert counting_loop(compare, start, step, bound, limit, tmp_path) == (f"float32[{3 * trips}, 4]", trips)
+
+
+def test_a_loop_whose_counter_never_arrives_has_no_known_trip_count(tmp_path: Path) -> None:
+    assert counting_loop("Less", 0, -1, 5, None, tmp_path) == ("float32[?, 4]", 1)
+    assert counting_loop("Less", 0, 0, 5, None, tmp_path) == ("float32[?, 4]", 1)
+
+
+def test_another_part_of_the_condition_makes_the_count_a_bound(tmp_path: Path) -> None:
+    """while i < 6 and not done: greedy decoding with at most 6 steps."""
+    body = helper.make_graph(
+        [
+            helper.make_node("Relu", ["a"], ["z"]),
+            helper.make_node("Add", ["n", "one"], ["next"]),
+            helper.make_node("Less", ["next", "six"], ["short"]),
+            helper.make_node("ReduceMax", ["z"], ["most"], keepdims=0),
+            helper.make_node("Less", ["most", "most"], ["done"]),
+            helper.make_node("Not", ["done"], ["open"]),
+            helper.make_node("And", ["short", "open"], ["go"]),
+        ],
+        "b",
+        [value("i", (), INT64), value("c", (), BOOL), value("n", (), INT64), value("a")],
+        [value("go", (), BOOL), value("next", (), INT64), value("z")],
+    )
+    loop = helper.make_node("Loop", ["", "t", "zero", "x"], ["last", "y"], body=body)
+    stored = [scalar("t", True), scalar("zero", 0), scalar("one", 1), scalar("six", 6)]
+    model = analysed(model_of([loop], "y", stored=stored), tmp_path)
+    (repeat,) = model.column(TypedOp)["0:Loop"].bodies
+    assert (repeat.repeat, repeat.origin) == (6, "data")

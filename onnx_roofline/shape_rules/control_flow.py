@@ -9,6 +9,7 @@ from fractions import Fraction
 from onnx_roofline.errors import ShapeError
 from onnx_roofline.graph import UNKNOWN_TYPE, Graph, Op, TensorType
 from onnx_roofline.records import Body
+from onnx_roofline.shape_rules.counted_loops import counted_trips, is_only_inserted_into
 from onnx_roofline.shape_rules.scope import DATA, BodyRequest, GraphResult, Known, OpResult, Scope, Steps
 from onnx_roofline.shape_rules.stated import Stated
 from onnx_roofline.shape_rules.types import merge_types
@@ -103,8 +104,19 @@ def _infer_loop(op: Op, scope: Scope, inputs: tuple[Known | None, ...], trips: i
         if final != before and followed < count:
             steps = tuple(zip(earlier or (UNKNOWN_TYPE,) * len(states), before, final, strict=True))
             is_plain = not any(inner.bodies or inner.function for inner in body.ops)
-            last = tuple(_advanced(*step, count - followed - 1, is_plain) for step in steps)
-            final = tuple(_advanced(*step, count - followed, is_plain) for step in steps)
+            grows = [
+                kind.container == "sequence" and is_only_inserted_into(body, position)
+                for position, kind in enumerate(final)
+            ]
+            # Sequences that only grow, and nothing else changes: their elements are what they were.
+            is_settled = all(grow or old == new for grow, (_, old, new) in zip(grows, steps, strict=True))
+            last, final = (
+                tuple(
+                    _advanced(*step, ahead, is_plain or grow, is_settled)
+                    for step, grow in zip(steps, grows, strict=True)
+                )
+                for ahead in (count - followed - 1, count - followed)
+            )
             largest = tuple(map(merge_types, largest, last))
             notes.append("a loop-carried tensor changes its shape: extrapolated from its first steps")
         if largest != states:
@@ -147,11 +159,33 @@ def _trip_count(op: Op, inputs: tuple[Known | None, ...], stated: int | None, co
     if again == 0 and (limit is None or limit >= 1):
         is_sure = limit is not None or not inputs or inputs[0] is None
         return 1, "exact" if is_sure and (initial is not None or not has_condition) else "data"
+    has_limit = bool(inputs) and inputs[0] is not None
+    counted = _counted(op, scope, inputs)
+    if counted is not None:
+        count, is_exact = counted
+        is_sure = is_exact and initial is not None and (limit is not None or not has_limit)
+        return count if limit is None else max(0, min(count, limit)), "exact" if is_sure else "data"
     if limit is None or limit >= UNBOUNDED_TRIPS:
         return 1, "assumed"
     count = max(0, limit)
     stays = again == 1 or _condition_stays_true(op)
     return count, "exact" if count == 0 or (stays and (initial is not None or not has_condition)) else "data"
+
+
+def _counted(op: Op, scope: Scope, inputs: tuple[Known | None, ...]) -> tuple[int, bool] | None:
+    """(trips at most, whether just so many) of a loop whose condition compares a counter with a bound."""
+    body = _body(op, "body")
+    initial = {body.inputs[0].name: 0}
+    for formal, known in zip(body.inputs[2:], inputs[2:], strict=False):
+        value = _whole(known)
+        if value is not None:
+            initial[formal.name] = value
+    return counted_trips(body, initial, lambda name: _whole(scope.find(name)))
+
+
+def _whole(known: Known | None) -> int | None:
+    """The value of a known whole number."""
+    return None if known is None or known.value is None or known.value.dtype.kind not in "iu" else _scalar(known)
 
 
 def _scalar(known: Known | None) -> int | None:
@@ -187,10 +221,13 @@ def _merged(first: tuple[Known, ...], second: tuple[Known, ...]) -> tuple[Known,
     return tuple(Known(merge_types(a.type, b.type)) for a, b in zip(first, second, strict=True))
 
 
-def _advanced(earlier: TensorType, before: TensorType, after: TensorType, steps: int, is_plain: bool) -> TensorType:
+def _advanced(
+    earlier: TensorType, before: TensorType, after: TensorType, steps: int, is_plain: bool, is_settled: bool
+) -> TensorType:
     """The type `steps` iterations later, if each adds what the last two added; a dim that adds otherwise is unknown.
 
-    A sequence's length must be exact: a body that is not plain may stop to insert at some length.
+    A sequence's length must be exact: a body that is not plain may stop to insert at some length. Its elements' shape
+    is as exact as before where the loop is settled: only lengths change.
     """
     if before == after or steps <= 0:
         return after
@@ -212,7 +249,7 @@ def _advanced(earlier: TensorType, before: TensorType, after: TensorType, steps:
         shape = None
     else:
         shape = tuple(ahead(*sizes) for sizes in zip(*shapes, strict=True))
-    return replace(after, shape=shape, length=length, exact=False)
+    return replace(after, shape=shape, length=length, exact=is_settled and after.exact)
 
 
 def _stacked(kind: TensorType, count: int | None, axis: int, exact: bool) -> TensorType:
