@@ -11,7 +11,8 @@ from onnx_roofline.load.uses import STATE_NAME, InputUses, Use
 
 # The classes of dims and their sizes: the first is the assumption, the others are tried in turn where the model can't
 # be valid with it. 224: ImageNet crops; 128: the usual sequence in published BERT figures; 16000: one second of
-# speech; 512: the chunk that voice detectors take at 16 kHz, 576 with its context.
+# speech; 512: the chunk that voice detectors take at 16 kHz, 576 with its context; 2708 and 10556: nodes and edges of
+# Cora, the usual graph in published figures.
 SIZES: Mapping[str, tuple[int, ...]] = {
     "batch": (1,),
     "channels": (3, 1, 4, 2),
@@ -21,6 +22,8 @@ SIZES: Mapping[str, tuple[int, ...]] = {
     "frames": (100, 3000, 128, 76, 16, 32, 80, 64),
     "samples": (16000, 512, 576, 256, 1280, 1536, 48000, 160, 400),
     "chunk": (512, 576, 1536, 256, 1024, 1280, 160, 16000),
+    "nodes": (2708, 1024, 128, 16),
+    "edges": (10556, 4096, 128, 16),
     "features": (128, 64, 256, 512, 768, 80, 40, 16),
     "unknown": (1, 128, 16, 2, 4),
 }
@@ -31,6 +34,8 @@ _NAMES = tuple(
     for pattern, kind in (
         (r"past|cache|kv", "past"),
         (r"batch|^(n|b|bs|bsz)$|num_?samples$|^N\d*$", "batch"),
+        (r"edge", "edges"),
+        (r"node|vertex|vertices", "nodes"),
         (r"channel|^c$", "channels"),
         (r"height|width|^(h|w)$|image|pixel|res", "image"),
         (r"frame|^t$|time|mel", "frames"),

@@ -331,6 +331,10 @@ ASSUMED: dict[str, tuple[onnx.ModelProto, dict[str, Shape]]] = {
         ),
         {"ids": (1, 128), "mask": (1, 256), "kv": (1, 2, 128, 8)},
     ),
+    "a graph": (
+        plain(value("x", ["num_nodes", 16]), value("edge_index", [2, "edges"], INT64), value("batch", ["num_nodes"])),
+        {"x": (2708, 16), "edge_index": (2, 10556), "batch": (2708,)},
+    ),
     "decode of one token": (
         plain(
             value("ids", ["batch", 1], INT64),
