@@ -7,7 +7,7 @@ What a control-flow op takes in and gives out is taken to live on the GPU's side
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from onnx_roofline.caches import Caches
 from onnx_roofline.graph import Model
@@ -26,12 +26,16 @@ _LATENCY, _ENERGY = "latency", "energy"
 
 @dataclass(frozen=True)
 class Placeable:
-    """A kernel with its time and energy on each device for one execution, and how often it runs."""
+    """A kernel with its time and energy on each device for one execution, and how often it runs.
+
+    `facts` is what the times were made of, by device; one object for all kernels that are alike.
+    """
 
     kernel: Kernel
     count: float
     devices: Mapping[str, DeviceTime]
     weight_bytes: int
+    facts: Mapping[str, KernelFacts | None]
 
 
 @dataclass(frozen=True)
@@ -103,24 +107,42 @@ def kernel_graph(model: Model, system: System, pim_model: PimTimeModel) -> Kerne
     index: dict[str, int] = {}
     placeable: list[Placeable] = []
     refused: dict[str, Mapping[str, DeviceTime]] = {}
-    memo: dict[object, Mapping[str, DeviceTime]] = {}
+    # Kernels alike share one record of facts, by which later steps know them as alike.
+    memo: dict[object, tuple[Mapping[str, DeviceTime], Mapping[str, KernelFacts | None]]] = {}
     for key, kernel in kernels.items():
         count = float(executions[key].count)
         if kernel.id != key or not count:
             continue
-        facts = {device.slug: facts_of(model, kernel, device.slug, caches) for device in system.devices}
+        facts: Mapping[str, KernelFacts | None] = {
+            device.slug: facts_of(model, kernel, device.slug, caches) for device in system.devices
+        }
         signature = tuple(facts.values())
         if signature not in memo:
-            memo[signature] = _device_times(system, facts, pim_model)
-        times = memo[signature]
+            memo[signature] = _device_times(system, facts, pim_model), facts
+        times, facts = memo[signature]
         if all(entry.time_s is None for entry in times.values()):
             refused[key] = times
             continue
         index[key] = len(placeable)
         first = facts[system.gpu.slug]
         resident = _resident_bytes(model, kernel, first, caches)
-        placeable.append(Placeable(kernel, count, times, resident))
+        placeable.append(Placeable(kernel, count, times, resident, facts))
     return KernelGraph(tuple(placeable), _crossings(model, caches, index, len(placeable)), index, refused)
+
+
+def at_bandwidth_share(graph: KernelGraph, system: System, pim_model: PimTimeModel) -> KernelGraph:
+    """The same kernels with the GPU's times at the bandwidth that a working PIM leaves it."""
+    gpu = system.gpu
+    memo: dict[KernelFacts, float | None] = {}
+    kernels = []
+    for item in graph.kernels:
+        facts, entry = item.facts[gpu.slug], item.devices[gpu.slug]
+        if facts is not None and entry.time_s is not None:
+            if facts not in memo:
+                memo[facts] = device_time(gpu, facts, pim_model, bandwidth_share=system.gpu_bandwidth_share).total_s
+            entry = replace(entry, time_s=memo[facts])
+        kernels.append(replace(item, devices={**item.devices, gpu.slug: entry}))
+    return replace(graph, kernels=tuple(kernels))
 
 
 def _device_times(

@@ -16,7 +16,7 @@ from onnx_roofline.hardware import System
 from onnx_roofline.partition import Assignment, Problem, Solution, baselines, evaluate, regrets, schedule, solve
 from onnx_roofline.pim_time import PimTimeModel
 from onnx_roofline.pipeline import PassResult
-from onnx_roofline.placement_problem import KernelGraph, kernel_graph, roofline_pick
+from onnx_roofline.placement_problem import KernelGraph, at_bandwidth_share, kernel_graph, roofline_pick
 from onnx_roofline.records import (
     Alternative,
     DeviceTime,
@@ -168,7 +168,7 @@ class PlacementPass:
             for baseline in baselines(latency, picks)
         ]
         cost = evaluate(latency, solution.assignment)
-        makespan, bound, note = self._scheduled(latency, solution if in_seconds else None)
+        makespan, bound, note = self._scheduled(graph, latency, solution if in_seconds else None)
         alternatives.append(Alternative("optimum", cost.total, cost.node, cost.transfer, sum(solution.assignment)))
         return PlacementSummary(
             objective_name=self.objective,
@@ -187,13 +187,18 @@ class PlacementPass:
             untimed_kernels=len(graph.refused),
         )
 
-    def _scheduled(self, latency: Problem, serial: Solution | None) -> tuple[float | None, float | None, str]:
+    def _scheduled(
+        self, graph: KernelGraph, latency: Problem, serial: Solution | None
+    ) -> tuple[float | None, float | None, str]:
         """(makespan, lower bound, note) with both devices at work at once, where the system allows it."""
         if self.system.concurrency == "exclusive":
             return None, None, "the devices exclude each other: one after the other is all there is"
         if latency.size > SCHEDULED_KERNELS:
             return None, None, f"not scheduled: more than {SCHEDULED_KERNELS:,} kernels"
-        found = schedule(latency, self.system.concurrency, serial)
+        together = None
+        if self.system.concurrency == "partitioned" and self.system.gpu_bandwidth_share < 1:
+            together = at_bandwidth_share(graph, self.system, self.pim_model).problem(self.system, "latency")
+        found = schedule(latency, self.system.concurrency, serial, together)
         return found.makespan, found.lower_bound, found.note
 
 

@@ -259,6 +259,20 @@ def test_capacity_is_respected(tmp_path: Path) -> None:
     assert found.objective >= found.lower_bound >= free.objective * (1 - 1e-12)
 
 
+def test_a_share_of_the_bandwidth_slows_the_gpu_while_the_pim_works() -> None:
+    """Half of the bandwidth: the schedule gets longer, but never longer than one device after the other."""
+    settings = Settings(system="a100-attacc", assume_dtype="float16", dims={"batch": 1, "past_sequence": 1023})
+    model = analyze(SAMPLES / "llama_decode.onnx", settings).model
+    system = load_system("a100-attacc")
+    full, half, least = (
+        PlacementPass(replace(system, gpu_bandwidth_share=share)).run(model).whole for share in (1.0, 0.5, 1e-6)
+    )
+    assert full.makespan_s < half.makespan_s <= half.objective == full.objective
+    assert half.makespan_bound_s == full.makespan_bound_s <= full.makespan_s
+    assert least.makespan_s == pytest.approx(full.objective)
+    assert "serial optimum" in least.makespan_note
+
+
 def test_a_split_is_never_slower_than_the_better_device_and_its_parts_add_up() -> None:
     from onnx_roofline.splitting import split_of
 

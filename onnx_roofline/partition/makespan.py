@@ -8,7 +8,7 @@ Source: Topcuoglu, Hariri, Wu, Performance-effective and low-complexity task sch
 
 from bisect import bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from onnx_roofline.partition.evaluation import evaluate, greedy, legalize
@@ -46,19 +46,23 @@ class Schedule:
 
 
 def schedule(
-    problem: Problem, concurrency: Concurrency = "dual_row_buffer", serial: Solution | None = None
+    problem: Problem,
+    concurrency: Concurrency = "dual_row_buffer",
+    serial: Solution | None = None,
+    together: Problem | None = None,
 ) -> Schedule:
     """The shortest schedule found; never longer than the serial optimum, with a lower bound.
 
     `serial` is the serial optimum where the caller has it. With `exclusive` memory nothing overlaps and the schedule is
-    the serial optimum. For `partitioned` memory the problem's costs are those of the devices' shares.
+    the serial optimum. `together` is the same problem with the costs of devices that share something while both work:
+    a schedule is made with those for all of its time, and stands only if it is still shorter than the serial optimum.
     Raises UsageError as `solve` does, and ValueError when the nodes do not form a DAG.
     """
     graph = precedence_of(problem)
     optimum = solve(problem) if serial is None else serial
     if concurrency == "exclusive":
         return _one_by_one(problem, graph, optimum)
-    scheduler = _Scheduler(problem, graph)
+    scheduler = _Scheduler(problem if together is None else together, graph)
     bound = max(critical_path(problem, graph, scheduler.allowed), load_bound(problem, scheduler.allowed))
     found = [("HEFT", scheduler.run(None)), ("serial optimum, overlapped", scheduler.run(optimum.assignment))]
     for name, pick in (
@@ -69,6 +73,10 @@ def schedule(
             found.append((name, scheduler.run(pick)))
     method, slots = min(found, key=lambda named: max((slot[1] for slot in named[1]), default=0.0))
     makespan = max((slot[1] for slot in slots), default=0.0)
+    if together is not None and optimum.objective <= makespan:
+        note = "no schedule of both devices, each at its share, is shorter than the serial optimum, which stands"
+        alone = _one_by_one(problem, graph, optimum)
+        return replace(alone, lower_bound=min(bound, alone.makespan), note=note)
     return Schedule(
         tuple(slot[0] for slot in slots),
         tuple(slot[1] for slot in slots),

@@ -152,3 +152,16 @@ def test_a_circle_is_refused() -> None:
     circle = (Boundary(0, 1, (1.0, 1.0)), Boundary(1, 0, (1.0, 1.0)))
     with pytest.raises(ValueError, match="2 nodes wait for each other in a circle"):
         schedule(Problem(("a", "b"), ((1.0, 1.0), (1.0, 1.0)), boundaries=circle))
+
+
+def test_costs_while_both_devices_work_make_the_schedule_but_not_its_bound() -> None:
+    """One node for each device: 4 at once, 6 with a GPU at two thirds, and the serial 8 where it drops to half."""
+    apart = Problem(("a", "b"), ((4.0, 10.0), (10.0, 4.0)))
+    assert schedule(apart, "partitioned").makespan == 4.0
+    slowed = dataclasses.replace(apart, cost=((6.0, 10.0), (15.0, 4.0)))
+    found = schedule(apart, "partitioned", together=slowed)
+    assert (found.makespan, found.lower_bound, found.serial) == (6.0, 4.0, 8.0)
+    halved = dataclasses.replace(apart, cost=((8.0, 10.0), (20.0, 4.0)))
+    found = schedule(apart, "partitioned", together=halved)
+    assert (found.makespan, found.lower_bound) == (8.0, 4.0)
+    assert "serial optimum" in found.note
