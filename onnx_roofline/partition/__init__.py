@@ -4,6 +4,7 @@ Pure algorithms on costs: no ONNX, no hardware. Device 0 is the GPU side, device
 """
 
 from onnx_roofline.partition.chain import Cover, Segment, Stage, chain_search
+from onnx_roofline.partition.cooperation import Cooperation, Step, Ways, cooperate
 from onnx_roofline.partition.evaluation import Baseline, Cost, baselines, evaluate, greedy, legalize, violations
 from onnx_roofline.partition.makespan import Concurrency, Schedule, schedule
 from onnx_roofline.partition.problem import OPTIMAL, Assignment, Boundary, Problem, Solution, Tensor
@@ -18,6 +19,7 @@ __all__ = [
     "Baseline",
     "Boundary",
     "Concurrency",
+    "Cooperation",
     "Cost",
     "Cover",
     "Problem",
@@ -26,10 +28,13 @@ __all__ = [
     "Solution",
     "Split",
     "Stage",
+    "Step",
     "Tensor",
+    "Ways",
     "baselines",
     "best_split",
     "chain_search",
+    "cooperate",
     "evaluate",
     "greedy",
     "legalize",

@@ -47,13 +47,18 @@ class Split:
 
 
 def best_split(
-    gpu: Time | None, pim: Time | None, merge_s: float = 0.0, extent: int = 100, alignment: int = 1
+    gpu: Time | None,
+    pim: Time | None,
+    merge_s: float = 0.0,
+    extent: int = 100,
+    alignment: int = 1,
+    full_grid: int = FULL_GRID,
 ) -> Split:
     """The best two-way split of `extent` units, of which device 0 gets a multiple of `alignment`, or all.
 
     `gpu` and `pim` give a device's time for its share, None where it can't run the op. Affine times are solved in
-    closed form; others on the whole grid, or beyond 4,096 steps at the crossing of the two, which is the best place if
-    more work never takes less time. A tie goes to no split, then to device 0.
+    closed form; others on the whole grid, or beyond `full_grid` steps at the crossing of the two, which is the best
+    place if more work never takes less time. A tie goes to no split, then to device 0.
     Raises ValueError without a device or with an extent or alignment below 1.
 
     >>> best_split(Affine(0.0, 4.0), Affine(0.0, 4.0)).share
@@ -68,7 +73,7 @@ def best_split(
     if gpu is None or pim is None:
         return Split(units, extent, alone_s, alone_s)
     best_s = alone_s
-    for step in _steps(gpu, pim, extent, alignment):
+    for step in _steps(gpu, pim, extent, alignment, full_grid):
         share = step * alignment / extent
         time_s = max(gpu(share), pim(1.0 - share)) + merge_s
         if time_s < best_s:
@@ -76,7 +81,7 @@ def best_split(
     return Split(units, extent, best_s, alone_s)
 
 
-def _steps(gpu: Time, pim: Time, extent: int, alignment: int) -> list[int]:
+def _steps(gpu: Time, pim: Time, extent: int, alignment: int, full_grid: int) -> list[int]:
     """Inner grid points that can be best, in multiples of the alignment."""
     last = (extent - 1) // alignment
     if last < 1:
@@ -86,7 +91,7 @@ def _steps(gpu: Time, pim: Time, extent: int, alignment: int) -> list[int]:
         crossing = (pim.fixed_s + pim.slope_s - gpu.fixed_s) / slopes if slopes else 0.0
         step = int(min(max(crossing, 0.0), 1.0) * extent / alignment)
         return sorted({min(max(near, 1), last) for near in (step - 1, step, step + 1, step + 2)})
-    if last <= FULL_GRID:
+    if last <= full_grid:
         return list(range(1, last + 1))
     low, high = 1, last  # the first step where device 0 is the slower one, or the last step
     while low < high:
