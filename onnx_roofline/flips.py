@@ -1,13 +1,15 @@
-"""Where a placement decision flips: over a dim of the model, the link's bandwidth, or the PIM's speed."""
+"""Where a placement decision flips: over a dim, batch x tokens, the link's bandwidth, or the PIM's speed."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 from onnx_roofline.analysis import Analysis, Settings, analyze
 from onnx_roofline.errors import UsageError
+from onnx_roofline.hardware import System
 from onnx_roofline.partition import solve
-from onnx_roofline.placement_problem import KernelGraph, kernel_graph
+from onnx_roofline.placement_problem import KernelGraph, Placeable, kernel_graph
 from onnx_roofline.records import Kernel, OpenBodies, OpenBody, Placement, PlacementSummary, TypedOp
+from onnx_roofline.vectors import VectorFlips
 
 # Factors by which the link or the PIM is made faster or slower, and the steps of the search between two of them.
 _FACTORS = tuple(2.0**exponent for exponent in range(-6, 7))
@@ -16,12 +18,17 @@ _BISECTIONS = 12
 
 @dataclass(frozen=True, slots=True)
 class Flip:
-    """A decision that changes: below `threshold`, in multiples of what the system has, it is `below`, else `above`."""
+    """A decision that changes: below `threshold` it is `below`, else `above`.
+
+    The threshold is in multiples of what the system has, and in vectors where the quantity is `vectors`. `scope` is
+    `model` where everything is placed anew, `kernel` where only the kernel's own times are compared.
+    """
 
     quantity: str
     threshold: float
     below: str
     above: str
+    scope: str = "model"
 
 
 def flips_of(analysis: Analysis, kernel_id: str) -> Iterator[Flip]:
@@ -45,6 +52,17 @@ def flips_of(analysis: Analysis, kernel_id: str) -> Iterator[Flip]:
     if not system.link.shared_memory:
         yield from _thresholds("link bandwidth", with_link)
     yield from _thresholds("speed of the PIM", with_pim)
+
+
+def kernel_flips(item: Placeable, vectors: VectorFlips | None, system: System) -> Iterator[Flip]:
+    """Flip points of a kernel by itself: what makes the other device the faster one, transfers left out."""
+    gpu_s, pim_s = (item.devices[device.slug].time_s for device in system.devices)
+    if vectors is not None and vectors.below is not None:
+        yield Flip("vectors", vectors.below + 1, vectors.other, vectors.faster, "kernel")
+    if vectors is not None and vectors.above is not None:
+        yield Flip("vectors", vectors.above, vectors.faster, vectors.other, "kernel")
+    if gpu_s and pim_s:
+        yield Flip("speed of the PIM", pim_s / gpu_s, system.gpu.slug, system.pim.slug, "kernel")
 
 
 def _faster_pim(graph: KernelGraph, slug: str, factor: float) -> KernelGraph:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from fractions import Fraction
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from onnx_roofline.graph import Op, TensorType
 from onnx_roofline.units import FLOPS_PER_MAC
@@ -343,6 +343,23 @@ class DeviceTime:
 
 
 @dataclass(frozen=True, slots=True)
+class Together:
+    """How a kernel runs where splits and pipelines are used too, if that is not as it is placed.
+
+    `kind` is "split" (both devices, `gpu_share` of the `axis` on the GPU), "pipeline" (its halves follow each other
+    with those of the other `kernels`) or "alone". `devices` are those of the kernels in order; `time_s` is that of all
+    of them, all executions.
+    """
+
+    kind: Literal["split", "pipeline", "alone"]
+    kernels: tuple[str, ...]
+    devices: tuple[str, ...]
+    time_s: float
+    gpu_share: float | None = None
+    axis: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Placement:
     """Which device runs the op and why; `device` is None where the op is out of placement.
 
@@ -350,7 +367,8 @@ class Placement:
     counts "cheaper alone"), "follows neighbours" (dearer alone, cheaper with its transfers), "capacity", "near tie",
     "fused" (a member goes where its kernel goes), "not placed" or "unknown". `time_s` is that of one execution there,
     `transfer_s` the transfers, over all executions, of the tensors that it makes or is the first to fetch, `regret`
-    what the whole costs more, in the objective's unit, if the kernel is flipped.
+    what the whole costs more, in the objective's unit, if the kernel is flipped. `with_splits` is how it would run if
+    ops could be split.
     """
 
     device: str | None
@@ -360,6 +378,7 @@ class Placement:
     devices: Mapping[str, DeviceTime] = field(default_factory=dict, hash=False)
     transfer_s: float = 0.0
     regret: float | None = None
+    with_splits: Together | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -380,7 +399,8 @@ class PlacementSummary:
 
     `lower_bound` and `objective` are in the objective's unit: seconds, joules or joule-seconds. `makespan_s` is that of
     a schedule on both devices at once, where the system allows one; None where it does not. `untimed_kernels` run but
-    have no time on either device: every figure here is without them.
+    have no time on either device: every figure here is without them. `with_splits_s` is the placement's time with
+    single kernels split over both devices and neighbours in pipelines; None as the makespan is.
     """
 
     objective_name: str
@@ -397,6 +417,10 @@ class PlacementSummary:
     makespan_bound_s: float | None = None
     makespan_note: str = ""
     untimed_kernels: int = 0
+    with_splits_s: float | None = None
+    with_splits_note: str = ""
+    kernels_split: int = 0
+    kernels_pipelined: int = 0
 
 
 def whole(value: int | Fraction) -> int | Fraction:

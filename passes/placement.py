@@ -30,12 +30,18 @@ from onnx_roofline.records import (
     TypedOp,
     Work,
 )
+from onnx_roofline.splitting import with_splits
 from onnx_roofline.units import format_si
 
 # Below this share of the kernel's own time a decision is a near tie: the cost model is not that good.
 NEAR_TIE_SHARE = 0.05
 # Kernels up to which a schedule on both devices at once is made; larger ones take seconds.
 SCHEDULED_KERNELS = 1_000
+_NO_SPLITS = "the devices exclude each other: no kernel is split"
+_WITH_SPLITS = (
+    "chains between branch points, each covered with kernels whole, split or in pipelines, the rest as placed; "
+    "no proof that it is the least"
+)
 # Weights tried for energy-delay, as powers of two around the balance of both.
 _WEIGHT_STEPS = range(-8, 9)
 
@@ -76,6 +82,17 @@ class PlacementPass:
                 root = placed[kernel.id]
                 rows[key] = Placement(root.device, "fused", f"part of kernel {kernel.id}", 0.0)
         summary = self._summary(model, graph, problem, solution)
+        if self.objective == "latency" and self.system.concurrency != "exclusive":
+            total_s, changed = with_splits(graph, problem, solution.assignment, self.system, self.pim_model)
+            rows.update((key, replace(rows[key], with_splits=how)) for key, how in changed.items())
+            kinds = [how.kind for how in changed.values()]
+            summary = replace(
+                summary,
+                with_splits_s=total_s,
+                with_splits_note=_WITH_SPLITS,
+                kernels_split=kinds.count("split"),
+                kernels_pipelined=kinds.count("pipeline"),
+            )
         return PassResult(rows, whole=summary)
 
     def _solved(self, graph: KernelGraph) -> tuple[Problem, Solution]:
@@ -185,6 +202,7 @@ class PlacementPass:
             makespan_bound_s=bound,
             makespan_note=note,
             untimed_kernels=len(graph.refused),
+            with_splits_note=_NO_SPLITS if in_seconds else "splits are found for latency alone",
         )
 
     def _scheduled(

@@ -274,19 +274,21 @@ def test_a_share_of_the_bandwidth_slows_the_gpu_while_the_pim_works() -> None:
 
 
 def test_a_split_is_never_slower_than_the_better_device_and_its_parts_add_up() -> None:
-    from onnx_roofline.splitting import split_of
+    from onnx_roofline.splitting import Splitter
 
     analysis = analyze(
         SAMPLES / "gpt2.onnx", Settings(system="a100-attacc", assume_dtype="float16", dims={"batch": 1, "sequence": 4})
     )
-    split, why = split_of(analysis, "484:MatMul")
+    graph = kernel_graph(analysis.model, analysis.system, "full")
+    split, why = Splitter(graph, analysis.system, "full").split(graph.index["484:MatMul"])
     assert split is not None, why
     assert split.time_s <= split.alone_s
-    assert 0 < split.share < 1
+    assert 0 < split.gpu_share < 1
     # Ideal gain of two devices with times a and b is 1 + min(a, b) / max(a, b), at most 2.
     assert 1 < split.speedup <= 2
     teaching = analyze(SAMPLES / "attention_single_head.onnx")
-    assert split_of(teaching, "0:MatMul") == (None, "the devices exclude each other")
+    graph = kernel_graph(teaching.model, teaching.system, "full")
+    assert Splitter(graph, teaching.system, "full").split(0) == (None, "the devices exclude each other")
 
 
 def test_explain_says_the_same_to_people_and_to_programs(capsys: pytest.CaptureFixture[str]) -> None:

@@ -10,8 +10,10 @@ from typing import Any
 
 from onnx_roofline import __version__
 from onnx_roofline.analysis import Analysis
+from onnx_roofline.flips import Flip, kernel_flips
 from onnx_roofline.graph import Graph, TensorType, op_reads
 from onnx_roofline.hardware import profile_document
+from onnx_roofline.placement_problem import kernel_graph
 from onnx_roofline.records import (
     Body,
     Executions,
@@ -24,12 +26,15 @@ from onnx_roofline.records import (
     Reuse,
     Roof,
     Roofline,
+    Together,
     Traffic,
     TypedOp,
     Work,
     total,
 )
+from onnx_roofline.splitting import KernelSplit, Splitter
 from onnx_roofline.summary import Summary
+from onnx_roofline.vectors import VectorFlips, vector_flips
 
 SCHEMA_VERSION = "1.0"
 
@@ -141,6 +146,10 @@ class _Projection:
         self.dtype = analysis.settings.assume_dtype
         self.primary = analysis.system.gpu.slug
         self.open = {one.key: one for one in self.model.whole(OpenBodies).found}
+        self.system, self.pim_model = analysis.system, analysis.settings.pim_model
+        self.kernel_graph = kernel_graph(self.model, self.system, self.pim_model)
+        self.splitter = Splitter(self.kernel_graph, self.system, self.pim_model)
+        self.vectors: dict[int, VectorFlips | None] = {}
         self.scopes: dict[str, dict[str, TypedOp]] = {}
         for key, row in self.model.column(TypedOp).items():
             self.scopes.setdefault(row.scope, {})[key] = row
@@ -217,13 +226,32 @@ class _Projection:
             },
             "kernel": kernel.id or None,
             "roofline": {slug: _roof(roof) for slug, roof in self.model.column(Roofline)[key].devices.items()},
-            "placement": _placement(placement),
+            "placement": _placement(placement) | self._alternatives(key),
         }
         if row.bodies:
             node["bodies"] = [self._body(key, row, body, executions) for body in row.bodies]
         if row.note:
             node["note"] = row.note
         return node
+
+    def _alternatives(self, key: str) -> dict[str, Any]:
+        """What would change where a kernel runs, by itself, and what splitting it would give; at its root."""
+        node = self.kernel_graph.index.get(key)
+        if node is None:
+            return {"vectors": None, "flips": [], "split": None}
+        item = self.kernel_graph.kernels[node]
+        alike = id(item.facts)
+        if alike not in self.vectors:
+            self.vectors[alike] = vector_flips(self.system, item.facts, self.pim_model)
+        vectors = self.vectors[alike]
+        split, _ = self.splitter.split(node)
+        return {
+            "vectors": None
+            if vectors is None
+            else {"now": vectors.now, "scaled": vectors.scaled, "searched_to": vectors.most},
+            "flips": [flip_document(flip) for flip in kernel_flips(item, vectors, self.system)],
+            "split": None if split is None else _split(split),
+        }
 
     def _moved_bytes(self, key: str, kernel: Kernel) -> int | None:
         """Bytes that the op's kernel moves on the GPU, at the kernel's root; 0 at its other members."""
@@ -329,6 +357,7 @@ def _placement(placement: Placement) -> dict[str, Any]:
         "time_s": placement.time_s,
         "transfer_s": placement.transfer_s,
         "regret": placement.regret,
+        "with_splits": None if placement.with_splits is None else _together(placement.with_splits),
         "devices": {
             slug: {
                 "time_s": entry.time_s,
@@ -339,6 +368,38 @@ def _placement(placement: Placement) -> dict[str, Any]:
             }
             for slug, entry in placement.devices.items()
         },
+    }
+
+
+def flip_document(flip: Flip) -> dict[str, Any]:
+    """A flip point as JSON-ready values."""
+    return {
+        "quantity": flip.quantity,
+        "scope": flip.scope,
+        "threshold": flip.threshold,
+        "below": flip.below,
+        "above": flip.above,
+    }
+
+
+def _split(split: KernelSplit) -> dict[str, Any]:
+    return {
+        "axis": split.axis,
+        "gpu_share": split.gpu_share,
+        "time_s": split.time_s,
+        "alone_s": split.alone_s,
+        "speedup": split.speedup,
+    }
+
+
+def _together(how: Together) -> dict[str, Any]:
+    return {
+        "kind": how.kind,
+        "kernels": list(how.kernels),
+        "devices": list(how.devices),
+        "time_s": how.time_s,
+        "gpu_share": how.gpu_share,
+        "axis": how.axis or None,
     }
 
 
@@ -367,6 +428,10 @@ def _placement_summary(summary: PlacementSummary) -> dict[str, Any]:
         "makespan_bound_s": summary.makespan_bound_s,
         "makespan_note": summary.makespan_note,
         "kernels_without_time": summary.untimed_kernels,
+        "with_splits_s": summary.with_splits_s,
+        "with_splits_note": summary.with_splits_note,
+        "kernels_split": summary.kernels_split,
+        "kernels_pipelined": summary.kernels_pipelined,
     }
 
 

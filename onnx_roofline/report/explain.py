@@ -7,6 +7,7 @@ from onnx_roofline.analysis import Analysis
 from onnx_roofline.caches import SHARED_BUFFER, Caches
 from onnx_roofline.flips import flips_of
 from onnx_roofline.graph import Model
+from onnx_roofline.placement_problem import kernel_graph
 from onnx_roofline.records import (
     Executions,
     Kernel,
@@ -16,6 +17,7 @@ from onnx_roofline.records import (
     PlacementSummary,
     Reuse,
     Roofline,
+    Together,
     Traffic,
     TypedOp,
     Work,
@@ -24,9 +26,10 @@ from onnx_roofline.records import (
 from onnx_roofline.references import find_op
 from onnx_roofline.report.names import visible
 from onnx_roofline.report.table import without_time
-from onnx_roofline.splitting import split_of
+from onnx_roofline.splitting import Splitter
 from onnx_roofline.tensor_uses import TensorUses
 from onnx_roofline.units import format_si
+from onnx_roofline.vectors import VectorFlips, vector_flips
 
 # Loops and branches around an op that are named.
 SHOWN_BODIES = 6
@@ -122,7 +125,7 @@ def _bytes(size: int | None) -> str:
 
 def explain_documents(analysis: Analysis, keys: Sequence[str]) -> list[dict[str, Any]]:
     """What `explain_op` says of each op, for programs: its node as in the annotated graph, its kernel, flips, split."""
-    from onnx_roofline.report.document import build_document
+    from onnx_roofline.report.document import build_document, flip_document
 
     document = build_document(analysis)
     head = {name: document[name] for name in ("schema_version", "tool")}
@@ -131,25 +134,15 @@ def explain_documents(analysis: Analysis, keys: Sequence[str]) -> list[dict[str,
     found = []
     for key in keys:
         root = analysis.model.column(Kernel)[key].id
-        split = split_of(analysis, root)[0] if root else None
-        flips = flips_of(analysis, root) if root else ()
+        at_root = nodes[root]["placement"] if root else {"flips": [], "split": None}
+        flips = [flip_document(flip) for flip in flips_of(analysis, root)] if root else []
         found.append(
             head
             | {
                 "node": nodes.get(key),
                 "kernel": kernels.get(root),
-                "flips": [
-                    {"quantity": f.quantity, "threshold": f.threshold, "below": f.below, "above": f.above}
-                    for f in flips
-                ],
-                "split": None
-                if split is None
-                else {
-                    "gpu_share": split.share,
-                    "time_s": split.time_s,
-                    "alone_s": split.alone_s,
-                    "speedup": split.speedup,
-                },
+                "flips": flips + at_root["flips"],
+                "split": at_root["split"],
             }
         )
     return found
@@ -213,14 +206,24 @@ def explain_op(analysis: Analysis, key: str) -> Iterator[str]:
         yield (f"  it flips at {flip.threshold:.3g} x the {flip.quantity}: {flip.below} below, {flip.above} above")
     if not found:
         yield "  it does not flip between 1/64 and 64 times the link bandwidth or the PIM's speed"
-    split, why = split_of(analysis, root)
+    graph = kernel_graph(model, analysis.system, analysis.settings.pim_model)
+    node = graph.index[root]
+    vectors = vector_flips(analysis.system, graph.kernels[node].facts, analysis.settings.pim_model)
+    if vectors is not None:
+        yield f"  {_vectors_line(vectors)}"
+    split, why = Splitter(graph, analysis.system, analysis.settings.pim_model).split(node)
     if split is None:
         yield f"  not to be split over both devices: {visible(why)}"
-    elif split.speedup > 1:
-        gain = f"{format_si(split.time_s, 's')}, {split.speedup:.2f} x as fast as the better device alone"
-        yield f"  split over both, {split.share:.0%} of its outputs on {analysis.system.gpu.slug}: {gain}"
-    else:
+    elif split.gpu_share in (0.0, 1.0):
         yield "  splitting it over both devices gains nothing"
+    else:
+        gain = f"{split.speedup:.2f} x as fast as the better device alone"
+        if split.speedup <= 1:
+            gain = f"where the better device alone, without them, takes {format_si(split.alone_s, 's')}"
+        share = f"{split.gpu_share:.0%} of its {split.axis} on {analysis.system.gpu.slug}"
+        yield f"  split over both, {share}, with transfers: {format_si(split.time_s, 's')}, {gain}"
+    if placement.with_splits is not None:
+        yield f"  {_together_line(placement.with_splits)}"
     yield "  how it changes with a dim: onnx-roofline analyze MODEL --sweep NAME=1..4096"
 
 
@@ -264,6 +267,32 @@ def _open_around(model: Model, key: str) -> list[OpenBody]:
         seen.update(outer)
         pending.extend(outer)
     return found
+
+
+def _vectors_line(found: VectorFlips) -> str:
+    """Which device is faster over the number of vectors, transfers left out."""
+    if found.below is None and found.above is None:
+        found_none = f"no other number of vectors between 1 and {found.most:,} was found to change that"
+        return f"over {found.scaled} ({found.now:,} now), by itself: faster on {found.faster}; {found_none}"
+    parts = []
+    if found.below is not None:
+        parts.append(f"faster on {found.other} up to {found.below:,}")
+    first = f" from {found.below + 1:,}" if found.below is not None else ""
+    last = f" up to {found.above - 1:,}" if found.above is not None else ""
+    parts.append(f"{'' if parts else 'faster '}on {found.faster}{first}{last}")
+    if found.above is not None:
+        parts.append(f"on {found.other} from {found.above:,}")
+    return f"over {found.scaled} ({found.now:,} now), by itself: {', '.join(parts)}"
+
+
+def _together_line(how: Together) -> str:
+    """How a kernel runs where splits and pipelines are used."""
+    if how.kind == "split":
+        return f"the placement with splits divides its {how.axis}: {how.gpu_share:.0%} on {how.devices[0]}"
+    if how.kind == "alone":
+        return f"the placement with splits has it on {how.devices[0]}"
+    stages = ", ".join(f"{visible(key, 40)} on {device}" for key, device in zip(how.kernels, how.devices, strict=True))
+    return f"the placement with splits pipelines it in two halves: {stages}"
 
 
 _REASONS = {

@@ -204,6 +204,9 @@ def _alternatives_table(analysis: Analysis, width: int) -> "Table":
         both = {"placement": "both at once", "time": makespan, "kernels": "–", "transfers": "–",
                 "on the PIM": "–"}  # fmt: skip
         lines.append(both)
+    if placed.with_splits_s is not None:
+        lines.append({"placement": "with splits", "time": format_si(placed.with_splits_s, "s"),
+                      "kernels": "–", "transfers": "–", "on the PIM": "–"})  # fmt: skip
     return _fitted(title, lines, ["placement", "time", "transfers", "kernels", "on the PIM"], width)
 
 

@@ -88,7 +88,7 @@ def _infer_loop(op: Op, scope: Scope, inputs: tuple[Known | None, ...], trips: i
         return BodyRequest(op, "body", body, scope, (counter, condition, *(Known(kind) for kind in types)))
 
     result = yield request(states)
-    count, origin = _trip_count(op, inputs, trips, result.outputs[0])
+    count, origin = _trip_count(op, scope, inputs, trips, result.outputs[0])
     scanned = result.outputs[1 + len(states) :]
     final, notes = states, [] if origin == "exact" else [f"trip count {count} is {origin}"]
     if count:
@@ -143,7 +143,9 @@ def _check_interface(body: Graph, inputs: int, outputs: int) -> None:
         raise ShapeError(f"found {len(body.outputs)} outputs of the body, wanted at least {outputs}")
 
 
-def _trip_count(op: Op, inputs: tuple[Known | None, ...], stated: int | None, condition: Known) -> tuple[int, str]:
+def _trip_count(
+    op: Op, scope: Scope, inputs: tuple[Known | None, ...], stated: int | None, condition: Known
+) -> tuple[int, str]:
     """(trip count, origin): exact where M is known and nothing ends the loop early, an upper bound where it may.
 
     `condition` is what the body's first output is known to be after one iteration, whatever the iteration.
