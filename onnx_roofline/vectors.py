@@ -33,9 +33,9 @@ class VectorFlips:
 def vector_flips(system: System, facts: Mapping[str, KernelFacts | None], model: PimTimeModel) -> VectorFlips | None:
     """Where the faster device changes over the vectors of a kernel, launches and all else as they are.
 
-    None where nothing sensible scales or only one device can run it at any number. `facts` are the kernel's by device. A device that
-    can't run so many vectors is not the faster one. The search doubles its step from `now` on and halves it where the
-    answer has changed: a change that is undone within one step is not seen.
+    None where nothing sensible scales or only one device can run it at any number. `facts` are by device. A
+    device that can't run so many vectors is not the faster one. The search doubles its step from `now` on and halves it
+    where the answer has changed: a change that is undone within one step is not seen.
     """
     gpu, pim = facts[system.gpu.slug], facts[system.pim.slug]
     if gpu is None or pim is None or gpu.product is None:
