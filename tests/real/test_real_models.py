@@ -139,7 +139,7 @@ def test_a_model_gives_a_whole_report_with_no_option(group: str) -> None:
 @pytest.mark.parametrize("part", range(4))
 def test_a_sample_gives_a_whole_report_with_no_option(part: int) -> None:
     names = sorted(REFERENCE)[part::4]
-    assert len(names) == 11
+    assert len(names) >= len(REFERENCE) // 4
     _check_reports({name: SAMPLES / name for name in names})
 
 
@@ -224,7 +224,7 @@ JUDGED_WEIGHT_BYTES = 350e6
 JUDGED_SAMPLES = sorted(name for name, entry in REFERENCE.items() if entry["stripped_bytes"] < JUDGED_WEIGHT_BYTES)
 PARTS = 6
 # (samples, tensors, bounded) of each part.
-EXPECTED_SAMPLES = ((7, 3577, 46), (7, 1610, 73), (6, 3587, 0), (6, 1233, 0), (6, 262, 0), (6, 1207, 0))
+EXPECTED_SAMPLES = ((7, 2236, 46), (7, 1352, 73), (7, 3635, 0), (7, 1095, 0), (6, 1726, 0), (6, 1704, 0))
 
 
 @pytest.mark.slow
