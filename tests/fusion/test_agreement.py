@@ -3,13 +3,15 @@
 import json
 from pathlib import Path
 
+import onnx
 import pytest
 from onnx import TensorProto, helper
 
+from onnx_roofline.analysis import Settings
 from onnx_roofline.backends import load_backend
 from onnx_roofline.fusion_rules.scope_view import views_by_scope
 
-from . import agreement
+from . import agreement, spellings
 from .conftest import Build, model_of
 
 # Samples that onnxruntime optimises in a second: both exporters, with convolutions and attention.
@@ -90,3 +92,25 @@ def test_scores_are_ratios_of_edges_bytes_and_groups(build: Build) -> None:
     assert (score.groups, score.exact_groups) == (2, 0)
     assert misses == ["extra: Exp -> Abs (1:Exp -> 2:Abs)", "missed: Abs -> Neg (2:Abs -> 3:Neg)"]
     assert score.figures()["f1"] == 0.5
+
+
+@pytest.mark.parametrize(
+    ("cube", "halves"),
+    [
+        ("p = Pow(x, three)", "h = Mul(half, x)\ny = Mul(h, a)"),
+        ("p = Pow(x, three)", "h = Mul(half, a)\ny = Mul(x, h)"),
+        ("p = Pow(x, three)", "h = Mul(x, a)\ny = Mul(half, h)"),
+        ("xx = Mul(x, x)\np = Mul(x, xx)", "h = Mul(half, x)\ny = Mul(h, a)"),
+    ],
+)
+def test_the_pack_takes_the_spellings_of_gelu_that_onnxruntime_takes(tmp_path: Path, cube: str, halves: str) -> None:
+    """Exporters write where the half goes and the cube in more ways than it knows."""
+    pytest.importorskip("onnxruntime")
+    tanh = spellings.TANH.strip().replace("p = Pow(x, three)", cube)
+    text = f"x = Relu(i)\n{tanh}\n{halves}\nz = Relu(y)"
+    path = tmp_path / "gelu.onnx"
+    onnx.save(model_of(text, {"i": (4, 64)}, values=spellings.NUMBERS), path)
+    case = agreement.Case("gelu", path, Settings())
+    score = agreement.agreement(case, tmp_path, load_backend("ort"), [])
+    assert isinstance(score, agreement.Score), score
+    assert (score.extra, score.missed) == (0, 0)
