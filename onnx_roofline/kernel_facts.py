@@ -89,7 +89,7 @@ def _resident(model: Model, key: str, contraction: Contraction, caches: Caches) 
                 return kind, position
     positions = CACHE_INPUTS.get((row.op.domain, row.op.op_type), ())
     names = [row.op.inputs[position] for position in positions if position < len(row.op.inputs)]
-    if any(caches.holds(row.scope, caches.uses.root(row.scope, name)) for name in names):
+    if any(caches.holds(row.scope, name) for name in names if name):
         # The cache with the new keys or values behind it, which no input of the op is alone.
         return "kv", None
     return "activation", contraction.rhs
@@ -99,9 +99,9 @@ def _kind(model: Model, scope: str, name: str, caches: Caches) -> Operand:
     """The kind of an operand, seen through a few rearrangements: exporters write a few."""
     rows, uses = model.column(TypedOp), caches.uses
     for _ in range(_REARRANGEMENTS + 1):
-        root = uses.root(scope, name)
-        if caches.holds(scope, root):
+        if caches.holds(scope, name):
             return "kv"
+        scope, root = caches.place(scope, name)
         maker = uses.makers.get((scope, root))
         if maker is None:
             return "weight" if root in uses.stored else "activation"

@@ -185,10 +185,11 @@ def _resident_bytes(model: Model, kernel: Kernel, facts: KernelFacts | None, cac
         return facts.weight_bytes
     rows, traffics = model.column(TypedOp), model.column(Traffic)
     found = {
-        root: size or 0
+        place: size or 0
         for key in kernel.members
         for name, size in zip(rows[key].op.inputs, traffics[key].read_bytes, strict=True)
-        if caches.holds(rows[key].scope, root := caches.uses.root(rows[key].scope, name))
+        if caches.holds(rows[key].scope, name)
+        if caches.uses.makers.get(place := caches.place(rows[key].scope, name)) not in kernel.members
     }
     return sum(found.values()) or sum(size for _, size in facts.products)
 
@@ -211,10 +212,10 @@ def _crossings(model: Model, caches: Caches, index: Mapping[str, int], sink: int
             if not size or root in uses.stored or (maker is not None and rows[maker].role != "compute"):
                 continue
             place = (row.scope, root)
-            if not row.scope and maker is None and root in caches.inputs:
+            new = caches.new_bytes(row.scope, name)
+            size = size if new is None else min(size, new)
+            if not size:
                 continue
-            if not row.scope and root in caches.grown:
-                size = min(size, caches.grown[root])
             if maker is not None and index.get(kernels[maker].id) == node:
                 continue
             sizes[place] = max(size, sizes.get(place, 0))
@@ -224,7 +225,7 @@ def _crossings(model: Model, caches: Caches, index: Mapping[str, int], sink: int
         maker = uses.makers.get((scope, root))
         if maker is None or kernels[maker].id not in index:
             continue
-        if not scope and (root in caches.grown or root in caches.returned):
+        if (scope, root) in caches.grown or (scope, root) in caches.returned:
             continue
         position = rows[maker].op.outputs.index(root)
         size = traffics[maker].write_bytes[position] or rows[maker].outputs[position].bytes or 0

@@ -38,7 +38,7 @@ ARROWS: dict[str, set[str]] = {
     "flips": {"errors", "records", "analysis", "hardware", "partition", "placement_problem", "vectors"},
     "sensitivity": {"errors", "records", "analysis", "hardware", "passes"},
     "splitting": {"units", "records", "hardware", "partition", "pim_time", "placement_problem", "shares"},
-    "caches": {"records", "tensor_uses"},
+    "caches": {"records", "tensor_uses", "units"},
     "kernel_facts": {"units", "graph", "records", "caches", "pim_time"},
     "placement_problem": {
         "units",

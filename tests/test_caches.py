@@ -8,10 +8,10 @@ import pytest
 from onnx import TensorProto, helper
 
 from onnx_roofline.analysis import Analysis, Settings, analyze
-from onnx_roofline.caches import Caches
+from onnx_roofline.caches import CACHE_INPUTS, Caches
 from onnx_roofline.hardware import load_system
 from onnx_roofline.placement_problem import Crossing, kernel_graph
-from onnx_roofline.records import Kernel, Placement, Reuse, Traffic
+from onnx_roofline.records import Kernel, Placement, Reuse, Traffic, TypedOp
 from onnx_roofline.tensor_uses import TensorUses
 
 HALF, INT64 = TensorProto.FLOAT16, TensorProto.INT64
@@ -73,7 +73,7 @@ def test_rows_are_added_to_a_cache_that_is_named_so_or_returned(
 ) -> None:
     found = caches_of(analyze(decode(tmp_path, 4, 99, earlier=earlier, kept=kept), Settings(system="a100-attacc")))
     assert found.inputs == ({earlier} if is_cache else set())
-    assert found.grown == ({"all_keys": 4 * ROW_BYTES} if is_cache else {})
+    assert found.new_bytes("", "all_keys") == (4 * ROW_BYTES if is_cache else None)
 
 
 def test_only_the_new_rows_of_a_cache_cross(tmp_path: Path) -> None:
@@ -107,7 +107,7 @@ def test_rows_scattered_into_a_buffer_are_its_new_rows(tmp_path: Path) -> None:
     ]
     outputs = [value("scores", 1, HEADS, 1, 128), value("all_keys", 1, HEADS, 128, WIDTH)]
     found = caches_of(analyze(saved(tmp_path, nodes, inputs, outputs), Settings(system="a100-attacc")))
-    assert (found.inputs, found.grown) == ({"buffer"}, {"all_keys": ROW_BYTES})
+    assert (found.inputs, found.new_bytes("", "all_keys")) == ({"buffer"}, ROW_BYTES)
 
 
 def attention(folder: Path, batch: int, past: int) -> Path:
@@ -187,3 +187,137 @@ def test_an_attention_op_writes_its_new_rows_only(tmp_path: Path) -> None:
 def test_a_cache_that_is_no_output_is_not_shared_with_one(tmp_path: Path) -> None:
     analysis = analyze(decode(tmp_path, 4, 99, kept=False), Settings(system="a100-attacc"))
     assert analysis.model.column(Traffic)["1:Concat"].fused_away_bytes == 0
+
+
+def test_a_name_alone_makes_no_cache(tmp_path: Path) -> None:
+    """A forecaster's past values meet stored weights, and with the future's calendar they are no longer memory."""
+    nodes = [
+        helper.make_node("MatMul", ["past_values", "weights"], ["y"]),
+        helper.make_node("Concat", ["past_features", "future_features"], ["features"], axis=1),
+        helper.make_node("MatMul", ["features", "weights"], ["z"]),
+    ]
+    inputs = [value(name, 1, 48, 8) for name in ("past_values", "past_features", "future_features")]
+    weights = helper.make_tensor("weights", HALF, [8, 8], bytes(128), raw=True)
+    path = saved(tmp_path, nodes, inputs, [value("y", 1, 48, 8), value("z", 1, 96, 8)], [weights])
+    analysis = analyze(path, Settings(system="a100-attacc"))
+    assert caches_of(analysis).inputs == set()
+    assert crossings_of(analysis)["past_values"].bytes == 48 * 8 * 2
+
+
+def test_an_image_with_a_result_behind_it_is_no_cache(tmp_path: Path) -> None:
+    nodes = [
+        helper.make_node("Relu", ["image"], ["edges"]),
+        helper.make_node("Concat", ["image", "edges"], ["both"], axis=1),
+    ]
+    path = saved(tmp_path, nodes, [value("image", 1, 3, 64, 64)], [value("both", 1, 6, 64, 64)])
+    analysis = analyze(path, Settings(system="a100-attacc"))
+    assert caches_of(analysis).inputs == set()
+    assert analysis.model.column(Traffic)["1:Concat"].fused_away_bytes == 0
+
+
+@pytest.mark.parametrize("between", ["Cast", "Transpose"])
+def test_a_cache_is_seen_through_copies_of_it(tmp_path: Path, between: str) -> None:
+    """Stored at twice the width, or turned, and given back so."""
+    options = {"to": TensorProto.FLOAT16} if between == "Cast" else {"perm": [0, 2, 1, 3]}
+    back = {"to": TensorProto.FLOAT} if between == "Cast" else options
+    kind = TensorProto.FLOAT if between == "Cast" else HALF
+    shape = (4, HEADS, 99, WIDTH) if between == "Cast" else (4, 99, HEADS, WIDTH)
+    nodes = [
+        helper.make_node("Relu", ["key"], ["new"]),
+        helper.make_node(between, ["past"], ["old"], **options),
+        helper.make_node("Concat", ["old", "new"], ["all_keys"], axis=2),
+        helper.make_node(between, ["all_keys"], ["present"], **back),
+        helper.make_node("Transpose", ["all_keys"], ["turned"], perm=[0, 1, 3, 2]),
+        helper.make_node("MatMul", ["query", "turned"], ["scores"]),
+    ]
+    inputs = [
+        value("query", 4, HEADS, 1, WIDTH),
+        value("key", 4, HEADS, 1, WIDTH),
+        value("past", *shape, kind=kind),
+    ]
+    outputs = [value("scores", 4, HEADS, 1, 100), value("present", *(n + (n == 99) for n in shape), kind=kind)]
+    analysis = analyze(saved(tmp_path, nodes, inputs, outputs), Settings(system="a100-attacc", backend="none"))
+    crossings = crossings_of(analysis)
+    assert {"past", "old", "present"}.isdisjoint(crossings)
+    assert crossings["all_keys"].bytes == 4 * ROW_BYTES
+
+
+def test_caches_of_keys_and_values_may_be_stacked(tmp_path: Path) -> None:
+    """As older exporters write them: past [2, B, h, T, d], split, grown and joined again."""
+    nodes = [
+        helper.make_node("Split", ["past"], ["old_k", "old_v"], axis=0, num_outputs=2),
+        *(helper.make_node("Relu", [f"{one}_in"], [f"new_{one}"]) for one in "kv"),
+        *(helper.make_node("Concat", [f"old_{one}", f"new_{one}"], [f"all_{one}"], axis=3) for one in "kv"),
+        helper.make_node("Concat", ["all_k", "all_v"], ["present"], axis=0),
+        helper.make_node("MatMul", ["query", "all_v"], ["y"]),
+    ]
+    token = (1, 4, HEADS, 1, WIDTH)
+    inputs = [value("k_in", *token), value("v_in", *token), value("query", 1, 4, HEADS, 1, 100)]
+    inputs.append(value("past", 2, 4, HEADS, 99, WIDTH))
+    outputs = [value("y", *token), value("present", 2, 4, HEADS, 100, WIDTH)]
+    found = caches_of(analyze(saved(tmp_path, nodes, inputs, outputs), Settings(system="a100-attacc")))
+    assert found.inputs == {"past"}
+    assert found.grown[("", "all_k")] == found.grown[("", "all_v")] == 4 * ROW_BYTES
+    assert found.grown[("", "present")] == 2 * 4 * ROW_BYTES
+
+
+def test_a_branch_grows_the_cache_of_the_graph_around_it(tmp_path: Path) -> None:
+    """A merged decoder: one branch appends to the past, the other starts with this run's keys."""
+    grow = [
+        helper.make_node("Relu", ["key"], ["new"]),
+        helper.make_node("Concat", ["past", "new"], ["all_keys"], axis=2),
+        helper.make_node("Transpose", ["all_keys"], ["turned"], perm=[0, 1, 3, 2]),
+        helper.make_node("MatMul", ["query", "turned"], ["scores"]),
+    ]
+    start = [
+        helper.make_node("Relu", ["key"], ["first"]),
+        helper.make_node("Transpose", ["first"], ["first_turned"], perm=[0, 1, 3, 2]),
+        helper.make_node("MatMul", ["query", "first_turned"], ["first_scores"]),
+    ]
+    then = helper.make_graph(
+        grow, "then", [], [value("scores", 4, HEADS, 1, 100), value("all_keys", 4, HEADS, 100, WIDTH)]
+    )
+    other = helper.make_graph(
+        start, "other", [], [value("first_scores", 4, HEADS, 1, 1), value("first", 4, HEADS, 1, WIDTH)]
+    )
+    node = helper.make_node("If", ["grows"], ["y", "present"], then_branch=then, else_branch=other)
+    inputs = [
+        value("grows", kind=TensorProto.BOOL),
+        value("query", 4, HEADS, 1, WIDTH),
+        value("key", 4, HEADS, 1, WIDTH),
+        value("past", 4, HEADS, 99, WIDTH),
+    ]
+    outputs = [value("y", 4, HEADS, 1, "keys"), value("present", 4, HEADS, "all", WIDTH)]
+    analysis = analyze(saved(tmp_path, [node], inputs, outputs), Settings(system="a100-attacc"))
+    crossings = crossings_of(analysis)
+    assert caches_of(analysis).inputs == {"past"}
+    assert "past" not in crossings
+    assert crossings["all_keys"].bytes == 4 * ROW_BYTES
+    (concat,) = (key for key, row in analysis.model.column(TypedOp).items() if row.op.op_type == "Concat")
+    assert analysis.model.column(Traffic)[concat].compulsory_bytes == 2 * 4 * ROW_BYTES
+
+
+def test_two_that_append_to_one_past_share_no_buffer_with_it(tmp_path: Path) -> None:
+    nodes = [
+        helper.make_node("Relu", ["key"], ["new"]),
+        helper.make_node("Neg", ["key"], ["other"]),
+        helper.make_node("Concat", ["past", "new"], ["a"], axis=2),
+        helper.make_node("Concat", ["past", "other"], ["b"], axis=2),
+    ]
+    inputs = [value("key", 4, HEADS, 1, WIDTH), value("past", 4, HEADS, 99, WIDTH)]
+    outputs = [value(name, 4, HEADS, 100, WIDTH) for name in "ab"]
+    analysis = analyze(saved(tmp_path, nodes, inputs, outputs), Settings(system="a100-attacc"))
+    assert caches_of(analysis).appends == {}
+
+
+def test_the_caches_of_fused_attention_ops_are_where_their_schemas_say() -> None:
+    """By the names of their operands: some past, or a cache, and as many outputs from the second on."""
+    state = pytest.importorskip("onnxruntime.capi.onnxruntime_pybind11_state")
+    schemas = {one.name: one for one in state.get_all_operator_schema() if one.domain == "com.microsoft"}
+    for (domain, op_type), positions in CACHE_INPUTS.items():
+        if not domain:
+            continue
+        taken = [schemas[op_type].inputs[position].name for position in positions]
+        given = [one.name for one in schemas[op_type].outputs[1 : 1 + len(positions)]]
+        assert all("past" in name or "cache" in name for name in taken), op_type
+        assert all("present" in name or "cache" in name for name in given), op_type
