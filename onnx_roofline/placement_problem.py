@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from onnx_roofline.caches import Caches
-from onnx_roofline.graph import Model
+from onnx_roofline.graph import Model, op_reads
 from onnx_roofline.hardware import Device, System
 from onnx_roofline.kernel_facts import facts_of
 from onnx_roofline.partition import Problem, Tensor
@@ -195,7 +195,7 @@ def _resident_bytes(model: Model, kernel: Kernel, facts: KernelFacts | None, cac
 
 
 def _crossings(model: Model, caches: Caches, index: Mapping[str, int], sink: int) -> tuple[Crossing, ...]:
-    """Tensors that kernels share, with the model's outputs read by the sink; weights and caches are no crossings."""
+    """Tensors that kernels share; weights and caches are no crossings. The sink reads outputs and what bodies take."""
     uses = caches.uses
     rows, kernels, executions = model.column(TypedOp), model.column(Kernel), model.column(Executions)
     traffics = model.column(Traffic)
@@ -221,7 +221,11 @@ def _crossings(model: Model, caches: Caches, index: Mapping[str, int], sink: int
             sizes[place] = max(size, sizes.get(place, 0))
             consumers.setdefault(place, {})[node] = None
             counts[place] = max(float(executions[key].count), counts.get(place, 0.0))
-    for scope, root in uses.kept:
+    # What bodies and functions take in is read on the GPU's side, as the model's outputs are.
+    taken = {
+        (row.scope, uses.root(row.scope, name)) for row in rows.values() if row.bodies for name in op_reads(row.op)
+    }
+    for scope, root in uses.kept | taken:
         maker = uses.makers.get((scope, root))
         if maker is None or kernels[maker].id not in index:
             continue

@@ -5,7 +5,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
+from onnx import TensorProto, helper
 from onnx_roofline.passes.placement import PlacementPass
 from onnx_roofline.passes.roofline import RooflinePass
 from scipy.optimize import Bounds, LinearConstraint, milp
@@ -257,6 +259,29 @@ def test_capacity_is_respected(tmp_path: Path) -> None:
     found = solve(bounded)
     assert bounded.bytes_on_pim(found.assignment) <= used // 2
     assert found.objective >= found.lower_bound >= free.objective * (1 - 1e-12)
+
+
+def test_what_a_branch_reads_comes_back_from_the_pim_first(tmp_path: Path) -> None:
+    """x -> MatMul -> h, which both branches of an If capture: bodies take in what lies on the GPU's side."""
+    value = helper.make_tensor_value_info
+    then = helper.make_graph(
+        [helper.make_node("Abs", ["h"], ["a"])], "then", [], [value("a", TensorProto.FLOAT16, [1, 64])]
+    )
+    other = helper.make_graph(
+        [helper.make_node("Neg", ["h"], ["b"])], "other", [], [value("b", TensorProto.FLOAT16, [1, 64])]
+    )
+    nodes = [
+        helper.make_node("MatMul", ["x", "w"], ["h"]),
+        helper.make_node("If", ["turns"], ["y"], then_branch=then, else_branch=other),
+    ]
+    inputs = [value("x", TensorProto.FLOAT16, [1, 64]), value("turns", TensorProto.BOOL, [])]
+    weights = helper.make_tensor("w", TensorProto.FLOAT16, [64, 64], bytes(2 * 64 * 64), raw=True)
+    graph = helper.make_graph(nodes, "g", inputs, [value("y", TensorProto.FLOAT16, [1, 64])], [weights])
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)]), tmp_path / "if.onnx")
+    analysis = analyze(tmp_path / "if.onnx", Settings(system="a100-attacc"))
+    found = kernel_graph(analysis.model, analysis.system, "full")
+    (crossing,) = (item for item in found.crossings if item.producer == found.index["0:MatMul"])
+    assert (crossing.name, crossing.bytes, crossing.consumers) == ("h", 128, (len(found.kernels),))
 
 
 def test_a_share_of_the_bandwidth_slows_the_gpu_while_the_pim_works() -> None:
