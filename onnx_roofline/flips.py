@@ -32,10 +32,15 @@ class Flip:
 
 
 def flips_of(analysis: Analysis, kernel_id: str) -> Iterator[Flip]:
-    """Flip points of one kernel over link bandwidth and over the PIM's speed, each with the rest as it is."""
+    """Flip points of one kernel over link bandwidth and over the PIM's speed, each with the rest as it is.
+
+    For latency alone: no energy depends on either, and energy-delay takes too many cuts at every step.
+    """
     system, settings = analysis.system, analysis.settings
+    if settings.objective != "latency":
+        return
     graph = kernel_graph(analysis.model, system, settings.pim_model)
-    if kernel_id not in graph.index or settings.objective == "energy-delay":
+    if kernel_id not in graph.index:
         return
     node = graph.index[kernel_id]
     slugs = (system.gpu.slug, system.pim.slug)

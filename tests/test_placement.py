@@ -18,6 +18,7 @@ from onnx_roofline.hardware import load_system
 from onnx_roofline.partition import Problem, evaluate, solve
 from onnx_roofline.placement_problem import kernel_graph
 from onnx_roofline.records import Kernel, Placement, PlacementSummary, Roofline
+from onnx_roofline.report.explain import explain_op
 
 SAMPLES = Path(__file__).resolve().parents[1] / "sample_models"
 NAMES = sorted(path.name for path in SAMPLES.glob("*.onnx"))
@@ -334,6 +335,21 @@ def test_explain_says_the_same_to_people_and_to_programs(capsys: pytest.CaptureF
     assert document["flips"][0]["threshold"] == pytest.approx(64 * 65_536 / 6000e9 / (131_072 / 800e9), rel=1e-3)
     assert main(["explain", str(SAMPLES / "attention_single_head.onnx"), "node_lin"]) == 2
     assert "did you mean" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("objective", "said"),
+    [
+        ("energy", "  no energy depends on the link bandwidth or the PIM's speed"),
+        ("energy-delay", "  at what link bandwidth or speed of the PIM it flips is not searched for energy-delay"),
+    ],
+)
+def test_flips_that_were_not_searched_are_not_denied(objective: str, said: str) -> None:
+    analysis = analyze(SAMPLES / "lenet5.onnx", Settings(system="a100-attacc", objective=objective))
+    root = next(key for key, row in analysis.model.column(Kernel).items() if row.id == key)
+    lines = list(explain_op(analysis, root))
+    assert said in lines
+    assert not any("does not flip" in line for line in lines)
 
 
 def test_sensitivity_moves_with_the_assumed_figures(capsys: pytest.CaptureFixture[str]) -> None:

@@ -205,7 +205,7 @@ def explain_op(analysis: Analysis, key: str) -> Iterator[str]:
         found = True
         yield (f"  it flips at {flip.threshold:.3g} x the {flip.quantity}: {flip.below} below, {flip.above} above")
     if not found:
-        yield "  it does not flip between 1/64 and 64 times the link bandwidth or the PIM's speed"
+        yield f"  {_NO_FLIPS[analysis.settings.objective]}"
     graph = kernel_graph(model, analysis.system, analysis.settings.pim_model)
     node = graph.index[root]
     vectors = vector_flips(analysis.system, graph.kernels[node].facts, analysis.settings.pim_model)
@@ -295,6 +295,11 @@ def _together_line(how: Together) -> str:
     return f"the placement with splits pipelines it in two halves: {stages}"
 
 
+_NO_FLIPS = {
+    "latency": "it does not flip between 1/64 and 64 times the link bandwidth or the PIM's speed",
+    "energy": "no energy depends on the link bandwidth or the PIM's speed",
+    "energy-delay": "at what link bandwidth or speed of the PIM it flips is not searched for energy-delay",
+}
 _REASONS = {
     "unsupported": "the other device can't run it",
     "faster alone": "it is faster there by itself",
