@@ -12,7 +12,7 @@ from onnx_roofline.records import Executions, Placement, PlacementSummary, Reuse
 
 _PEAK = "peak_tflops"
 # Figures that no time and no energy is computed from: what `hw lint` compares, and what other reports use.
-_UNUSED = ("check.", "layout.", "energy.cache_pj_per_bit", "energy.idle_w", "gpu_bandwidth_share_when_active")
+_UNUSED = ("check.", "layout.", "energy.cache_pj_per_bit", "energy.idle_w")
 _ENERGY = ("energy.", "link.pj_per_bit")
 
 
@@ -86,6 +86,8 @@ def _why_unused(analysis: Analysis, path: str, dtypes: frozenset[str]) -> str:
     figures = system.link.figures if owner is None else owner.figures
     if own.startswith(_UNUSED):
         return "the placement does not use them"
+    if own == "gpu_bandwidth_share_when_active":
+        return "only both devices at once depend on them"
     if own.startswith(_ENERGY) and settings.objective == "latency":
         return "no latency depends on them"
     if own.startswith(f"{_PEAK}.") and own.partition(".")[2] not in dtypes:

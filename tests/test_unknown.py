@@ -327,6 +327,16 @@ def test_every_assumed_figure_that_matters_is_varied(tmp_path: Path) -> None:
     assert {"link.pj_per_bit", "gpu.energy.dram_pj_per_bit", "pim.energy.mac_pj"} <= set(energy)
 
 
+def test_a_share_that_the_optimum_does_not_have_is_not_said_to_be_unused(tmp_path: Path) -> None:
+    """The GPU's share of the bandwidth counts in the schedule and in splits alone."""
+    from onnx_roofline.sensitivity import assumed_figures
+
+    system = Path(pair(tmp_path, "pj_per_bit: 1"))
+    system.write_text(system.read_text("utf-8") + "concurrency: partitioned\ngpu_bandwidth_share_when_active: 0.5\n")
+    unused = assumed_figures(analyze(one_add(tmp_path), Settings(system=str(system))))[1]
+    assert unused["only both devices at once depend on them"] == ["gpu_bandwidth_share_when_active"]
+
+
 def test_peaks_timings_and_capacities_of_a_shipped_system_are_varied() -> None:
     from onnx_roofline.sensitivity import sensitivities
 
