@@ -1,5 +1,6 @@
 """Fusion packs: what is refused, all of it in one message with lines, and what a pack of one's own can say."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -118,3 +119,14 @@ def test_shipped_packs_are_valid_and_say_where_they_come_from() -> None:
 def test_a_malformed_template_is_refused(text: str) -> None:
     with pytest.raises(TemplateError):
         parse_template(text)
+
+
+def test_the_page_on_traffic_has_every_key_of_a_pack(tmp_path: Path) -> None:
+    """A refused key is answered with those that there are."""
+    (line,) = (
+        line for line in refusal(tmp_path, HEAD + 'general_rule: "off"\npatterns: []\nall: 1\n') if "all" in line
+    )
+    keys = re.findall(r"\w+", line.partition("known: ")[2])
+    page = (Path(__file__).parents[2] / "docs" / "traffic.md").read_text("utf-8")
+    assert "appends_in_place" in keys
+    assert [key for key in keys if f"`{key}`" not in page] == []
