@@ -1,6 +1,6 @@
 """A kernel as the device time models see it: operations, bytes, its largest product and what its large operand is."""
 
-from onnx_roofline.caches import CACHE_INPUTS, Caches
+from onnx_roofline.caches import CACHE_INPUTS, SHARED_BUFFER, Caches
 from onnx_roofline.graph import Model
 from onnx_roofline.pim_time import KernelFacts, Operand, Product, oriented
 from onnx_roofline.records import Contraction, Kernel, Reuse, Traffic, TypedOp, Work
@@ -60,7 +60,7 @@ def facts_of(model: Model, kernel: Kernel, slug: str, caches: Caches) -> KernelF
         product=product,
         weight_bytes=weight_bytes,
         activation_in_bytes=activation_bytes,
-        out_bytes=sum(size or 0 for size in model.column(Traffic)[last].write_bytes),
+        out_bytes=_written_bytes(model, last),
         group=max(1, group),
         dilated=dilated,
         resident=resident,
@@ -112,6 +112,13 @@ def _kind(model: Model, scope: str, name: str, caches: Caches) -> Operand:
             return "activation"
         name = row.op.inputs[0]
     return "activation"
+
+
+def _written_bytes(model: Model, key: str) -> int:
+    """Bytes that an op writes, without what a cache that it adds rows to has already."""
+    traffic, outputs = model.column(Traffic)[key], model.column(TypedOp)[key].op.outputs
+    in_place = (s.bytes for s in traffic.savings if s.rule == SHARED_BUFFER and s.tensor in outputs)
+    return sum(size or 0 for size in traffic.write_bytes) - sum(in_place)
 
 
 def _operand_bytes(reads: tuple[int | None, ...], position: int | None, elements: int, dtype: str) -> int:

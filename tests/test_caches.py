@@ -12,6 +12,7 @@ from onnx_roofline.caches import CACHE_INPUTS, Caches
 from onnx_roofline.hardware import load_system
 from onnx_roofline.placement_problem import Crossing, kernel_graph
 from onnx_roofline.records import Kernel, Placement, Reuse, Traffic, TypedOp
+from onnx_roofline.shares import with_vectors
 from onnx_roofline.tensor_uses import TensorUses
 
 HALF, INT64 = TensorProto.FLOAT16, TensorProto.INT64
@@ -182,6 +183,19 @@ def test_an_attention_op_writes_its_new_rows_only(tmp_path: Path) -> None:
     # Both presents but for their new rows; both pasts are read.
     assert savings["compiler"].fused_away_bytes == 2 * 4 * 99 * ROW_BYTES
     assert savings["compiler"].naive_bytes == savings["none"].naive_bytes
+
+
+@pytest.mark.parametrize(("backend", "grows"), [("none", 2), ("compiler", 4)])
+def test_more_queries_of_a_cache_bring_their_own_bytes(tmp_path: Path, backend: str, grows: int) -> None:
+    """Beside past and present, q and y; where only new rows are written, those come with the queries too."""
+    analysis = analyze(attention(tmp_path, 4, 1023), Settings(system="a100-attacc", backend=backend))
+    (kernel,) = kernel_graph(analysis.model, analysis.system, "full").kernels
+    facts = kernel.facts["attacc"]
+    assert facts is not None
+    rows = facts.moved_bytes // (4 * ROW_BYTES)
+    # Past, q, k, v, y, and both presents whole or their new rows.
+    assert rows == 2 * 1023 + 4 + (2 * 1024 if backend == "none" else 2)
+    assert with_vectors(facts, 100).moved_bytes == (rows + 99 * grows) * 4 * ROW_BYTES
 
 
 def test_a_cache_that_is_no_output_is_not_shared_with_one(tmp_path: Path) -> None:
