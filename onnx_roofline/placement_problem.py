@@ -19,7 +19,6 @@ from onnx_roofline.records import DeviceTime, Executions, Kernel, Roofline, Traf
 from onnx_roofline.tensor_uses import TensorUses
 from onnx_roofline.units import ceil_div
 
-OBJECTIVES = ("latency", "energy", "energy-delay")
 # What a placement can be optimised for in one cut; energy-delay is a product and takes several.
 _LATENCY, _ENERGY = "latency", "energy"
 
