@@ -186,6 +186,8 @@ def _run_sweep(options: argparse.Namespace) -> int:
     if options.json:
         write_atomically(options.json, [sweep_document(found)])
     _print_table(*point_rows(found))
+    if options.objective != "latency":
+        print(f"optimum: the placement of least {options.objective}, and the time that it takes")
     flips = flip_rows(found)
     if flips:
         _print_table(("kernels", "root", "the first", "where"), flips)

@@ -14,6 +14,7 @@ from scipy.optimize import Bounds, LinearConstraint, milp
 from scipy.sparse import coo_array
 
 from onnx_roofline.analysis import Analysis, Settings, analyze
+from onnx_roofline.cli import main
 from onnx_roofline.hardware import load_system
 from onnx_roofline.partition import Problem, evaluate, solve
 from onnx_roofline.placement_problem import kernel_graph
@@ -249,6 +250,14 @@ def test_sweep_finds_where_the_decision_flips() -> None:
     assert any("484:MatMul" in ids for _, ids, _ in found.changes())
 
 
+def test_a_sweep_for_energy_says_why_its_optimum_takes_longer(capsys: pytest.CaptureFixture[str]) -> None:
+    line = "optimum: the placement of least energy, and the time that it takes"
+    arguments = ["analyze", str(SAMPLES / "gpt2.onnx"), "--system", "a100-attacc", "--sweep", "sequence=1,2"]
+    for objective in ("energy", "latency"):
+        assert main([*arguments, "--objective", objective]) == 0
+        assert (line in capsys.readouterr().out) == (objective == "energy")
+
+
 def test_capacity_is_respected(tmp_path: Path) -> None:
     analysis = analyze(SAMPLES / "llama_decode.onnx", Settings(pim_model="roofline"))
     graph = kernel_graph(analysis.model, analysis.system, "roofline")
@@ -319,8 +328,6 @@ def test_a_split_is_never_slower_than_the_better_device_and_its_parts_add_up() -
 
 def test_explain_says_the_same_to_people_and_to_programs(capsys: pytest.CaptureFixture[str]) -> None:
     import json
-
-    from onnx_roofline.cli import main
 
     arguments = ["explain", str(SAMPLES / "attention_single_head.onnx"), "0:MatMul"]
     assert main(arguments) == 0
