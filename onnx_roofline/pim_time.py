@@ -396,7 +396,8 @@ def _width(facts: KernelFacts) -> float:
 
 def _passes_line(product: Product, passes: int, pim: PimModel) -> str:
     shared = "no reuse between vectors" if pim.reuse == 1 else f"{pim.reuse} vectors share a pass"
-    return f"{_count(passes, 'pass', 'passes')} over the resident operand for {product.vectors:,} vectors ({shared})"
+    vectors = _count(product.vectors, "vector")
+    return f"{_count(passes, 'pass', 'passes')} over the resident operand for {vectors} ({shared})"
 
 
 def _count(number: int, one: str, many: str = "") -> str:

@@ -83,7 +83,7 @@ def test_a_full_row_streams_for_64_ns_and_is_opened_for_66():
     assert (time.io_s, time.refresh_s, time.overhead_s, time.padded_share) == (0, 0, 0, 0)
     assert time.total_s == pytest.approx(8 * 130e-9)
     assert time.explanation == (
-        "1 pass over the resident operand for 1 vectors (no reuse between vectors)",
+        "1 pass over the resident operand for 1 vector (no reuse between vectors)",
         "8 row activations of 66 ns, 512 columns of 1 ns",
     )
 
