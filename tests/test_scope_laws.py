@@ -386,6 +386,53 @@ def test_a_loop_whose_counter_never_arrives_has_no_known_trip_count(tmp_path: Pa
     assert counting_loop("Less", 0, 0, 5, None, tmp_path) == ("float32[?, 4]", 1)
 
 
+# The counter leaves the range of its type before the bound is reached, or a Cast changes it on the way.
+@pytest.mark.parametrize(
+    ("dtype", "start", "condition"),
+    [
+        (
+            "int64",
+            2**63 - 8,
+            "bound = Constant <value = int64 {9223372036854775807}> () go = LessOrEqual (next, bound)",
+        ),
+        ("int32", 2**31 - 8, "bound = Constant <value = int32 {2147483647}> () go = LessOrEqual (next, bound)"),
+        ("uint8", 250, "bound = Constant <value = uint8 {255}> () go = LessOrEqual (next, bound)"),
+        (
+            "int64",
+            2**31 - 8,
+            """bound = Constant <value = int64 {2147483647}> ()
+            narrow = Cast <to = 6> (next) wide = Cast <to = 7> (narrow) go = LessOrEqual (wide, bound)""",
+        ),
+        (
+            "int64",
+            0,
+            """bound = Constant <value = int64 {8}> () flag = CastLike (next, k) wide = Cast <to = 7> (flag)
+            go = Less (wide, bound)""",
+        ),
+        (
+            "int64",
+            0,
+            """bound = Constant <value = int64 {200}> () byte = Constant <value = int8 {1}> ()
+            narrow = CastLike (next, byte) wide = Cast <to = 7> (narrow) go = Less (wide, bound)""",
+        ),
+    ],
+)
+def test_a_counter_that_wraps_is_never_counted_short(dtype: str, start: int, condition: str, tmp_path: Path) -> None:
+    """None of these loops ends before its limit of 300."""
+    text = f"""<ir_version: 9, opset_import: ["": 18]>
+    g (float[4] x) => (float[4] y) {{
+      limit = Constant <value = int64 {{300}}> () yes = Constant <value = bool {{1}}> ()
+      start = Constant <value = {dtype} {{{start}}}> ()
+      last, y = Loop (limit, yes, start, x) <body = b (int64 i, bool k, {dtype} n, float[4] a)
+        => (bool go, {dtype} next, float[4] z) {{
+          one = Constant <value = {dtype} {{1}}> () next = Add (n, one) {condition} z = Relu (a)
+      }}>
+    }}"""
+    model = analysed(onnx.parser.parse_model(text), tmp_path)
+    (body,) = model.column(TypedOp)["3:Loop"].bodies
+    assert (body.repeat, body.origin) == (300, "data")
+
+
 def test_another_part_of_the_condition_makes_the_count_a_bound(tmp_path: Path) -> None:
     """while i < 6 and not done: greedy decoding with at most 6 steps."""
     body = helper.make_graph(

@@ -5,6 +5,7 @@ Each function is a generator that asks for its bodies to be inferred, in the ord
 
 from dataclasses import replace
 from fractions import Fraction
+from typing import TYPE_CHECKING
 
 from onnx_roofline.errors import ShapeError
 from onnx_roofline.graph import UNKNOWN_TYPE, Graph, Op, TensorType
@@ -14,6 +15,9 @@ from onnx_roofline.shape_rules.scope import DATA, BodyRequest, GraphResult, Know
 from onnx_roofline.shape_rules.stated import Stated
 from onnx_roofline.shape_rules.types import merge_types
 from onnx_roofline.units import dtype_name
+
+if TYPE_CHECKING:
+    from onnx_roofline.graph import Array
 
 # A trip count this large means "until the condition fails": exporters write INT64_MAX.
 UNBOUNDED_TRIPS = 2**31 - 1
@@ -81,11 +85,11 @@ def _infer_loop(op: Op, scope: Scope, inputs: tuple[Known | None, ...], trips: i
     body = _body(op, "body")
     states = tuple(known.type if known is not None else UNKNOWN_TYPE for known in inputs[2:])
     _check_interface(body, len(states) + 2, len(states) + 1)
-    counter, condition = Known(TensorType("int64", ())), Known(TensorType("bool", ()))
+    first = Known(TensorType("int64", ())), Known(TensorType("bool", ()))
 
     def request(types: tuple[TensorType, ...]) -> BodyRequest:
         # The values of loop-carried tensors change from one iteration to the next, so only their types are given.
-        return BodyRequest(op, "body", body, scope, (counter, condition, *(Known(kind) for kind in types)))
+        return BodyRequest(op, "body", body, scope, (*first, *(Known(kind) for kind in types)))
 
     result = yield request(states)
     count, origin = _trip_count(op, scope, inputs, trips, result.outputs[0])
@@ -176,18 +180,14 @@ def _trip_count(
 
 def _counted(op: Op, scope: Scope, inputs: tuple[Known | None, ...]) -> tuple[int, bool] | None:
     """(trips at most, whether just so many) of a loop whose condition compares a counter with a bound."""
+    import numpy as np
+
     body = _body(op, "body")
-    initial = {body.inputs[0].name: 0}
+    initial: dict[str, Array] = {body.inputs[0].name: np.asarray(0, np.int64)}
     for formal, known in zip(body.inputs[2:], inputs[2:], strict=False):
-        value = _whole(known)
-        if value is not None:
-            initial[formal.name] = value
-    return counted_trips(body, initial, lambda name: _whole(scope.find(name)))
-
-
-def _whole(known: Known | None) -> int | None:
-    """The value of a known whole number."""
-    return None if known is None or known.value is None or known.value.dtype.kind not in "iu" else _scalar(known)
+        if known is not None and known.value is not None:
+            initial[formal.name] = known.value
+    return counted_trips(body, initial, lambda name: scope.find(name).value)
 
 
 def _scalar(known: Known | None) -> int | None:
