@@ -433,6 +433,21 @@ def test_a_counter_that_wraps_is_never_counted_short(dtype: str, start: int, con
     assert (body.repeat, body.origin) == (300, "data")
 
 
+def test_a_condition_on_a_shape_that_grows_makes_the_count_a_bound(tmp_path: Path) -> None:
+    """while len(a) < 5: a = a + x. The first of 12 iterations at most says nothing of the fourth."""
+    text = """<ir_version: 9, opset_import: ["": 18]>
+    g (float[1] x) => (float[n] y) {
+      limit = Constant <value = int64 {12}> () yes = Constant <value = bool {1}> ()
+      y = Loop (limit, yes, x) <body = b (int64 i, bool k, float[m] a) => (bool go, float[p] z) {
+        z = Concat <axis = 0> (a, x) size = Size (z)
+        five = Constant <value = int64 {5}> () go = Less (size, five)
+      }>
+    }"""
+    model = analysed(onnx.parser.parse_model(text), tmp_path)
+    (body,) = model.column(TypedOp)["2:Loop"].bodies
+    assert (body.repeat, body.origin) == (12, "data")
+
+
 def test_another_part_of_the_condition_makes_the_count_a_bound(tmp_path: Path) -> None:
     """while i < 6 and not done: greedy decoding with at most 6 steps."""
     body = helper.make_graph(

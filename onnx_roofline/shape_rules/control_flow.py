@@ -11,7 +11,7 @@ from onnx_roofline.errors import ShapeError
 from onnx_roofline.graph import UNKNOWN_TYPE, Graph, Op, TensorType
 from onnx_roofline.records import Body
 from onnx_roofline.shape_rules.counted_loops import counted_trips, is_only_inserted_into
-from onnx_roofline.shape_rules.scope import DATA, BodyRequest, GraphResult, Known, OpResult, Scope, Steps
+from onnx_roofline.shape_rules.scope import CONSTANT, DATA, BodyRequest, GraphResult, Known, OpResult, Scope, Steps
 from onnx_roofline.shape_rules.stated import Stated
 from onnx_roofline.shape_rules.types import merge_types
 from onnx_roofline.units import dtype_name
@@ -92,7 +92,11 @@ def _infer_loop(op: Op, scope: Scope, inputs: tuple[Known | None, ...], trips: i
         return BodyRequest(op, "body", body, scope, (*first, *(Known(kind) for kind in types)))
 
     result = yield request(states)
-    count, origin = _trip_count(op, scope, inputs, trips, result.outputs[0])
+    condition = result.outputs[0]
+    if condition.origin != CONSTANT and _scalar(condition) and _carried(states, result, len(states)) != states:
+        # True for these shapes; those of a later iteration may end the loop.
+        condition = Known(condition.type)
+    count, origin = _trip_count(op, scope, inputs, trips, condition)
     scanned = result.outputs[1 + len(states) :]
     final, notes = states, [] if origin == "exact" else [f"trip count {count} is {origin}"]
     if count:
