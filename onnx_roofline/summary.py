@@ -280,5 +280,5 @@ def _sequential_steps(model: Model) -> int:
             steps += sum(longest.get(b.scope, 0) * whole(b.repeat) for b in row.bodies if b.repeat is not None)
         for name in row.op.outputs:
             known[name] = before + steps
-        longest[row.scope] = max(longest.get(row.scope, 0), before + steps)
+        longest[row.scope] = max(longest.get(row.scope, 0), whole(before + steps))
     return round(longest.get("", 0))

@@ -139,7 +139,7 @@ def _scope_costs(model: Model, members: Mapping[str, list[str]], order: list[str
                 share = _repeat(body, rows[key].bodies, costs)
                 inner = costs.get(body.scope, (0, 0))
                 operations, moved = operations + share * inner[0], moved + share * inner[1]
-        costs[scope] = operations, moved
+        costs[scope] = whole(operations), whole(moved)
     return costs
 
 

@@ -10,7 +10,7 @@ from onnx import parser
 from onnx_roofline.analysis import Analysis, Settings, analyze
 from onnx_roofline.cli import main
 from onnx_roofline.errors import UsageError
-from onnx_roofline.records import Executions
+from onnx_roofline.records import FRACTION_BITS, Executions
 from onnx_roofline.references import find_op, ops_of_file
 
 HEAD = '<ir_version: 10, opset_import: ["": 18, "local": 1]>\n'
@@ -216,3 +216,21 @@ def test_a_name_of_any_length_costs_little_and_prints_little(
 ) -> None:
     assert main(["analyze", save(LOOPS, tmp_path), "--trip", f"{'x' * 100_000}=7"]) == 2
     assert len(capsys.readouterr().err) < 600
+
+
+def test_probabilities_along_a_deep_chain_keep_few_digits(tmp_path: Path) -> None:
+    """Each of 1,500 functions calls the next one in a branch: with 18 digits more for each, the sums would take minutes."""
+    depth, share = 1500, Fraction("0.333333333333333333")
+    bodies = [f"p = local.f{i + 1} (c, s)" for i in range(depth - 1)] + ["p = Exp (s)"]
+    functions = "".join(
+        f"""<domain: "local", opset_import: ["": 18, "local": 1]> f{i} (c, s) => (z) {{
+          z = If (c) <then_branch = t () => (p) {{ {body} }}, else_branch = e () => (q) {{ q = Identity (s) }}>
+        }}"""
+        for i, body in enumerate(bodies)
+    )
+    path = save(HEAD + "g (bool c, float[4] x) => (y) { y = local.f0 (c, x) }" + functions, tmp_path)
+    runs = counts(analyze(path, Settings(branches={"then": share})))
+    assert max(runs.values(), key=lambda count: count.denominator).denominator <= 2**FRACTION_BITS
+    assert runs["local::f3@0/0:If"] == share**3
+    # Below the smallest float, and not 0: it may run.
+    assert 0 < runs[f"local::f{depth - 1}@0/0:If"] < Fraction(1, 2**1074)

@@ -129,7 +129,7 @@ def _totals(analysis: Analysis, value: Callable[[str], Cost], *, most: bool) -> 
                 chosen = opened if most else [body for body in opened if body.attribute == taken.get(key)]
                 here += max((sums[body.scope] for body in chosen), default=0)
             here += sum(whole(body.repeat) * sums[body.scope] for body in rows[key].bodies if body.repeat is not None)
-        sums[scope] = here
+        sums[scope] = here if isinstance(here, float) else whole(here)
     return sums
 
 
