@@ -1,5 +1,6 @@
 """Where a placement decision flips: over a dim, batch x tokens, the link's bandwidth, or the PIM's speed."""
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
@@ -9,6 +10,7 @@ from onnx_roofline.hardware import System
 from onnx_roofline.partition import solve
 from onnx_roofline.placement_problem import KernelGraph, Placeable, kernel_graph
 from onnx_roofline.records import Kernel, OpenBodies, OpenBody, Placement, PlacementSummary, TypedOp
+from onnx_roofline.strict_yaml import shown
 from onnx_roofline.vectors import VectorFlips
 
 # Factors by which the link or the PIM is made faster or slower, and the steps of the search between two of them.
@@ -147,12 +149,16 @@ def parse_sweep(text: str) -> tuple[str, tuple[int, ...]]:
     (('tokens', (1, 2, 4, 8, 16)), ('batch', (3, 5)))
     """
     name, separator, values = text.rpartition("=")
-    wanted = f"--sweep {text}: wanted NAME=FIRST..LAST or NAME=A,B,C with whole numbers, such as tokens=1..4096"
+    wanted = (
+        f"--sweep {shown(text)}: wanted NAME=FIRST..LAST or NAME=A,B,C with whole numbers from 1 and of up to 18 "
+        "digits, such as tokens=1..4096"
+    )
     if not separator or not name:
         raise UsageError(wanted)
     first, dots, last = values.partition("..")
     parts = [first, last] if dots else values.split(",")
-    if not all(part.isdecimal() and int(part) > 0 for part in parts) or (dots and int(first) > int(last)):
+    are_sizes = all(re.fullmatch(r"(?=.{1,18}$)0*[1-9][0-9]*", part) for part in parts)
+    if not are_sizes or (dots and int(first) > int(last)):
         raise UsageError(wanted)
     if not dots:
         return name, tuple(int(part) for part in parts)

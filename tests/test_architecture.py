@@ -35,7 +35,7 @@ ARROWS: dict[str, set[str]] = {
     "pim_time": {"units", "errors", "hardware"},
     "shares": {"units", "hardware", "pim_time"},
     "vectors": {"hardware", "pim_time", "shares"},
-    "flips": {"errors", "records", "analysis", "hardware", "partition", "placement_problem", "vectors"},
+    "flips": {"errors", "strict_yaml", "records", "analysis", "hardware", "partition", "placement_problem", "vectors"},
     "sensitivity": {"errors", "records", "analysis", "hardware", "passes"},
     "splitting": {"units", "records", "hardware", "partition", "pim_time", "placement_problem", "shares"},
     "caches": {"records", "tensor_uses", "units"},

@@ -219,7 +219,7 @@ def test_a_name_of_any_length_costs_little_and_prints_little(
 
 
 def test_probabilities_along_a_deep_chain_keep_few_digits(tmp_path: Path) -> None:
-    """Each of 1,500 functions calls the next one in a branch: with 18 digits more for each, the sums would take minutes."""
+    """Each of 1,500 functions calls the next in a branch: with 18 digits more for each the sums would take minutes."""
     depth, share = 1500, Fraction("0.333333333333333333")
     bodies = [f"p = local.f{i + 1} (c, s)" for i in range(depth - 1)] + ["p = Exp (s)"]
     functions = "".join(
