@@ -367,3 +367,17 @@ def test_a_time_of_a_device_that_cannot_run_the_other_branch_is_not_judged(
     path, limit = save(text, tmp_path), "time_s.hbm-pim=1s"
     assert main(["check", path, "--system", "a100-hbm-pim", "--max", limit]) == 2
     assert "may be more with others" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("metric", ["naive_bytes", "compulsory_bytes", "moved_bytes", "time_s.teaching-gpu"])
+def test_bytes_that_nobody_knows_in_the_other_branch_are_not_none(
+    metric: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """How long the strings are that the branch transposes nothing says; its operations are known, there are none."""
+    text = BRANCH.replace("float[4] x)", "float[4] x, string[8, 8] s)")
+    text = text.replace(text[text.index("n = Neg") : text.index(" }>")], "q = Transpose(s)")
+    path = save(text, tmp_path)
+    assert main(["check", path, "--max", f"{metric}=1G"]) == 2
+    assert "may be more with others" in capsys.readouterr().err
+    assert main(["check", path, "--max", f"{metric}=1G", "--branch", "then=1"]) == 0
+    assert main(["check", path, "--max", "flops=12"]) == 0  # 3 * 4 exponentials, or no operation

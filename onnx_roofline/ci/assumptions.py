@@ -76,36 +76,47 @@ def _most(analysis: Analysis, metric: str) -> Cost | None:
     if metric == "time_s.placement":
         # Without kernels in any branch there is nothing to place that a choice could change.
         return metrics_of(analysis)[metric][0] if not _branches_hold_kernels(analysis) else None
-    if metric.startswith("time_s."):
-        slug = metric.removeprefix("time_s.")
-        if not all(row.devices[slug].supported for row in analysis.model.column(Roofline).values()):
-            return None
-    value = _value_of(analysis, metric)
-    if value is None:
+    found = _figures_of(analysis, metric)
+    if found is None:
         return metrics_of(analysis)[metric][0]
+
+    def missing(key: str) -> Cost:
+        return int(found(key) is None)
+
+    def value(key: str) -> Cost:
+        return found(key) or 0
+
+    # One op without a figure in any branch, and nothing bounds the sum.
+    if _total(analysis, missing, most=True):
+        return None
     taken, most = _total(analysis, value, most=False), _total(analysis, value, most=True)
     # Where the choice changes nothing the figure is the reported one, rounded as it is.
     return metrics_of(analysis)[metric][0] if taken == most else most
 
 
-def _value_of(analysis: Analysis, metric: str) -> Callable[[str], Cost] | None:
-    """What one execution of a row adds to a metric; None for a metric that does not depend on which branch runs."""
+def _figures_of(analysis: Analysis, metric: str) -> Callable[[str], Cost | None] | None:
+    """What one execution of a row adds to a metric, None where it is unknown.
+
+    None for a metric that does not depend on which branch runs.
+    """
     model, gpu = analysis.model, analysis.system.gpu.slug
     works, traffics = model.column(Work), model.column(Traffic)
     reuses, roofs = model.column(Reuse), model.column(Roofline)
 
-    def moved(key: str) -> int:
+    def moved(key: str) -> Cost | None:
+        if traffics[key].naive_bytes is None:
+            return None
         entry = reuses[key].devices.get(gpu)
         return 0 if entry is None else entry.moved_bytes
 
     if metric == "flops" or metric in COUNT_CLASSES:
-        return lambda key: getattr(works[key].counts, metric, 0)
+        return lambda key: getattr(works[key].counts, metric, None)
     if metric in _BYTES:
-        return lambda key: getattr(traffics[key], metric) or 0
+        return lambda key: getattr(traffics[key], metric, None)
     if metric == "moved_bytes":
         return moved
     if metric.startswith("time_s."):
-        return lambda key: roofs[key].devices[metric.removeprefix("time_s.")].total_time_s or 0.0
+        return lambda key: roofs[key].devices[metric.removeprefix("time_s.")].total_time_s
     return None
 
 
