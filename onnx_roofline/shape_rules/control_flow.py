@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from onnx_roofline.errors import ShapeError
 from onnx_roofline.graph import UNKNOWN_TYPE, Graph, Op, TensorType
 from onnx_roofline.records import Body
-from onnx_roofline.shape_rules.counted_loops import counted_trips, is_only_inserted_into
+from onnx_roofline.shape_rules.counted_loops import counted_trips, positions_inserted_into
 from onnx_roofline.shape_rules.scope import CONSTANT, DATA, BodyRequest, GraphResult, Known, OpResult, Scope, Steps
 from onnx_roofline.shape_rules.stated import Stated
 from onnx_roofline.shape_rules.types import merge_types
@@ -112,10 +112,8 @@ def _infer_loop(op: Op, scope: Scope, inputs: tuple[Known | None, ...], trips: i
         if final != before and followed < count:
             steps = tuple(zip(earlier or (UNKNOWN_TYPE,) * len(states), before, final, strict=True))
             is_plain = not any(inner.bodies or inner.function for inner in body.ops)
-            grows = [
-                kind.container == "sequence" and is_only_inserted_into(body, position)
-                for position, kind in enumerate(final)
-            ]
+            inserted = positions_inserted_into(body)
+            grows = [kind.container == "sequence" and position in inserted for position, kind in enumerate(final)]
             # Sequences that only grow, and nothing else changes: their elements are what they were.
             is_settled = all(grow or old == new for grow, (_, old, new) in zip(grows, steps, strict=True))
             last, final = (
@@ -213,11 +211,11 @@ def _condition_stays_true(op: Op) -> bool:
         if producer is None:
             stored = body.stored.get(name)
             return stored is not None and stored.value is not None and bool(stored.value.all())
-        if producer.op_type == "Constant":
+        if producer.op_type == "Constant" and not producer.domain:
             value = producer.attributes.get("value")
             array = getattr(value, "value", None)
             return array is not None and bool(array.all())
-        if producer.op_type not in ("Identity", "Cast"):
+        if producer.op_type not in ("Identity", "Cast") or producer.domain:
             return False
         name = producer.inputs[0]
     return False

@@ -3,6 +3,7 @@
 PyTorch writes `while i < n: ...; i += 1` as a Loop without a trip count, and so its while_loop and its EmbeddingBag.
 """
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -66,22 +67,30 @@ def counted_trips(body: Graph, initial: "Mapping[str, Array]", outside: Outside)
     return (min(known), len(known) == len(counts)) if known else None
 
 
-def is_only_inserted_into(body: Graph, position: int) -> bool:
-    """Whether all that a body does with the carried sequence at a position is to insert elements.
+def positions_inserted_into(body: Graph) -> frozenset[int]:
+    """Positions of the carried sequences with which a body does nothing but insert elements.
 
     Each run then inserts as many, and of types that don't follow from how many there are.
     """
-    name, formal = body.outputs[1 + position].name, body.inputs[2 + position].name
-    producers, links = _producers(body), set[str]()
-    while name != formal:
-        op = producers.get(name)
-        if op is None or op.op_type not in ("SequenceInsert", "Identity") or op.domain or name in links:
+    producers = _producers(body)
+    reads = Counter(read for op in body.ops for read in (*op.inputs, *captured_names(op)))
+    results = Counter(output.name for output in body.outputs)
+
+    def is_only_inserted_into(name: str, formal: str) -> bool:
+        if reads[name] or results[name] != 1:
             return False
-        links.add(name)
-        name = op.inputs[0]
-    readers = [read for op in body.ops for read in (*op.inputs, *captured_names(op)) if read in links or read == formal]
-    outputs = [output.name for output in body.outputs if output.name in links or output.name == formal]
-    return len(readers) == len(links) and len(outputs) == 1
+        while name != formal:
+            op = producers.get(name)
+            if op is None or op.op_type not in ("SequenceInsert", "Identity") or op.domain:
+                return False
+            name = op.inputs[0]
+            # What is read twice ends the walk, so that no link is on two of them.
+            if reads[name] != 1 or results[name]:
+                return False
+        return True
+
+    pairs = zip(body.outputs[1:], body.inputs[2:], strict=False)
+    return frozenset(i for i, (last, first) in enumerate(pairs) if is_only_inserted_into(last.name, first.name))
 
 
 def _producers(body: Graph) -> dict[str, Op]:
