@@ -28,6 +28,7 @@ from onnx_roofline.pipeline import PassResult
 from onnx_roofline.records import Body, TypedOp
 from onnx_roofline.shape_rules.bounds import bounded_outputs
 from onnx_roofline.shape_rules.control_flow import infer_control_flow, with_modifiers
+from onnx_roofline.shape_rules.external import notices_of_external_constants
 from onnx_roofline.shape_rules.library import known_attributes
 from onnx_roofline.shape_rules.outputs import output_types
 from onnx_roofline.shape_rules.scope import (
@@ -87,7 +88,8 @@ class ShapeInference:
         rows: Mapping[str, TypedOp] = walk.rows if not walk.left_out else _reached(walk.rows)
         if self.assume_dtype:
             rows = {key: _recast(row, self.assume_dtype) for key, row in rows.items()}
-        return PassResult(rows, walk.all_notices() + notices_of_unused(model, said, rows))
+        outside = notices_of_external_constants(model, rows, self.value_elements)
+        return PassResult(rows, walk.all_notices() + notices_of_unused(model, said, rows) + outside)
 
 
 def _reached(rows: Mapping[str, TypedOp]) -> dict[str, TypedOp]:
