@@ -2,6 +2,7 @@
 
 import json
 from fractions import Fraction
+from itertools import takewhile
 from pathlib import Path
 
 import jsonschema
@@ -79,6 +80,7 @@ def test_reports_mark_what_an_unknown_op_leaves_out(tmp_path: Path, capsys: pyte
     assert main(["analyze", path]) == 0
     out = capsys.readouterr().out
     rows = [line.split() for line in out.splitlines() if line.strip()]
+    assert ["MACs", "?", "0", "that", "are", "known"] in rows
     assert ["naive", "256", "B", "bytes,"] in [row[:4] for row in rows]
     assert ["on", "teaching-gpu", "160", "ps", "+", "?"] in [row[:6] for row in rows]
     assert "optimal for this cost model, of 1 kernel; 1 without a time is left out" in out
@@ -157,6 +159,19 @@ def test_a_placement_says_how_many_kernels_it_leaves_out(ints: Analysis) -> None
     assert document["totals"]["time_s"]["placement"] is None
     # Both matter only to devices that can't run int64 at all: the float kernel runs on the NPU, the PIM has no Add.
     assert document["coverage"]["kernels_without_time"] == {"ianus-npu": 1, "ianus-pim": 1, "placement": 1}
+
+
+def test_every_placement_of_a_model_with_an_unknown_op_is_marked(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A system whose devices work at the same time has two rows more: both at once, and with splits."""
+    assert main(["analyze", str(foo_then_relu(tmp_path)), "--system", "rtx-4090-aim"]) == 0
+    # Its GPU takes 6.87 microseconds for the Relu.
+    lines = iter(capsys.readouterr().out.splitlines())
+    assert any(line.startswith("Placements") for line in lines)
+    times = [line for line in takewhile(lambda line: not line.startswith("The costliest"), lines) if "µs" in line]
+    assert {line.split("  ")[0].strip() for line in times} >= {"optimum", "both at once", "with splits"}
+    assert all("µs + ?" in line for line in times)
 
 
 def test_a_placement_of_no_kernel_proves_nothing(tmp_path: Path) -> None:

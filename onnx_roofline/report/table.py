@@ -145,7 +145,8 @@ def _totals_table(analysis: Analysis) -> "Table":
     moved = summary.moved[system.gpu.slug]
     is_whole = moved.moved_bytes and not counts_missing and not bytes_missing
     intensity = summary.counts.operations / moved.moved_bytes if is_whole else None
-    table.add_row("MACs", _sum_cell(summary.counts.macs, "", counts_missing), f"{summary.counts.macs:,}")
+    macs = f"{summary.counts.macs:,}" + (" that are known" if counts_missing else "")
+    table.add_row("MACs", _sum_cell(summary.counts.macs, "", counts_missing), macs)
     flops = _sum_cell(summary.counts.flops, "", counts_missing)
     table.add_row("FLOPs", flops, "2 x MACs + every other float operation")
     naive = _sum_cell(summary.naive_bytes, "B", bytes_missing)
@@ -205,8 +206,9 @@ def _alternatives_table(analysis: Analysis, width: int) -> "Table":
                 "on the PIM": "–"}  # fmt: skip
         lines.append(both)
     if placed.with_splits_s is not None:
-        lines.append({"placement": "with splits", "time": format_si(placed.with_splits_s, "s"),
-                      "kernels": "–", "transfers": "–", "on the PIM": "–"})  # fmt: skip
+        with_splits = _sum_cell(placed.with_splits_s, "s", placed.untimed_kernels)
+        lines.append({"placement": "with splits", "time": with_splits, "kernels": "–", "transfers": "–",
+                      "on the PIM": "–"})  # fmt: skip
     return _fitted(title, lines, ["placement", "time", "transfers", "kernels", "on the PIM"], width)
 
 
