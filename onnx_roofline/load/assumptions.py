@@ -34,7 +34,7 @@ _NAMES = tuple(
     for pattern, kind in (
         (r"past|cache|kv", "past"),
         (r"batch|^(n|b|bs|bsz)$|num_?samples$|^N\d*$", "batch"),
-        (r"edge", "edges"),
+        (r"(?<![hlw])edge", "edges"),  # not the knowledge of a retriever
         (r"node|vertex|vertices", "nodes"),
         (r"channel|^c$", "channels"),
         (r"height|width|^(h|w)$|image|pixel|res", "image"),

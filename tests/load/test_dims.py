@@ -335,6 +335,10 @@ ASSUMED: dict[str, tuple[onnx.ModelProto, dict[str, Shape]]] = {
         plain(value("x", ["num_nodes", 16]), value("edge_index", [2, "edges"], INT64), value("batch", ["num_nodes"])),
         {"x": (2708, 16), "edge_index": (2, 10556), "batch": (2708,)},
     ),
+    "no graph: a name that only contains one": (
+        plain(value("ids", ["batch", "knowledge_len"], INT64)),
+        {"ids": (1, 128)},
+    ),
     "decode of one token": (
         plain(
             value("ids", ["batch", 1], INT64),
