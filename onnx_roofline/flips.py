@@ -8,7 +8,7 @@ from onnx_roofline.analysis import Analysis, Settings, analyze
 from onnx_roofline.errors import UsageError
 from onnx_roofline.hardware import System
 from onnx_roofline.partition import solve
-from onnx_roofline.placement_problem import KernelGraph, Placeable, kernel_graph
+from onnx_roofline.placement_problem import KernelGraph, Placeable
 from onnx_roofline.records import Kernel, OpenBodies, OpenBody, Placement, PlacementSummary, TypedOp
 from onnx_roofline.strict_yaml import shown
 from onnx_roofline.vectors import VectorFlips
@@ -33,15 +33,15 @@ class Flip:
     scope: str = "model"
 
 
-def flips_of(analysis: Analysis, kernel_id: str) -> Iterator[Flip]:
+def flips_of(analysis: Analysis, graph: KernelGraph, kernel_id: str) -> Iterator[Flip]:
     """Flip points of one kernel over link bandwidth and over the PIM's speed, each with the rest as it is.
 
+    `graph` is that of the analysis.
     For latency alone: no energy depends on either, and energy-delay takes too many cuts at every step.
     """
     system, settings = analysis.system, analysis.settings
     if settings.objective != "latency":
         return
-    graph = kernel_graph(analysis.model, system, settings.pim_model)
     if kernel_id not in graph.index:
         return
     node = graph.index[kernel_id]

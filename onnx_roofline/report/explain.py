@@ -131,11 +131,12 @@ def explain_documents(analysis: Analysis, keys: Sequence[str]) -> list[dict[str,
     head = {name: document[name] for name in ("schema_version", "tool")}
     nodes = {node["id"]: node for node in _all_nodes(document)}
     kernels = {kernel["id"]: kernel for kernel in document["kernels"]}
+    graph = kernel_graph(analysis.model, analysis.system, analysis.settings.pim_model)
     found = []
     for key in keys:
         root = analysis.model.column(Kernel)[key].id
         at_root = nodes[root]["placement"] if root else {"flips": [], "split": None}
-        flips = [flip_document(flip) for flip in flips_of(analysis, root)] if root else []
+        flips = [flip_document(flip) for flip in flips_of(analysis, graph, root)] if root else []
         found.append(
             head
             | {
@@ -200,13 +201,13 @@ def explain_op(analysis: Analysis, key: str) -> Iterator[str]:
     untimed = model.whole(PlacementSummary).untimed_kernels
     if untimed:
         yield f"  that is of the kernels with a time: the placement leaves out {without_time(untimed)}"
+    graph = kernel_graph(model, analysis.system, analysis.settings.pim_model)
     found = False
-    for flip in flips_of(analysis, root):
+    for flip in flips_of(analysis, graph, root):
         found = True
         yield (f"  it flips at {flip.threshold:.3g} x the {flip.quantity}: {flip.below} below, {flip.above} above")
     if not found:
         yield f"  {_NO_FLIPS[analysis.settings.objective]}"
-    graph = kernel_graph(model, analysis.system, analysis.settings.pim_model)
     node = graph.index[root]
     vectors = vector_flips(analysis.system, graph.kernels[node].facts, analysis.settings.pim_model)
     if vectors is not None:
