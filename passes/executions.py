@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import ClassVar
 
-from onnx_roofline.errors import ShapeError
-from onnx_roofline.graph import Model, Notice
-from onnx_roofline.pipeline import PassResult
-from onnx_roofline.records import Body, Executions, OpenBodies, OpenBody, Traffic, TypedOp, Work, whole
-from onnx_roofline.scopes import callees_first, rows_by_scope
+from onnx_roofline.base.errors import ShapeError
+from onnx_roofline.ir.graph import Model, Notice
+from onnx_roofline.ir.pipeline import PassResult
+from onnx_roofline.ir.records import Body, Executions, OpenBodies, OpenBody, Traffic, TypedOp, Work, whole
+from onnx_roofline.ir.scopes import callees_first, rows_by_scope
 
 Cost = int | Fraction
 # (operations, bytes) of one run of a scope.

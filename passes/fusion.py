@@ -11,16 +11,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
-from onnx_roofline.backends import Backend
-from onnx_roofline.fusion_rules.general import fuse_generally
-from onnx_roofline.fusion_rules.groups import Groups
-from onnx_roofline.fusion_rules.kinds import CONTRACTION, REDUCTION, node_kind
-from onnx_roofline.fusion_rules.match import Matcher
-from onnx_roofline.fusion_rules.scope_view import ScopeView, views_by_scope
-from onnx_roofline.fusion_rules.siblings import join_no_ops, join_slices
-from onnx_roofline.graph import Model
-from onnx_roofline.pipeline import PassResult
-from onnx_roofline.records import Folding, Kernel, TypedOp, Work
+from onnx_roofline.fusion.backends import Backend
+from onnx_roofline.fusion.general import fuse_generally
+from onnx_roofline.fusion.groups import Groups
+from onnx_roofline.fusion.kinds import CONTRACTION, REDUCTION, node_kind
+from onnx_roofline.fusion.match import Matcher
+from onnx_roofline.fusion.scope_view import ScopeView, views_by_scope
+from onnx_roofline.fusion.siblings import join_no_ops, join_slices
+from onnx_roofline.ir.graph import Model
+from onnx_roofline.ir.pipeline import PassResult
+from onnx_roofline.ir.records import Folding, Kernel, TypedOp, Work
 
 NO_KERNEL = Kernel("")
 _ALONE = "alone"

@@ -6,9 +6,9 @@ Views share the bytes of what they view. Weights are not counted. Ignores in-pla
 from dataclasses import dataclass
 from typing import ClassVar
 
-from onnx_roofline.graph import Graph, Model, TensorType, op_reads
-from onnx_roofline.pipeline import PassResult
-from onnx_roofline.records import Live, TypedOp, Work
+from onnx_roofline.ir.graph import Graph, Model, TensorType, op_reads
+from onnx_roofline.ir.pipeline import PassResult
+from onnx_roofline.ir.records import Live, TypedOp, Work
 
 
 @dataclass(frozen=True)

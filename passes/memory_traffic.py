@@ -9,12 +9,12 @@ holds op by op.
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
-from onnx_roofline.caches import SHARED_BUFFER, Append, Caches
-from onnx_roofline.graph import Model, TensorType
-from onnx_roofline.pipeline import PassResult
-from onnx_roofline.records import Folding, Kernel, Saving, Traffic, TypedOp, Work, total
-from onnx_roofline.tensor_uses import TensorUses
-from onnx_roofline.units import tensor_bytes
+from onnx_roofline.base.units import tensor_bytes
+from onnx_roofline.ir.graph import Model, TensorType
+from onnx_roofline.ir.pipeline import PassResult
+from onnx_roofline.ir.records import Folding, Kernel, Saving, Traffic, TypedOp, Work, total
+from onnx_roofline.ir.tensor_index import TensorUses
+from onnx_roofline.memory.kv_caches import SHARED_BUFFER, Append, Caches
 
 
 @dataclass(frozen=True)

@@ -4,13 +4,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
-from onnx_roofline.errors import NotModelledError
-from onnx_roofline.graph import Model
-from onnx_roofline.op_rules import Rule, find_rule, view_of
-from onnx_roofline.pipeline import PassResult
-from onnx_roofline.records import STATUSES, Counts, Folding, TypedOp, Work
-from onnx_roofline.shape_rules.library import known_attributes
-from onnx_roofline.units import FLOPS_PER_MAC
+from onnx_roofline.base.errors import NotModelledError
+from onnx_roofline.base.units import FLOPS_PER_MAC
+from onnx_roofline.inference.onnx_library import known_attributes
+from onnx_roofline.ir.graph import Model
+from onnx_roofline.ir.pipeline import PassResult
+from onnx_roofline.ir.records import STATUSES, Counts, Folding, TypedOp, Work
+from onnx_roofline.ops.cost.lookup import find_rule
+from onnx_roofline.ops.cost.registry import Rule
+from onnx_roofline.ops.view import view_of
 
 
 @dataclass(frozen=True)

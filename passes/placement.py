@@ -10,14 +10,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
-from onnx_roofline.errors import UsageError
-from onnx_roofline.graph import Model
+from onnx_roofline.base.errors import UsageError
+from onnx_roofline.base.quantities import format_si
 from onnx_roofline.hardware import System
-from onnx_roofline.partition import Assignment, Problem, Solution, baselines, evaluate, regrets, schedule, solve
-from onnx_roofline.pim_time import PimTimeModel
-from onnx_roofline.pipeline import PassResult
-from onnx_roofline.placement_problem import KernelGraph, at_bandwidth_share, kernel_graph, roofline_pick
-from onnx_roofline.records import (
+from onnx_roofline.ir.graph import Model
+from onnx_roofline.ir.pipeline import PassResult
+from onnx_roofline.ir.records import (
     Alternative,
     DeviceTime,
     Executions,
@@ -30,8 +28,10 @@ from onnx_roofline.records import (
     TypedOp,
     Work,
 )
-from onnx_roofline.splitting import with_splits
-from onnx_roofline.units import format_si
+from onnx_roofline.placement.kernel_graph import KernelGraph, at_bandwidth_share, kernel_graph, roofline_pick
+from onnx_roofline.placement.solver import Assignment, Problem, Solution, baselines, evaluate, regrets, schedule, solve
+from onnx_roofline.placement.splitting import with_splits
+from onnx_roofline.timing.kernel import PimTimeModel
 
 # Below this share of the kernel's own time a decision is a near tie: the cost model is not that good.
 NEAR_TIE_SHARE = 0.05

@@ -12,11 +12,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
-from onnx_roofline.graph import Model, TensorType, op_reads
-from onnx_roofline.pipeline import PassResult
-from onnx_roofline.records import Folding, TypedOp
-from onnx_roofline.tensor_uses import scope_outputs
-from onnx_roofline.units import DTYPE_BITS
+from onnx_roofline.base.units import DTYPE_BITS
+from onnx_roofline.ir.graph import Model, TensorType, op_reads
+from onnx_roofline.ir.pipeline import PassResult
+from onnx_roofline.ir.records import Folding, TypedOp
+from onnx_roofline.ir.tensor_index import scope_outputs
 
 # Widest element that counts as quantised data; int32 is what biases are stored in.
 _QUANTIZED_BITS = 8

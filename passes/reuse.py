@@ -15,15 +15,16 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from onnx_roofline.caches import SHARED_BUFFER
-from onnx_roofline.errors import NotModelledError
-from onnx_roofline.graph import Model
+from onnx_roofline.base.errors import NotModelledError
+from onnx_roofline.base.units import DTYPE_BITS, product
 from onnx_roofline.hardware import Device, System
-from onnx_roofline.pipeline import PassResult
-from onnx_roofline.records import Contraction, Counts, Folding, Kernel, Moved, Reuse, Traffic, TypedOp, Work
-from onnx_roofline.reuse_distance import StackDistances
-from onnx_roofline.tensor_uses import Boundary, TensorUses
-from onnx_roofline.tiling import (
+from onnx_roofline.ir.graph import Model
+from onnx_roofline.ir.pipeline import PassResult
+from onnx_roofline.ir.records import Contraction, Counts, Folding, Kernel, Moved, Reuse, Traffic, TypedOp, Work
+from onnx_roofline.ir.tensor_index import Boundary, TensorUses
+from onnx_roofline.memory.kv_caches import SHARED_BUFFER
+from onnx_roofline.memory.reuse_distance import StackDistances
+from onnx_roofline.memory.tiling import (
     ROW_OPS,
     ConvShape,
     Tiling,
@@ -34,7 +35,6 @@ from onnx_roofline.tiling import (
     gemm_bytes,
     row_elements,
 )
-from onnx_roofline.units import DTYPE_BITS, product
 
 # Share of a cache that tiles and kept tensors can count on; half is what double buffering leaves.
 # Source: assumed, the lower end of the 0.5 to 0.8 that tiled kernels reach in practice.

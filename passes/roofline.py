@@ -10,10 +10,10 @@ Source: Williams, Waterman, Patterson: Roofline, CACM 52(4), 2009.
 from dataclasses import dataclass
 from typing import ClassVar
 
-from onnx_roofline.graph import Model
 from onnx_roofline.hardware import Device, System
-from onnx_roofline.pipeline import PassResult
-from onnx_roofline.records import Kernel, Moved, Reuse, Roof, Roofline, Traffic, TypedOp, Work
+from onnx_roofline.ir.graph import Model
+from onnx_roofline.ir.pipeline import PassResult
+from onnx_roofline.ir.records import Kernel, Moved, Reuse, Roof, Roofline, Traffic, TypedOp, Work
 
 _NOTHING = Roof(True, "", None, None, None, 0.0, 0.0, 0.0, 0.0, "nothing to do", 0, 0.0, 0.0)
 _FUSED = Roof(True, "", None, None, None, 0.0, 0.0, 0.0, 0.0, "fused", 0, 0.0, 0.0)

@@ -12,26 +12,13 @@ from itertools import islice
 from math import ceil
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from onnx_roofline.errors import ShapeError
-from onnx_roofline.graph import (
-    UNKNOWN_TYPE,
-    AttributeReference,
-    GraphInput,
-    Model,
-    Notice,
-    Op,
-    StoredTensor,
-    TensorType,
-    captured_names,
-)
-from onnx_roofline.pipeline import PassResult
-from onnx_roofline.records import Body, TypedOp
-from onnx_roofline.shape_rules.bounds import bounded_outputs
-from onnx_roofline.shape_rules.control_flow import infer_control_flow, with_modifiers
-from onnx_roofline.shape_rules.external import notices_of_external_constants
-from onnx_roofline.shape_rules.library import known_attributes
-from onnx_roofline.shape_rules.outputs import output_types
-from onnx_roofline.shape_rules.scope import (
+from onnx_roofline.base.errors import ShapeError
+from onnx_roofline.inference.constant_values import RANDOM_OPS, SHAPE_OPS, evaluate
+from onnx_roofline.inference.control_flow import infer_control_flow, with_modifiers
+from onnx_roofline.inference.external_constants import notices_of_external_constants
+from onnx_roofline.inference.onnx_library import known_attributes
+from onnx_roofline.inference.output_types import output_types
+from onnx_roofline.inference.scope import (
     CONSTANT,
     DATA,
     FROM_SHAPE,
@@ -44,11 +31,24 @@ from onnx_roofline.shape_rules.scope import (
     Scope,
     Steps,
 )
-from onnx_roofline.shape_rules.stated import Stated, notices_of_unused, stated
-from onnx_roofline.shape_rules.values import RANDOM_OPS, SHAPE_OPS, evaluate
+from onnx_roofline.inference.user_trips import Stated, notices_of_unused, stated
+from onnx_roofline.inference.value_bounds import bounded_outputs
+from onnx_roofline.ir.graph import (
+    UNKNOWN_TYPE,
+    AttributeReference,
+    GraphInput,
+    Model,
+    Notice,
+    Op,
+    StoredTensor,
+    TensorType,
+    captured_names,
+)
+from onnx_roofline.ir.pipeline import PassResult
+from onnx_roofline.ir.records import Body, TypedOp
 
 if TYPE_CHECKING:
-    from onnx_roofline.graph import Array
+    from onnx_roofline.ir.graph import Array
 
 # Notices about declarations that contradict the inference; more than this are only counted.
 SHOWN_CONTRADICTIONS = 20
@@ -460,6 +460,6 @@ def _constant(op: Op) -> Known:
 
 def _with_attributes(op: Op, attributes: Mapping[str, Any]) -> object:
     """The node with references replaced by values, as the onnx library's inference wants it."""
-    from onnx_roofline.shape_rules.library import node_with_attributes
+    from onnx_roofline.inference.onnx_library import node_with_attributes
 
     return node_with_attributes(op.proto, attributes)

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from onnx_roofline.analysis import Analysis, Settings, analyze
+from onnx_roofline.analysis.analyze import Analysis, analyze
+from onnx_roofline.analysis.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[1]
 SAMPLES = ROOT / "sample_models"

@@ -5,6 +5,8 @@ import doctest
 import importlib
 import subprocess
 import sys
+from collections.abc import Sequence
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -12,123 +14,48 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 FILES = sorted([*(ROOT / "onnx_roofline").rglob("*.py"), *(ROOT / "passes").rglob("*.py")])
 
-# room -> rooms that it may import from; a file's room is its first folder or module under onnx_roofline.
-ARROWS: dict[str, set[str]] = {
-    "units": set(),
-    "errors": set(),
-    "graph": {"units", "errors"},
-    "records": {"units", "errors", "graph"},
-    "strict_yaml": {"errors"},
-    "hardware": {"units", "errors", "strict_yaml"},
-    "load": {"units", "errors", "graph"},
-    "op_rules": {"units", "errors", "graph", "records"},
-    "scopes": {"records"},
-    "references": {"errors", "graph", "strict_yaml"},
-    "shape_rules": {"units", "errors", "graph", "records", "op_rules", "references", "strict_yaml"},
-    "pipeline": {"graph", "records", "errors"},
-    "tensor_uses": {"graph", "records"},
-    "tiling": {"units"},
-    "reuse_distance": set(),
-    "backends": {"errors", "units", "strict_yaml", "fusion_rules"},
-    "fusion_packs": set(),
-    "partition": {"units", "errors"},
-    "pim_time": {"units", "errors", "hardware"},
-    "shares": {"units", "hardware", "pim_time"},
-    "vectors": {"hardware", "pim_time", "shares"},
-    "flips": {"errors", "strict_yaml", "records", "analysis", "hardware", "partition", "placement_problem", "vectors"},
-    "sensitivity": {"errors", "records", "analysis", "hardware", "passes"},
-    "splitting": {"units", "records", "hardware", "partition", "pim_time", "placement_problem", "shares"},
-    "caches": {"records", "tensor_uses", "units"},
-    "kernel_facts": {"units", "graph", "records", "caches", "pim_time"},
-    "placement_problem": {
-        "units",
-        "graph",
-        "records",
-        "caches",
-        "hardware",
-        "kernel_facts",
-        "partition",
-        "pim_time",
-        "tensor_uses",
-    },
-    "fusion_rules": {"units", "errors", "graph", "records", "backends", "tensor_uses"},
-    "passes": {
-        "units",
-        "errors",
-        "graph",
-        "records",
-        "op_rules",
-        "shape_rules",
-        "hardware",
-        "pipeline",
-        "caches",
-        "tensor_uses",
-        "tiling",
-        "reuse_distance",
-        "backends",
-        "fusion_rules",
-        "partition",
-        "pim_time",
-        "placement_problem",
-        "scopes",
-        "splitting",
-    },
-    "summary": {"units", "graph", "records", "hardware"},
-    "analysis": {
-        "units",
-        "errors",
-        "graph",
-        "records",
-        "load",
-        "pipeline",
-        "passes",
-        "hardware",
-        "summary",
-        "observe",
-        "backends",
-        "pim_time",
-    },
-    "conventions": {"units", "errors", "graph", "records", "op_rules", "analysis", "summary"},
-    "report": {
-        "units",
-        "errors",
-        "graph",
-        "records",
-        "hardware",
-        "summary",
-        "analysis",
-        "strict_yaml",
-        "caches",
-        "tensor_uses",
-        "conventions",
-        "references",
-        "flips",
-        "placement_problem",
-        "splitting",
-        "sensitivity",
-        "vectors",
-    },
-    "ci": {"units", "errors", "strict_yaml", "records", "scopes", "analysis", "summary"},
-    "observe": {"units", "errors", "graph", "load", "records", "strict_yaml", "observe_inputs"},
-    "observe_inputs": {"units", "errors", "graph", "load", "records", "strict_yaml"},
-    "observe_child": {"observe_inputs"},
-}
-# Optional or heavy libraries: the only rooms or files that import them.
+# Packages from the lowest to the highest; a module imports from its own package and from lower ones.
+RANKS = (
+    ("base",),
+    ("ir", "hardware", "placement.solver"),
+    ("load", "ops", "timing"),
+    ("inference", "fusion", "memory"),
+    ("placement",),
+    ("passes",),
+    ("analysis",),
+    ("what_if",),
+    ("report", "ci"),
+    ("cli",),
+)
+RANK = {name: rank for rank, names in enumerate(RANKS) for name in names}
+# Downward all the same, but not allowed: those who print ask for results and run no algorithm.
+FORBIDDEN = {(a, b) for a in ("report", "ci") for b in ("passes",)} | {
+    ("inference", "timing"), ("inference", "load"), ("fusion", "timing"), ("memory", "timing"), ("fusion", "load"),
+    ("memory", "load"), ("placement", "load"), ("passes", "load"), ("placement", "inference"),
+}  # fmt: skip
+# Registries are asked by a lookup, which imports the families of rules; no registry imports a family.
+FAMILIES = ("onnx_roofline.ops.cost.", "onnx_roofline.ops.shape.")
+# Optional or heavy libraries: the only packages or files that import them.
 OWNERS = {
-    "onnx": {"load", "shape_rules", "observe", "observe_child", "observe_inputs"},
+    "onnx": {"load", "inference", "analysis/observe"},
     "google": {"load"},
-    "matplotlib": {"report/plot.py"},
-    "onnxruntime": {"observe_child"},
-    "yaml": {"strict_yaml"},
-    "networkx": {"graph", "load", "partition"},
+    "matplotlib": {"report/plot"},
+    "onnxruntime": {"analysis/observe"},
+    "yaml": {"base"},
+    "networkx": {"ir", "load", "placement.solver"},
     "rich": {"cli", "report/table.py"},
     "scipy": set(),
 }
 
 
-def _room(path: Path) -> str:
+def _package(parts: Sequence[str]) -> str:
+    """`placement.solver` is a package of its own; the face and `__main__` have none."""
+    return "placement.solver" if tuple(parts[:2]) == ("placement", "solver") else parts[0] if parts else ""
+
+
+def _parts(path: Path) -> tuple[str, ...]:
     parts = path.relative_to(ROOT).with_suffix("").parts
-    return parts[0] if parts[0] == "passes" else parts[1]
+    return parts if parts[0] == "passes" else parts[1:]
 
 
 def _imports(path: Path) -> list[str]:
@@ -146,26 +73,40 @@ def _imports(path: Path) -> list[str]:
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_imports_follow_the_arrows(path: Path) -> None:
-    room = _room(path)
+def test_imports_go_downwards(path: Path) -> None:
+    parts = _parts(path)
+    here = _package(parts)
     for name in _imports(path):
-        parts = name.split(".")
-        if parts[0] != "onnx_roofline":
-            owners = OWNERS.get(parts[0])
-            relative = "/".join(path.relative_to(ROOT).parts[1:])
-            assert owners is None or room in owners or relative in owners, f"{path} imports {name}"
-            continue
-        target = parts[1] if len(parts) > 1 else ""
-        if room in ("cli", "options", "__main__", "__init__"):
-            continue
-        assert target == room or target in ARROWS[room], f"{path.relative_to(ROOT)} ({room}) imports {name}"
-        if room == "passes":
-            assert target != "passes", f"{path} imports another pass"
+        library, *target = name.split(".")
+        if library != "onnx_roofline":
+            owners = OWNERS.get(library)
+            place = "/".join(path.relative_to(ROOT).parts[1:])
+            assert owners is None or any(here == owner or place.startswith(owner) for owner in owners), (
+                f"{place} imports {name}"
+            )
+        elif here in RANK and target:
+            there = _package(target)
+            assert here == there or RANK[there] < RANK[here], f"{path.relative_to(ROOT)} imports {name}"
+            assert (here, there) not in FORBIDDEN, f"{path.relative_to(ROOT)} imports {name}"
+            assert (here, there) != ("passes", "passes"), f"{path} imports another pass"
+        if path.name == "registry.py":
+            assert not name.startswith(FAMILIES), f"{path} imports a family of rules"
+
+
+def test_every_package_has_a_rank() -> None:
+    packages = {_package(_parts(path)) for path in FILES if len(_parts(path)) > 1}
+    assert packages == set(RANK)
+
+
+def test_no_module_imports_itself_through_others() -> None:
+    modules = {_module_name(path): path for path in FILES}
+    arrows = {name: {n for n in _imports(path) if n in modules} for name, path in modules.items()}
+    assert list(TopologicalSorter(arrows).static_order())  # raises CycleError
 
 
 def test_only_the_command_line_prints_or_exits() -> None:
     for path in FILES:
-        if path.name in ("cli.py", "__main__.py"):
+        if "cli" in path.parts or path.name == "__main__.py":
             continue
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
@@ -195,7 +136,7 @@ def test_help_is_light() -> None:
     """No heavy library is imported for --help or --version."""
     code = (
         "import sys\n"
-        "from onnx_roofline.cli import main\n"
+        "from onnx_roofline.cli.main import main\n"
         "try: main(['--help'])\n"
         "except SystemExit: pass\n"
         "heavy = {'onnx', 'numpy', 'networkx', 'yaml', 'rich', 'matplotlib', 'onnxruntime'} & set(sys.modules)\n"
@@ -207,7 +148,7 @@ def test_help_is_light() -> None:
 def test_analysis_does_not_import_the_optional_libraries() -> None:
     code = (
         "import sys\n"
-        "from onnx_roofline.cli import main\n"
+        "from onnx_roofline.cli.main import main\n"
         f"assert main(['analyze', {str(ROOT / 'sample_models' / 'lenet5.onnx')!r}]) == 0\n"
         "heavy = {'matplotlib', 'onnxruntime', 'scipy', 'torch'} & set(sys.modules)\n"
         "assert not heavy, heavy\n"

@@ -18,7 +18,7 @@ import onnx
 import pytest
 
 from onnx_roofline.load import Limits
-from onnx_roofline.op_rules import all_rules
+from onnx_roofline.ops.cost.lookup import all_rules
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCUMENTS = ("README.md", *(f"docs/{path.name}" for path in sorted((ROOT / "docs").glob("*.md"))))

@@ -9,15 +9,11 @@ from functools import cache
 import pytest
 
 from onnx_roofline.hardware import Device, load_device, load_system
-from onnx_roofline.partition.chain import Stage, chain_search
-from onnx_roofline.partition.split import best_split
-from onnx_roofline.pim_time import (
-    KernelFacts,
-    Product,
-    break_even_vectors,
-    device_time,
-    pim_time,
-)
+from onnx_roofline.placement.solver.chain import Stage, chain_search
+from onnx_roofline.placement.solver.split import best_split
+from onnx_roofline.timing.device_time import device_time
+from onnx_roofline.timing.kernel import KernelFacts, Product
+from onnx_roofline.timing.pim_time import break_even_vectors, pim_time
 
 load = cache(load_device)
 

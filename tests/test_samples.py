@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from onnx_roofline.analysis import Analysis
-from onnx_roofline.graph import StoredTensor
-from onnx_roofline.records import TypedOp
+from onnx_roofline.analysis.analyze import Analysis
+from onnx_roofline.ir.graph import StoredTensor
+from onnx_roofline.ir.records import TypedOp
 
 ROOT = Path(__file__).resolve().parents[1]
 REFERENCE = json.loads((ROOT / "sample_models" / "reference.json").read_text("utf-8"))["models"]
@@ -71,7 +71,7 @@ def _golden(analysis: Analysis) -> dict[str, object]:
 
 
 def test_a_literal_is_no_parameter() -> None:
-    from onnx_roofline.graph import TensorType
+    from onnx_roofline.ir.graph import TensorType
 
     scalar = StoredTensor(TensorType("float32", ()), None)
     bias = StoredTensor(TensorType("float32", (1,)), None)

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from onnx_roofline.analysis import Analysis, Settings, analyze
-from onnx_roofline.records import Placement, Roofline, Traffic, TypedOp, Work
+from onnx_roofline.analysis.analyze import Analysis, analyze
+from onnx_roofline.analysis.settings import Settings
+from onnx_roofline.ir.records import Placement, Roofline, Traffic, TypedOp, Work
 
 SAMPLES = Path(__file__).resolve().parents[1] / "sample_models"
 

@@ -8,22 +8,12 @@ other branch may be the costlier, so for each limit the most over all choices is
 from collections.abc import Callable, Sequence
 from fractions import Fraction
 
-from onnx_roofline.analysis import Analysis
+from onnx_roofline.analysis.analyze import Analysis
+from onnx_roofline.base.errors import UsageError
+from onnx_roofline.base.quantities import format_si
 from onnx_roofline.ci.limits import Limit, metrics_of
-from onnx_roofline.errors import UsageError
-from onnx_roofline.records import (
-    COUNT_CLASSES,
-    Kernel,
-    OpenBodies,
-    Reuse,
-    Roofline,
-    Traffic,
-    TypedOp,
-    Work,
-    whole,
-)
-from onnx_roofline.scopes import callees_first, rows_by_scope
-from onnx_roofline.units import format_si
+from onnx_roofline.ir.records import COUNT_CLASSES, Kernel, OpenBodies, Reuse, Roofline, Traffic, TypedOp, Work, whole
+from onnx_roofline.ir.scopes import callees_first, rows_by_scope
 
 # Options that a message gives as an example.
 _LISTED = 6

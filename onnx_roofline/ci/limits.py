@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 
-from onnx_roofline.analysis import Analysis
-from onnx_roofline.errors import UsageError
-from onnx_roofline.strict_yaml import did_you_mean
-from onnx_roofline.units import format_si, parse_quantity
+from onnx_roofline.analysis.analyze import Analysis
+from onnx_roofline.base.errors import UsageError
+from onnx_roofline.base.quantities import format_si, parse_quantity
+from onnx_roofline.base.text import did_you_mean
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,13 +6,7 @@ figure keeps its source and how far to trust it: `read` there, `derived` from fi
 
 from onnx_roofline.hardware.lint import Finding, lint
 from onnx_roofline.hardware.pim_model import Alignment, DramTiming, OpSupport, PimModel
-from onnx_roofline.hardware.profiles import (
-    DEFAULT_SYSTEM,
-    load_device,
-    load_system,
-    profile_kind,
-    shipped_profiles,
-)
+from onnx_roofline.hardware.profiles import DEFAULT_SYSTEM, load_device, load_system, profile_kind, shipped_profiles
 from onnx_roofline.hardware.records import (
     Concurrency,
     Device,

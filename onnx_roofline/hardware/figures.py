@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from decimal import Decimal
 
+from onnx_roofline.base.strict_yaml import Node
+from onnx_roofline.base.text import did_you_mean
 from onnx_roofline.hardware.records import Fact, Figure, Label
-from onnx_roofline.strict_yaml import Node, did_you_mean
 
 # Powers of ten from the unit of a key to the base unit.
 TERA, GIGA, MEGA, MICRO, NANO, PICO = 12, 9, 6, -6, -9, -12

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from onnx_roofline.base.units import DTYPE_BITS
 from onnx_roofline.hardware.records import Device
-from onnx_roofline.units import DTYPE_BITS
 
 Code = Literal[
     "peak", "sparse-peak", "mac-peak", "bandwidth", "internal-bandwidth", "ridge", "int8-below-float16", "unit",

@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 
+from onnx_roofline.base.strict_yaml import Node
 from onnx_roofline.hardware.figures import MICRO, NANO, Figures, scaled, text_of
 from onnx_roofline.hardware.pim_model import Alignment, DramTiming, OpSupport, PimModel, Place, Replicate, Resident
-from onnx_roofline.strict_yaml import Node
 
 _KEYS = ("ops", "reuse", "align", "dram", "efficiency", "mode_switch_us", "fence_ns", "replicate", "split_axes")
 _ALIGN_KEYS = ("k", "n", "elements", "row_elements")

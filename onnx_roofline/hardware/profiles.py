@@ -5,7 +5,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from onnx_roofline.errors import ProfileError
+from onnx_roofline.base.errors import ProfileError
+from onnx_roofline.base.strict_yaml import Node, parse, read
+from onnx_roofline.base.text import did_you_mean, shown
+from onnx_roofline.base.units import DTYPE_BITS
 from onnx_roofline.hardware.figures import (
     GIGA,
     MEGA,
@@ -20,19 +23,7 @@ from onnx_roofline.hardware.figures import (
     whole,
 )
 from onnx_roofline.hardware.pim_profile import read_pim
-from onnx_roofline.hardware.records import (
-    Concurrency,
-    Constants,
-    Device,
-    Duplex,
-    Figure,
-    Kind,
-    Layout,
-    Link,
-    System,
-)
-from onnx_roofline.strict_yaml import Node, did_you_mean, parse, read, shown
-from onnx_roofline.units import DTYPE_BITS
+from onnx_roofline.hardware.records import Concurrency, Constants, Device, Duplex, Figure, Kind, Layout, Link, System
 
 if TYPE_CHECKING:
     from importlib.resources.abc import Traversable

@@ -3,7 +3,7 @@
 import os
 from dataclasses import replace
 
-from onnx_roofline.graph import Model, Notice, nested_graphs
+from onnx_roofline.ir.graph import Model, Notice, nested_graphs
 from onnx_roofline.load.assumptions import alternatives
 from onnx_roofline.load.build import ParsedModel, parse_model
 from onnx_roofline.load.dims import DimOptions, bind, parse_dim, parse_input_shape

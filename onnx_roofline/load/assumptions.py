@@ -4,7 +4,7 @@ import math
 import re
 from collections.abc import Iterator, Mapping
 
-from onnx_roofline.graph import Dim, GraphInput, Model
+from onnx_roofline.ir.graph import Dim, GraphInput, Model
 from onnx_roofline.load.expressions import LARGEST_DIM
 from onnx_roofline.load.names import shown
 from onnx_roofline.load.uses import STATE_NAME, InputUses, Use

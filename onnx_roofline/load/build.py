@@ -10,8 +10,8 @@ from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from onnx_roofline.errors import NotAModelError
-from onnx_roofline.graph import (
+from onnx_roofline.base.errors import NotAModelError
+from onnx_roofline.ir.graph import (
     AttributeReference,
     AttributeValue,
     FileInfo,

@@ -10,8 +10,8 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from onnx_roofline.errors import UsageError
-from onnx_roofline.graph import Dim, Graph, GraphInput, Model, Notice, TensorType
+from onnx_roofline.base.errors import UsageError
+from onnx_roofline.ir.graph import Dim, Graph, GraphInput, Model, Notice, TensorType
 from onnx_roofline.load.assumptions import assume
 from onnx_roofline.load.build import ParsedModel
 from onnx_roofline.load.expressions import Expression, evaluate, names_in, parse_expression

@@ -3,7 +3,7 @@
 import os
 import stat
 
-from onnx_roofline.errors import NotAModelError
+from onnx_roofline.base.errors import NotAModelError
 
 
 def open_regular(path: str, label: str) -> int:

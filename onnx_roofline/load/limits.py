@@ -2,8 +2,8 @@
 
 from dataclasses import asdict, dataclass, fields, replace
 
-from onnx_roofline.errors import LimitError, UsageError
-from onnx_roofline.units import parse_quantity
+from onnx_roofline.base.errors import LimitError, UsageError
+from onnx_roofline.base.quantities import parse_quantity
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,16 +5,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from onnx_roofline.errors import MalformedModelError
-from onnx_roofline.graph import AttributeReference, AttributeValue, GraphInput, Notice, StoredTensor, TensorType
+from onnx_roofline.base.errors import MalformedModelError
+from onnx_roofline.base.units import DTYPE_BITS, dtype_name, product
+from onnx_roofline.ir.graph import AttributeReference, AttributeValue, GraphInput, Notice, StoredTensor, TensorType
 from onnx_roofline.load.limits import Limits
 from onnx_roofline.load.names import shown
-from onnx_roofline.units import DTYPE_BITS, dtype_name, product
 
 if TYPE_CHECKING:
     import onnx
 
-    from onnx_roofline.graph import Array
+    from onnx_roofline.ir.graph import Array
 
 # Floating-point values are followed only where they are few: scales, ranges and thresholds, not weights.
 FLOAT_VALUE_ELEMENTS = 64

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from onnx_roofline.graph import Graph, GraphInput, Op, StoredTensor
+from onnx_roofline.ir.graph import Graph, GraphInput, Op, StoredTensor
 
 # Names of inputs that carry the state of a recurrent network from one step to the next.
 STATE_NAME = re.compile(r"state|hidden|^(h|c|hx|cx|hn|cn|h_?0|c_?0)$", re.IGNORECASE)

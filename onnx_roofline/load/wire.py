@@ -11,11 +11,11 @@ import os
 import re
 from dataclasses import dataclass, field
 
-from onnx_roofline.errors import MalformedModelError, NotAModelError
+from onnx_roofline.base.errors import MalformedModelError, NotAModelError
+from onnx_roofline.base.units import DTYPE_BITS, INTEGER_DTYPES, ceil_div, dtype_name, product
 from onnx_roofline.load.files import open_regular, refuse_other_kinds
 from onnx_roofline.load.limits import Limits
 from onnx_roofline.load.names import shown, shown_path
-from onnx_roofline.units import DTYPE_BITS, INTEGER_DTYPES, ceil_div, dtype_name, product
 
 # A message up to this many bytes is copied whole: it can't hold a payload that is worth skipping.
 SMALL_BYTES = 4096

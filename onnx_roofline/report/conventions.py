@@ -4,9 +4,9 @@ import csv
 import io
 from collections.abc import Iterator, Sequence
 
-from onnx_roofline.conventions import CONVENTIONS, ConventionTotal, Line
-from onnx_roofline.errors import UsageError
-from onnx_roofline.report.names import csv_cell, visible
+from onnx_roofline.base.errors import UsageError
+from onnx_roofline.base.text import csv_cell, visible
+from onnx_roofline.what_if.other_counters import CONVENTIONS, ConventionTotal, Line
 
 HEADERS = ("there", "ours, 2 a MAC", "what", "why")
 # Lines of what a counter leaves out; the CSV has them all.

@@ -9,12 +9,11 @@ from fractions import Fraction
 from typing import Any
 
 from onnx_roofline import __version__
-from onnx_roofline.analysis import Analysis
-from onnx_roofline.flips import Flip, kernel_flips
-from onnx_roofline.graph import Graph, TensorType, op_reads
+from onnx_roofline.analysis.analyze import Analysis
+from onnx_roofline.analysis.summary import Summary
 from onnx_roofline.hardware import profile_document
-from onnx_roofline.placement_problem import kernel_graph
-from onnx_roofline.records import (
+from onnx_roofline.ir.graph import Graph, TensorType, op_reads
+from onnx_roofline.ir.records import (
     Body,
     Executions,
     Kernel,
@@ -32,9 +31,10 @@ from onnx_roofline.records import (
     Work,
     total,
 )
-from onnx_roofline.splitting import KernelSplit, Splitter
-from onnx_roofline.summary import Summary
-from onnx_roofline.vectors import VectorFlips, vector_flips
+from onnx_roofline.placement.kernel_graph import kernel_graph
+from onnx_roofline.placement.splitting import KernelSplit, Splitter
+from onnx_roofline.timing.break_even import VectorFlips, vector_flips
+from onnx_roofline.what_if.flips import Flip, kernel_flips
 
 SCHEMA_VERSION = "1.0"
 

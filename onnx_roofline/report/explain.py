@@ -3,12 +3,12 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from onnx_roofline.analysis import Analysis
-from onnx_roofline.caches import SHARED_BUFFER, Caches
-from onnx_roofline.flips import flips_of
-from onnx_roofline.graph import Model
-from onnx_roofline.placement_problem import kernel_graph
-from onnx_roofline.records import (
+from onnx_roofline.analysis.analyze import Analysis
+from onnx_roofline.base.quantities import format_si
+from onnx_roofline.base.text import visible
+from onnx_roofline.ir.find_op import find_op
+from onnx_roofline.ir.graph import Model
+from onnx_roofline.ir.records import (
     Executions,
     Kernel,
     OpenBodies,
@@ -23,13 +23,13 @@ from onnx_roofline.records import (
     Work,
     total,
 )
-from onnx_roofline.references import find_op
-from onnx_roofline.report.names import visible
+from onnx_roofline.ir.tensor_index import TensorUses
+from onnx_roofline.memory.kv_caches import SHARED_BUFFER, Caches
+from onnx_roofline.placement.kernel_graph import kernel_graph
+from onnx_roofline.placement.splitting import Splitter
 from onnx_roofline.report.table import without_time
-from onnx_roofline.splitting import Splitter
-from onnx_roofline.tensor_uses import TensorUses
-from onnx_roofline.units import format_si
-from onnx_roofline.vectors import VectorFlips, vector_flips
+from onnx_roofline.timing.break_even import VectorFlips, vector_flips
+from onnx_roofline.what_if.flips import flips_of
 
 # Loops and branches around an op that are named.
 SHOWN_BODIES = 6

@@ -4,7 +4,7 @@ import os
 import tempfile
 from collections.abc import Iterable, Iterator
 
-from onnx_roofline.errors import UsageError
+from onnx_roofline.base.errors import UsageError
 
 
 def write_atomically(path: str, parts: Iterable[str | bytes]) -> None:

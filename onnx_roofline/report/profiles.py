@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 
+from onnx_roofline.base.quantities import format_si
 from onnx_roofline.hardware import Device, Figure, load_device, load_system, profile_kind
-from onnx_roofline.units import format_si
 
 
 def profile_rows(name_or_path: str) -> list[tuple[str, str, str, str]]:

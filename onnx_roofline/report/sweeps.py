@@ -4,8 +4,8 @@ import json
 from typing import Any
 
 from onnx_roofline import __version__
-from onnx_roofline.flips import Sweep
-from onnx_roofline.units import format_si
+from onnx_roofline.base.quantities import format_si
+from onnx_roofline.what_if.sweep import Sweep
 
 
 def point_rows(sweep: Sweep) -> tuple[list[str], list[list[str]]]:

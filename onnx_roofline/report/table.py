@@ -4,9 +4,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from onnx_roofline.analysis import Analysis
-from onnx_roofline.graph import Dim, Model
-from onnx_roofline.records import (
+from onnx_roofline.analysis.analyze import Analysis
+from onnx_roofline.analysis.summary import Group, Summary
+from onnx_roofline.base.quantities import format_si
+from onnx_roofline.base.text import visible
+from onnx_roofline.ir.graph import Dim, Model
+from onnx_roofline.ir.records import (
     Alternative,
     Counts,
     Executions,
@@ -20,10 +23,7 @@ from onnx_roofline.records import (
     TypedOp,
     Work,
 )
-from onnx_roofline.report.names import visible
-from onnx_roofline.sensitivity import assumed_figures
-from onnx_roofline.summary import Group, Summary
-from onnx_roofline.units import format_si
+from onnx_roofline.what_if.sensitivity import assumed_figures
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

@@ -8,11 +8,11 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "partition"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "placement"))
 
 from problems import SAMPLES, layered_problem, sample_problem, transformer_problem
 
-from onnx_roofline.partition import Problem, regrets, schedule, solve
+from onnx_roofline.placement.solver import Problem, regrets, schedule, solve
 
 
 def seconds(work: Callable[[], object], runs: int = 3) -> float:

@@ -32,13 +32,13 @@ from onnx_roofline.passes.op_count import OpCount  # noqa: E402
 from onnx_roofline.passes.quantization import QuantizationFolding  # noqa: E402
 from onnx_roofline.passes.shape_inference import ShapeInference  # noqa: E402
 
-from onnx_roofline.analysis import Settings  # noqa: E402
-from onnx_roofline.backends import Backend, load_backend  # noqa: E402
-from onnx_roofline.errors import RooflineError  # noqa: E402
-from onnx_roofline.fusion_rules.scope_view import ScopeView, views_by_scope  # noqa: E402
-from onnx_roofline.graph import Model  # noqa: E402
+from onnx_roofline.analysis.settings import Settings  # noqa: E402
+from onnx_roofline.base.errors import RooflineError  # noqa: E402
+from onnx_roofline.fusion.backends import Backend, load_backend  # noqa: E402
+from onnx_roofline.fusion.scope_view import ScopeView, views_by_scope  # noqa: E402
+from onnx_roofline.ir.graph import Model  # noqa: E402
+from onnx_roofline.ir.pipeline import Pipeline  # noqa: E402
 from onnx_roofline.load import DimOptions, load  # noqa: E402
-from onnx_roofline.pipeline import Pipeline  # noqa: E402
 
 RECORD = HERE / "agreement.json"
 SAMPLES = ROOT / "sample_models"

@@ -12,9 +12,9 @@ from onnx_roofline.passes.op_count import OpCount
 from onnx_roofline.passes.quantization import QuantizationFolding
 from onnx_roofline.passes.shape_inference import ShapeInference
 
-from onnx_roofline.graph import Model
+from onnx_roofline.ir.graph import Model
+from onnx_roofline.ir.pipeline import Pipeline
 from onnx_roofline.load import load
-from onnx_roofline.pipeline import Pipeline
 
 Shapes = Mapping[str, Sequence[int]]
 Values = Mapping[str, object]

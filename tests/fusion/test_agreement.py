@@ -7,9 +7,9 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
-from onnx_roofline.analysis import Settings
-from onnx_roofline.backends import load_backend
-from onnx_roofline.fusion_rules.scope_view import views_by_scope
+from onnx_roofline.analysis.settings import Settings
+from onnx_roofline.fusion.backends import load_backend
+from onnx_roofline.fusion.scope_view import views_by_scope
 
 from . import agreement, spellings
 from .conftest import Build, model_of

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 from onnx_roofline.passes.fusion import FusionPass
 
-from onnx_roofline.backends import Backend, load_backend, shipped_backends
-from onnx_roofline.errors import ProfileError
-from onnx_roofline.fusion_rules.library import PATTERNS
-from onnx_roofline.fusion_rules.template import TemplateError, parse_template
+from onnx_roofline.base.errors import ProfileError
+from onnx_roofline.fusion.backends import Backend, load_backend, shipped_backends
+from onnx_roofline.fusion.patterns import PATTERNS
+from onnx_roofline.fusion.template import TemplateError, parse_template
 
 from .conftest import Build
 

@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from onnx import TensorProto, helper
 from onnx_roofline.passes.fusion import FusionPass
 
-from onnx_roofline.backends import Backend, Pattern, load_backend, shipped_backends
-from onnx_roofline.fusion_rules.library import PARTS, PATTERNS
-from onnx_roofline.fusion_rules.template import parse_template
-from onnx_roofline.graph import Model, op_reads
-from onnx_roofline.records import Kernel, TypedOp, Work
+from onnx_roofline.fusion.backends import Backend, Pattern, load_backend, shipped_backends
+from onnx_roofline.fusion.patterns import PARTS, PATTERNS
+from onnx_roofline.fusion.template import parse_template
+from onnx_roofline.ir.graph import Model, op_reads
+from onnx_roofline.ir.records import Kernel, TypedOp, Work
 
 from .conftest import Build, analysed, model_of
 from .spellings import ATTENTION, CONV, CONVS, HEADS, IMAGE, NORM, NUMBERS, WHOLE, X

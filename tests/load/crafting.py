@@ -6,7 +6,7 @@ from pathlib import Path
 import onnx
 from onnx import TensorProto, helper
 
-from onnx_roofline.errors import RooflineError
+from onnx_roofline.base.errors import RooflineError
 from onnx_roofline.load import DimOptions, Limits, ParsedModel, bind, parse
 
 FLOAT, INT64 = TensorProto.FLOAT, TensorProto.INT64

@@ -11,10 +11,10 @@ import pytest
 from crafting import FLOAT, INT64, chunk, model, parsed, refusal, relu, value, write
 from onnx import TensorProto, helper, numpy_helper
 
-from onnx_roofline.graph import Graph, StoredTensor
+from onnx_roofline.base.units import dtype_name
+from onnx_roofline.ir.graph import Graph, StoredTensor
 from onnx_roofline.load import Limits, ParsedModel, parse
 from onnx_roofline.load.build import function_key
-from onnx_roofline.units import dtype_name
 
 ROOT = Path(__file__).parents[2]
 DATA = Path(onnx.__file__).parent / "backend" / "test" / "data"

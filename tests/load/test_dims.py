@@ -13,8 +13,8 @@ from crafting import FLOAT, INT64, model, parsed, value
 from onnx import TensorProto, helper, numpy_helper
 from onnx_roofline.passes.shape_inference import ShapeInference
 
-from onnx_roofline.errors import ShapeError, UsageError
-from onnx_roofline.graph import Model
+from onnx_roofline.base.errors import ShapeError, UsageError
+from onnx_roofline.ir.graph import Model
 from onnx_roofline.load import DimOptions, Limits, alternatives, bind, parse_dim, parse_input_shape
 from onnx_roofline.load.expressions import evaluate, names_in, parse_expression
 

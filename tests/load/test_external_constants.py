@@ -8,9 +8,9 @@ import onnx
 import pytest
 from onnx import external_data_helper, numpy_helper, parser
 
-from onnx_roofline.analysis import analyze
-from onnx_roofline.cli import main
-from onnx_roofline.graph import Notice
+from onnx_roofline.analysis.analyze import analyze
+from onnx_roofline.cli.main import main
+from onnx_roofline.ir.graph import Notice
 
 HEAD = '<ir_version: 9, opset_import: ["": 18]>\n'
 RESHAPED = HEAD + "g (float[4, 6] x) => (y, z) <int64[2] to = {3, 8}, int64[1] axes = {0}> {\n"

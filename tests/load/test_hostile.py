@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
 
-from onnx_roofline.errors import NotAModelError, RooflineError
+from onnx_roofline.base.errors import NotAModelError, RooflineError
 from onnx_roofline.load import DimOptions, bind, parse
 
 # Seconds of CPU that any small file may take.

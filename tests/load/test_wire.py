@@ -15,10 +15,10 @@ import pytest
 from crafting import FLOAT, INT64, chunk, model, model_bytes, number, parsed, refusal, relu, value, varint, write
 from onnx import TensorProto, helper, numpy_helper
 
-from onnx_roofline.graph import StoredTensor
+from onnx_roofline.base.units import DTYPE_BITS, dtype_name
+from onnx_roofline.ir.graph import StoredTensor
 from onnx_roofline.load import Limits, parse, wire
 from onnx_roofline.load.wire import read_slim
-from onnx_roofline.units import DTYPE_BITS, dtype_name
 
 ELEMENTS = 6000
 # How a payload of 6000 elements can be encoded: data type, serialized fields.

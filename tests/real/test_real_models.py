@@ -19,11 +19,12 @@ import verdicts
 from onnx_roofline.passes.shape_inference import ShapeInference
 from rich.console import Console
 
-from onnx_roofline.analysis import Analysis, Settings, analyze
-from onnx_roofline.graph import Model, TensorType
+from onnx_roofline.analysis.analyze import Analysis, analyze
+from onnx_roofline.analysis.settings import Settings
+from onnx_roofline.ir.graph import Model, TensorType
+from onnx_roofline.ir.pipeline import Pipeline
+from onnx_roofline.ir.records import TypedOp
 from onnx_roofline.load import DimOptions, load
-from onnx_roofline.pipeline import Pipeline
-from onnx_roofline.records import TypedOp
 from onnx_roofline.report.document import build_document, write_document
 from onnx_roofline.report.table import render
 

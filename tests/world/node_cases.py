@@ -13,11 +13,11 @@ import onnx
 from onnx import numpy_helper
 from onnx_roofline.passes.shape_inference import ShapeInference
 
-from onnx_roofline.graph import UNKNOWN_TYPE, Model, TensorType
+from onnx_roofline.base.units import dtype_name
+from onnx_roofline.ir.graph import UNKNOWN_TYPE, Model, TensorType
+from onnx_roofline.ir.pipeline import Pipeline
+from onnx_roofline.ir.records import TypedOp
 from onnx_roofline.load import DimOptions, bind, parse
-from onnx_roofline.pipeline import Pipeline
-from onnx_roofline.records import TypedOp
-from onnx_roofline.units import dtype_name
 
 # Inputs up to this many elements become initializers in the second mode: what the loader follows of integers, and of
 # floats what can be scales, ratios and thresholds.

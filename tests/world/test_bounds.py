@@ -14,9 +14,9 @@ from onnx import TensorProto, helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
 from onnx_roofline.passes.shape_inference import ShapeInference
 
+from onnx_roofline.ir.pipeline import Pipeline
+from onnx_roofline.ir.records import TypedOp
 from onnx_roofline.load import load
-from onnx_roofline.pipeline import Pipeline
-from onnx_roofline.records import TypedOp
 from tests.world.node_cases import Case, as_type, infer, judge
 
 Step = tuple[str, tuple[str, ...], dict[str, object]]

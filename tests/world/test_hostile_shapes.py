@@ -11,10 +11,10 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 from onnx_roofline.passes.shape_inference import ShapeInference
 
-from onnx_roofline.errors import ShapeError
+from onnx_roofline.base.errors import ShapeError
+from onnx_roofline.ir.pipeline import Pipeline
+from onnx_roofline.ir.records import TypedOp
 from onnx_roofline.load import load
-from onnx_roofline.pipeline import Pipeline
-from onnx_roofline.records import TypedOp
 
 # Wall-clock seconds and bytes of memory that one op may take; the slowest answer here takes some milliseconds.
 SECONDS, BYTES = 1.0, 64 * 2**20

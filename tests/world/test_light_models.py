@@ -7,8 +7,8 @@ import onnx
 import onnxruntime
 import pytest
 
-from onnx_roofline.analysis import analyze
-from onnx_roofline.records import TypedOp, Work
+from onnx_roofline.analysis.analyze import analyze
+from onnx_roofline.ir.records import TypedOp, Work
 
 FOLDER = Path(onnx.__file__).parent / "backend" / "test" / "data" / "light"
 NAMES = ["bvlc_alexnet", "densenet121", "inception_v1", "inception_v2", "resnet50", "shufflenet", "squeezenet", "vgg19",

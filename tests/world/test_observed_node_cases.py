@@ -20,10 +20,7 @@ import pytest
 from onnx import numpy_helper
 from onnx_roofline.passes.shape_inference import ShapeInference
 
-from onnx_roofline.errors import RooflineError, UsageError
-from onnx_roofline.graph import Model
-from onnx_roofline.load import DimOptions, bind, parse
-from onnx_roofline.observe import (
+from onnx_roofline.analysis.observe.run import (
     Observation,
     RunLimits,
     bound_by_inputs,
@@ -32,7 +29,10 @@ from onnx_roofline.observe import (
     child_environment,
     read_answer,
 )
-from onnx_roofline.pipeline import Pipeline
+from onnx_roofline.base.errors import RooflineError, UsageError
+from onnx_roofline.ir.graph import Model
+from onnx_roofline.ir.pipeline import Pipeline
+from onnx_roofline.load import DimOptions, bind, parse
 from tests.world.node_cases import Case, as_type, node_cases, types_of
 
 pytest.importorskip("onnxruntime")

@@ -1,0 +1,135 @@
+"""One file through all passes: what the command line and a Python user call.
+
+from onnx_roofline.analysis import Settings, analyze
+analysis = analyze("model.onnx", Settings(dims={"batch": 8}))
+print(analysis.summary.counts.macs)
+"""
+
+import os
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from onnx_roofline.analysis.dim_search import Progress, _run_valid
+from onnx_roofline.analysis.settings import Settings
+from onnx_roofline.base.errors import UsageError
+from onnx_roofline.base.units import FLOAT_DTYPES
+from onnx_roofline.ir.graph import Model
+from onnx_roofline.ir.pipeline import Pipeline
+from onnx_roofline.load import DimOptions, ParsedModel, bind, parse
+
+if TYPE_CHECKING:
+    from onnx_roofline.analysis.observe.run import Observation
+    from onnx_roofline.analysis.summary import Summary
+    from onnx_roofline.hardware import System
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """A model with every column, the system it was put on, and the pipeline that did it."""
+
+    model: Model
+    system: "System"
+    pipeline: str
+    settings: Settings
+    timings_s: Mapping[str, float]
+
+    @cached_property
+    def summary(self) -> "Summary":
+        """Totals, coverage and roll-ups."""
+        from onnx_roofline.analysis.summary import summarize
+
+        return summarize(self.model, self.system)
+
+
+def analyze(
+    path: str | os.PathLike[str], settings: Settings | None = None, progress: Progress | None = None
+) -> Analysis:
+    """Shapes, counts, traffic, roofline and placement of every op in a file.
+
+    Raises RooflineError, one sentence for the user, where the file or an option can't be used.
+    """
+    from onnx_roofline.hardware import load_system
+
+    settings = settings or Settings()
+    if settings.assume_dtype and settings.assume_dtype not in FLOAT_DTYPES:
+        raise UsageError(
+            f"--assume-dtype {settings.assume_dtype}: wanted a floating-point type, such as "
+            f"{', '.join(sorted(FLOAT_DTYPES))}"
+        )
+    system = load_system(settings.system)
+    timings: dict[str, float] = {}
+    started = time.perf_counter()
+    parsed = parse(path, settings.limits)
+    timings["load"] = time.perf_counter() - started
+    chosen: Mapping[str, int] = {}
+    observation = None
+    if settings.observe:
+        started = time.perf_counter()
+        parsed, settings, chosen, observation = _observed(parsed, settings, system)
+        timings["observe"] = time.perf_counter() - started
+    pipeline = default_pipeline(settings, system, observation)
+    model = _run_valid(parsed, pipeline, settings, progress, timings, chosen)
+    return Analysis(model, system, str(pipeline), settings, timings)
+
+
+def _observed(
+    parsed: ParsedModel, settings: Settings, system: "System"
+) -> "tuple[ParsedModel, Settings, Mapping[str, int], Observation]":
+    """One real run: the model with its notices, the settings with the shapes that were fed, the dims that nobody stated
+    and what the run showed.
+    """
+    from onnx_roofline.analysis.observe.run import RunLimits, bound_by_inputs, observe
+
+    if settings.trips or settings.branches:
+        raise UsageError("--observe: a run shows how often loops run and which branches; drop --trip and --branch")
+    options = bound_by_inputs(parsed, settings.observe, DimOptions(settings.dims, settings.input_shapes))
+    settings = replace(settings, input_shapes=options.input_shapes)
+    model = bind(parsed, options)
+    if any(dim.origin == "assumed" for dim in model.dims.values()):
+        shapes_only = Pipeline(default_pipeline(settings, system).passes[:1])
+        model = _run_valid(parsed, shapes_only, settings, None, {})
+    seen = observe(model, settings.observe, RunLimits(settings.observe_limit_s, settings.observe_limit_gb))
+    chosen = {name: dim.value for name, dim in model.dims.items() if dim.origin == "assumed"}
+    return replace(parsed, notices=seen.notices + parsed.notices), settings, chosen, seen
+
+
+def default_pipeline(settings: Settings, system: "System", observation: "Observation | None" = None) -> Pipeline:
+    """The passes in order."""
+    from onnx_roofline.fusion.backends import load_backend
+    from onnx_roofline.passes.executions import CountExecutions
+    from onnx_roofline.passes.fusion import FusionPass
+    from onnx_roofline.passes.liveness import Liveness
+    from onnx_roofline.passes.memory_traffic import MemoryTraffic
+    from onnx_roofline.passes.op_count import OpCount
+    from onnx_roofline.passes.placement import PlacementPass
+    from onnx_roofline.passes.quantization import QuantizationFolding
+    from onnx_roofline.passes.reuse import ReusePass
+    from onnx_roofline.passes.roofline import RooflinePass
+    from onnx_roofline.passes.shape_inference import ShapeInference
+
+    shapes = ShapeInference(
+        assume_dtype=settings.assume_dtype,
+        trips=settings.trips,
+        branches=settings.branches,
+        observed=observation.tensors if observation else {},
+        observed_runs=observation.runs if observation else {},
+        value_elements=settings.limits.value_elements,
+    )
+    backend = load_backend(settings.backend)
+    return Pipeline(
+        (
+            shapes,
+            QuantizationFolding(),
+            OpCount(),
+            FusionPass(backend),
+            MemoryTraffic(backend.appends_in_place),
+            CountExecutions(),
+            Liveness(),
+            ReusePass(system, settings.on_chip, settings.residency),
+            RooflinePass(system),
+            PlacementPass(system, settings.pim_model, settings.objective),
+        )
+    )

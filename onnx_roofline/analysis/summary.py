@@ -1,0 +1,284 @@
+"""Totals, coverage and roll-ups over all rows, each times its executions."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+from onnx_roofline.ir.graph import Model, StoredTensor, nested_graphs, op_reads
+from onnx_roofline.ir.records import (
+    COUNT_CLASSES,
+    STATUSES,
+    Counts,
+    Executions,
+    Kernel,
+    Live,
+    Moved,
+    Placement,
+    PlacementSummary,
+    Reuse,
+    Roofline,
+    Traffic,
+    TypedOp,
+    Work,
+    whole,
+)
+
+if TYPE_CHECKING:
+    from onnx_roofline.hardware import System
+
+
+@dataclass(frozen=True)
+class Group:
+    """A roll-up: ops of one type or module. `time_s` is that of the placement.
+
+    Sums are over what is known; the last three say how many ops that run are missing from the counts, from the bytes,
+    and (kernels, at their roots) from the time.
+    """
+
+    name: str
+    ops: int
+    macs: int
+    flops: int
+    operations: int
+    naive_bytes: int
+    time_s: float
+    unknown_ops: int
+    unknown_bytes_ops: int = 0
+    untimed_kernels: int = 0
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What holds for the whole model in one run of it.
+
+    `status_counts` are by the least sure of an op's figures and of how often it runs. Sums are over what is known;
+    `unknown_counts_ops` and `unknown_bytes_ops` say how many ops that run are missing from them. `time_s` is None for a
+    device that can't run the whole model and where the time of a kernel is unknown; `known_time_s` is that of the other
+    kernels, and `untimed_kernels` how many are missing from it.
+    """
+
+    ops: int
+    status_counts: Mapping[str, int]
+    unknown_op_types: tuple[str, ...]
+    unknown_bytes_share: float | None
+    unknown_counts_ops: int
+    unknown_bytes_ops: int
+    counts: Counts
+    naive_bytes: int
+    compulsory_bytes: int
+    moved: Mapping[str, Moved]
+    kernels: int
+    parameters: int
+    weight_bytes: int | None
+    peak_activation_bytes: int | None
+    sequential_steps: int
+    time_s: Mapping[str, float | None]
+    known_time_s: Mapping[str, float]
+    untimed_kernels: Mapping[str, int]
+    unsupported_ops: Mapping[str, int]
+    by_type: tuple[Group, ...]
+    by_module: tuple[Group, ...]
+
+    @property
+    def unknown_ops(self) -> int:
+        """Ops whose counts are unknown, whether they run or not."""
+        return self.status_counts["unknown"]
+
+
+def summarize(model: Model, system: "System") -> Summary:
+    """The Summary of a model that all passes have run on."""
+    rows, works, traffics = model.column(TypedOp), model.column(Work), model.column(Traffic)
+    executions = model.column(Executions)
+    statuses = Counter(max(work.status, executions[key].status, key=STATUSES.index) for key, work in works.items())
+    unknown_types = {rows[key].op.qualified_type: None for key, work in works.items() if work.status == "unknown"}
+    sums: dict[str, int | Fraction] = dict.fromkeys(COUNT_CLASSES, 0)
+    known_bytes: int | Fraction = 0
+    unknown_bytes: int | Fraction = 0
+    uncounted = unsized = 0
+    for key, work in works.items():
+        count = executions[key].count
+        if not count:
+            continue
+        if work.counts is None:
+            uncounted += 1
+        else:
+            for name, value in work.counts.as_dict().items():
+                if value:
+                    sums[name] += value * count
+        size = traffics[key].naive_bytes
+        if size is None:
+            unsized += 1
+        elif work.status == "unknown":
+            unknown_bytes += size * count
+        known_bytes += (size or 0) * count
+    parameters, weight_bytes = _weights(model)
+    known_time_s, untimed = _times(model, system)
+    share = None if unsized else float(unknown_bytes / known_bytes) if known_bytes else 0.0
+    return Summary(
+        ops=len(rows),
+        status_counts={status: statuses.get(status, 0) for status in STATUSES},
+        unknown_op_types=tuple(sorted(unknown_types)),
+        unknown_bytes_share=share,
+        unknown_counts_ops=uncounted,
+        unknown_bytes_ops=unsized,
+        counts=Counts(**{name: round(value) for name, value in sums.items()}),
+        naive_bytes=round(known_bytes),
+        compulsory_bytes=round(sum((traffics[key].compulsory_bytes or 0) * executions[key].count for key in rows)),
+        moved={device.slug: _moved(model, device.slug) for device in system.devices},
+        kernels=sum(kernel.id == key for key, kernel in model.column(Kernel).items()),
+        parameters=parameters,
+        weight_bytes=weight_bytes,
+        peak_activation_bytes=_peak(model),
+        sequential_steps=_sequential_steps(model),
+        time_s={name: None if untimed[name] else time_s for name, time_s in known_time_s.items()},
+        known_time_s=known_time_s,
+        untimed_kernels=untimed,
+        unsupported_ops=_unsupported(model, system),
+        by_type=_groups(model, {key: row.op.qualified_type for key, row in rows.items()}),
+        by_module=_groups(model, {key: row.op.module for key, row in rows.items()}),
+    )
+
+
+def _stored_weights(model: Model) -> list[StoredTensor]:
+    """Every weight that the file stores, once: two initializers of the same external bytes are one weight."""
+    weights: list[StoredTensor] = []
+    seen: set[tuple[str, int, int]] = set()
+    for graph in nested_graphs((model.graph, *(function.graph for function in model.functions.values()))):
+        tensors = list(graph.stored.values())
+        tensors += [
+            value
+            for op in graph.ops
+            if op.op_type == "Constant" and op.outputs
+            for value in op.attributes.values()
+            if isinstance(value, StoredTensor)
+        ]
+        for stored in tensors:
+            if not stored.is_weight or (stored.alias is not None and stored.alias in seen):
+                continue
+            if stored.alias is not None:
+                seen.add(stored.alias)
+            weights.append(stored)
+    return weights
+
+
+def _weights(model: Model) -> tuple[int, int | None]:
+    """(parameters, bytes): stored weights, and weights that the file makes from nothing (ConstantOfShape)."""
+    parameters = 0
+    size: int | None = 0
+    for stored in _stored_weights(model):
+        parameters += stored.type.elements or 0
+        stored_bytes = stored.stored_bytes
+        size = None if size is None or stored_bytes is None else size + stored_bytes
+    for row in model.column(TypedOp).values():
+        if row.role != "constant" or row.op.op_type != "ConstantOfShape":
+            continue
+        kind = row.outputs[0]
+        if StoredTensor(kind, None, is_constant_node=True).is_weight:
+            parameters += kind.elements or 0
+            size = None if size is None or kind.bytes is None else size + kind.bytes
+    return parameters, size
+
+
+def _moved(model: Model, slug: str) -> Moved:
+    """What all kernels move on one device, each as often as it runs."""
+    executions = model.column(Executions)
+    sums: list[int | Fraction] = [0, 0, 0, 0]
+    for key, row in model.column(Reuse).items():
+        moved, count = row.devices.get(slug), executions[key].count
+        if moved is None or not count:
+            continue
+        figures = (moved.compulsory_bytes, moved.refetched_bytes, moved.resident_bytes, moved.resident_at_best_bytes)
+        sums = [before + count * figure for before, figure in zip(sums, figures, strict=True)]
+    compulsory, refetched, resident, at_best = (round(value) for value in sums)
+    return Moved(compulsory, refetched, resident, at_best)
+
+
+def _peak(model: Model) -> int | None:
+    sizes = [row.bytes for key, row in model.column(Live).items() if not model.column(TypedOp)[key].scope]
+    known = [size for size in sizes if size is not None]
+    return None if len(known) < len(sizes) else max(known, default=0)
+
+
+def _times(model: Model, system: "System") -> tuple[dict[str, float], dict[str, int]]:
+    """(seconds, kernels that run and are missing from them) on each device alone, and where the placement puts each."""
+    executions = model.column(Executions)
+    times: dict[str, float] = {}
+    missing: dict[str, int] = {}
+    for device in system.devices:
+        seconds, untimed = 0.0, 0
+        for key, row in model.column(Roofline).items():
+            time_s, count = row.devices[device.slug].total_time_s, executions[key].count
+            if count and time_s is None:
+                untimed += 1
+            elif count and time_s is not None:
+                seconds += time_s * float(count)
+        times[device.slug], missing[device.slug] = seconds, untimed
+    placed = model.whole(PlacementSummary)
+    optimum = next(item for item in placed.alternatives if item.name == "optimum")
+    times["placement"], missing["placement"] = optimum.total_s or 0.0, placed.untimed_kernels
+    return times, missing
+
+
+def _unsupported(model: Model, system: "System") -> dict[str, int]:
+    executions = model.column(Executions)
+    roofs = [row for key, row in model.column(Roofline).items() if executions[key].count]
+    return {device.slug: sum(not row.devices[device.slug].supported for row in roofs) for device in system.devices}
+
+
+def _groups(model: Model, names: Mapping[str, str]) -> tuple[Group, ...]:
+    """Roll-up of the compute rows by name, the most expensive first."""
+    rows, works, traffics = model.column(TypedOp), model.column(Work), model.column(Traffic)
+    executions, placements = model.column(Executions), model.column(Placement)
+    kernels = model.column(Kernel)
+    sums: dict[str, list[Fraction | float | int]] = {}
+    for key, name in names.items():
+        work, count = works[key], executions[key].count
+        if rows[key].role != "compute" or not (work.moves_data or work.counts is None):
+            continue
+        entry = sums.setdefault(name, [0, 0, 0, 0, 0.0, 0, 0, 0, 0])
+        entry[0] += 1
+        if not count:
+            continue
+        if work.counts is not None:
+            entry[1] += work.counts.macs * count
+            entry[2] += work.counts.flops * count
+            entry[6] += work.counts.operations * count
+        else:
+            entry[5] += 1
+        size, time_s = traffics[key].naive_bytes, placements[key].time_s
+        entry[3] += (size or 0) * count
+        entry[4] += (time_s or 0.0) * float(count)
+        entry[7] += size is None
+        entry[8] += kernels[key].id == key and time_s is None
+    groups = [
+        Group(
+            name, int(e[0]), round(e[1]), round(e[2]), round(e[6]), round(e[3]), float(e[4]), *map(int, (e[5], *e[7:]))
+        )
+        for name, e in sums.items()
+    ]
+    return tuple(sorted(groups, key=lambda group: (-group.time_s, -group.flops, group.name)))
+
+
+def _sequential_steps(model: Model) -> int:
+    """Length of the longest chain of dependent steps: one an op that does work, T for a time loop of T steps.
+
+    With unlimited parallel hardware this is how many steps one run takes.
+    """
+    rows, works = model.column(TypedOp), model.column(Work)
+    depth: dict[str, dict[str, int | Fraction]] = {}
+    longest: dict[str, int | Fraction] = {}
+    for key, row in rows.items():
+        known = depth.setdefault(row.scope, {})
+        before = max((known.get(name, 0) for name in op_reads(row.op)), default=0)
+        work = works[key]
+        steps: int | Fraction = work.sequential_steps if row.role == "compute" and work.moves_data else 0
+        if row.bodies:
+            # Of open branches the longest; of branches with probabilities what is expected.
+            steps += max((longest.get(b.scope, 0) for b in row.bodies if b.repeat is None), default=0)
+            steps += sum(longest.get(b.scope, 0) * whole(b.repeat) for b in row.bodies if b.repeat is not None)
+        for name in row.op.outputs:
+            known[name] = before + steps
+        longest[row.scope] = max(longest.get(row.scope, 0), whole(before + steps))
+    return round(longest.get("", 0))

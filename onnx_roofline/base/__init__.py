@@ -1,0 +1,1 @@
+"""What every package stands on: errors, element types, quantities, safe text, strict YAML."""

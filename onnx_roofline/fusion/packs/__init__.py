@@ -1,0 +1,1 @@
+"""What a backend fuses, one YAML file each; read by `onnx_roofline.fusion.backends`."""

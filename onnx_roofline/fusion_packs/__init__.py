@@ -1,1 +1,0 @@
-"""What a backend fuses, one YAML file each; read by `onnx_roofline.backends`."""

@@ -1,0 +1,231 @@
+"""The onnx library's inference of one op: types in, types out, with the values of small inputs where they are known.
+
+The only caller of the library's C++ inference. It is called for single ops without bodies, so its time is bounded by
+the op and not by the graph.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from onnx_roofline.base.errors import ShapeError
+from onnx_roofline.base.units import dtype_name, dtype_number
+from onnx_roofline.ir.graph import Op, TensorType
+
+if TYPE_CHECKING:
+    import onnx
+
+    from onnx_roofline.ir.graph import Array
+
+
+@lru_cache(maxsize=4096)
+def find_schema(domain: str, op_type: str, version: int) -> "onnx.defs.OpSchema | None":
+    """The schema of an op at an opset version; the newest one where the op is newer than that, as in files that an
+    optimiser wrote (LayerNormalization at opset 14). None where the onnx library does not know the op.
+    """
+    from onnx import defs
+
+    for asked in ((op_type, version, domain), (op_type, domain)):
+        try:
+            return defs.get_schema(*asked)
+        except defs.SchemaError:
+            continue
+    return None
+
+
+def check_arity(op: Op, schema: "onnx.defs.OpSchema") -> None:
+    """Raise ShapeError for a number of operands that the schema does not allow, or a missing attribute."""
+    given = len(op.inputs)
+    if given > schema.max_input or given < schema.min_input:
+        wanted = str(schema.min_input) if schema.min_input == schema.max_input else (
+            f"{schema.min_input} to {schema.max_input}")  # fmt: skip
+        raise ShapeError(f"found {given} inputs, wanted {wanted}")
+    if len(op.outputs) > schema.max_output:
+        raise ShapeError(f"found {len(op.outputs)} outputs, wanted at most {schema.max_output}")
+    for name in _required_attributes(op.domain, op.op_type, op.version):
+        if name not in op.attributes and name not in op.bodies:
+            raise ShapeError(f"found no attribute {name!r}, which {op.op_type} needs")
+
+
+@lru_cache(maxsize=4096)
+def _required_attributes(domain: str, op_type: str, version: int) -> tuple[str, ...]:
+    schema = find_schema(domain, op_type, version)
+    return () if schema is None else tuple(name for name, item in schema.attributes.items() if item.required)
+
+
+def infer_outputs(
+    op: Op, inputs: tuple[TensorType | None, ...], values: tuple["Array | None", ...]
+) -> tuple[TensorType, ...] | None:
+    """Types of an op's outputs, or None where the library does not know the op.
+
+    Raises ShapeError with the library's reason where the operands contradict each other.
+    """
+    schema = find_schema(op.domain, op.op_type, op.version)
+    if schema is None:
+        return None
+    _check_attributes(op, inputs)
+    inputs = tuple(None if kind is None else _within_int64(kind) for kind in inputs)
+    try:
+        return _ask(op, schema, inputs, values)
+    except ShapeError as error:
+        if any(name and kind is not None and not kind.dtype for name, kind in zip(op.inputs, inputs, strict=True)):
+            # The library demands a type of every operand; an operand of which nothing is known contradicts nothing.
+            return None
+        if "overflow" not in str(error):
+            raise
+    # Sizes that C++ integers do not hold are no contradiction: ask again without them.
+    small = tuple(None if kind is None else _below(kind, 2**31) for kind in inputs)
+    return _ask(op, schema, small, (None,) * len(values))
+
+
+def _ask(
+    op: Op, schema: "onnx.defs.OpSchema", inputs: tuple[TensorType | None, ...], values: tuple["Array | None", ...]
+) -> tuple[TensorType, ...] | None:
+    from onnx import NodeProto, numpy_helper
+    from onnx.checker import ValidationError
+    from onnx.shape_inference import InferenceError, infer_node_outputs
+
+    types: dict[str, onnx.TypeProto] = {}
+    data: dict[str, onnx.TensorProto] = {}
+    for name, kind, value in zip(op.inputs, inputs, values, strict=True):
+        if not name or kind is None:
+            continue
+        types[name] = _type_proto(kind)
+        if value is not None:
+            data[name] = numpy_helper.from_array(value, name)
+    assert isinstance(op.proto, NodeProto)
+    try:
+        imports = _imports(op.domain, max(op.version, schema.since_version))
+        found = infer_node_outputs(schema, op.proto, types, data, opset_imports=imports)
+    except ValidationError as error:
+        # The checks of a bare node know neither optionals nor maps.
+        if any(kind is not None and kind.container != "tensor" for kind in inputs):
+            return None
+        raise ShapeError(_reason(error)) from None
+    except (InferenceError, RuntimeError, ValueError, KeyError, TypeError, OverflowError, MemoryError) as error:
+        raise ShapeError(_reason(error)) from None
+    return tuple(_tensor_type(found.get(name)) for name in op.outputs)
+
+
+# Attributes that name an axis or a small count. The library narrows them to 32 bits, where 2**32 becomes 0.
+_SMALL_ATTRIBUTES = ("axis", "axes", "perm", "batch_dims", "group", "blocksize", "scan_input_axes")
+
+
+def _check_attributes(op: Op, inputs: tuple[TensorType | None, ...]) -> None:
+    """Raise ShapeError for attributes that the library takes without a look."""
+    count = op.attributes.get("num_outputs")
+    if op.op_type == "Split" and isinstance(count, int) and count != len(op.outputs):
+        # It would build a list of that length first.
+        raise ShapeError(f"found num_outputs {count} and {len(op.outputs)} outputs, wanted the same number")
+    for name in _SMALL_ATTRIBUTES:
+        value = op.attributes.get(name)
+        for item in value if isinstance(value, tuple) else (value,):
+            if isinstance(item, int) and not -(2**31) <= item < 2**31:
+                raise ShapeError(f"found {name} {item}, wanted a number of a sensible size")
+    if op.op_type in ("Conv", "ConvTranspose"):
+        _check_channels(op, inputs)
+
+
+def _check_channels(op: Op, inputs: tuple[TensorType | None, ...]) -> None:
+    """Raise ShapeError where input channels, weight and group of a convolution contradict each other."""
+    group = op.attributes.get("group", 1)
+    if not isinstance(group, int) or group < 1:
+        raise ShapeError(f"found group {group!r}, wanted 1 or more")
+    shapes = [kind.shape for kind in inputs[:2] if kind is not None and kind.exact and kind.shape is not None]
+    if len(shapes) < 2 or any(len(shape) < 2 for shape in shapes):
+        return
+    (_, channels, *_), (first, second, *_) = shapes
+    wanted, outputs = (second * group if second is not None else None, first) if op.op_type == "Conv" else (first, None)
+    if channels is not None and wanted is not None and channels != wanted:
+        raise ShapeError(f"found {channels} input channels, wanted {wanted} as the weight and group {group} say")
+    if outputs is not None and outputs % group:
+        raise ShapeError(f"found {outputs} output channels, wanted a multiple of group {group}")
+
+
+def _within_int64(kind: TensorType) -> TensorType:
+    """The type with dims that protobuf can't hold left open."""
+    return _below(kind, 2**63)
+
+
+def _below(kind: TensorType, limit: int) -> TensorType:
+    if kind.shape is None or all(dim is None or dim < limit for dim in kind.shape):
+        return kind
+    return replace(kind, shape=tuple(dim if dim is None or dim < limit else None for dim in kind.shape))
+
+
+@lru_cache(maxsize=64)
+def _imports(domain: str, version: int) -> "list[onnx.OperatorSetIdProto]":
+    from onnx import helper
+
+    return [helper.make_opsetid(domain, version)]
+
+
+def _reason(error: Exception) -> str:
+    """The library's message without its call sites, on one line."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    text = lines[-1] if lines else type(error).__name__
+    for marker in ("[ShapeInferenceError] ", "[TypeInferenceError] "):
+        text = text.rpartition(marker)[2]
+    return text[:300]
+
+
+@lru_cache(maxsize=4096)
+def _type_proto(kind: TensorType) -> "onnx.TypeProto":
+    from onnx import TypeProto, helper
+
+    if kind.container == "map" or not kind.dtype:
+        return TypeProto()
+    shape = None if kind.shape is None else list(kind.shape)
+    proto = helper.make_tensor_type_proto(dtype_number(kind.dtype), shape)
+    if kind.container == "sequence":
+        return helper.make_sequence_type_proto(proto)
+    if kind.container == "optional":
+        return helper.make_optional_type_proto(proto)
+    return proto
+
+
+def _tensor_type(proto: "onnx.TypeProto | None") -> TensorType:
+    container = "tensor"
+    current = proto
+    while current is not None:
+        kind = current.WhichOneof("value")
+        if kind in ("tensor_type", "sparse_tensor_type"):
+            tensor = getattr(current, kind)
+            shape = None
+            if tensor.HasField("shape"):
+                shape = tuple(d.dim_value if d.HasField("dim_value") else None for d in tensor.shape.dim)
+            return TensorType(dtype_name(tensor.elem_type), shape, container=container)
+        if kind in ("sequence_type", "optional_type"):
+            container = "sequence" if kind == "sequence_type" or container == "sequence" else "optional"
+            current = getattr(current, kind).elem_type
+            continue
+        if kind == "map_type":
+            return TensorType("", None, container="map")
+        break
+    return TensorType("", None)
+
+
+def known_attributes(attributes: Mapping[str, object]) -> tuple[tuple[str, object], ...]:
+    """Attributes as a hashable key; tensors by identity, since a file holds each once."""
+    return tuple((name, value if isinstance(value, int | float | str | tuple) else id(value))
+                 for name, value in attributes.items())  # fmt: skip
+
+
+def node_with_attributes(proto: object, attributes: Mapping[str, object]) -> "onnx.NodeProto":
+    """A copy of a node whose attribute references are replaced by the values of a call; others are dropped."""
+    import onnx
+    from onnx import helper
+
+    node = onnx.NodeProto()
+    assert isinstance(proto, onnx.NodeProto)
+    node.CopyFrom(proto)
+    kept = [attribute for attribute in node.attribute if not attribute.ref_attr_name]
+    references = [attribute.name for attribute in node.attribute if attribute.ref_attr_name]
+    del node.attribute[:]
+    node.attribute.extend(kept)
+    for name in references:
+        value = attributes.get(name)
+        if isinstance(value, int | float | str) or (isinstance(value, tuple) and value):
+            node.attribute.append(helper.make_attribute(name, value))
+    return node

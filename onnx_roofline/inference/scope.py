@@ -1,0 +1,110 @@
+"""What is known of the tensors of one scope while shapes are inferred, and how scopes ask for one another."""
+
+from collections.abc import Generator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from onnx_roofline.ir.graph import UNKNOWN_TYPE, AttributeValue, Graph, Op, TensorType, body_scope
+from onnx_roofline.ir.records import Body
+
+if TYPE_CHECKING:
+    from onnx_roofline.ir.graph import Array
+
+# Where a tensor's value comes from, least dependent first: stored values alone, shapes, or what the user feeds.
+CONSTANT, FROM_SHAPE, DATA = 0, 1, 2
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known of one tensor: type, value if small and computable, and what the value depends on.
+
+    `bound` is an upper bound of the value, element by element, where the value itself depends on data.
+    """
+
+    type: TensorType
+    value: "Array | None" = None
+    origin: int = DATA
+    bound: "Array | None" = None
+
+
+@dataclass(slots=True)
+class Scope:
+    """One run of a graph with given inputs: `prefix` begins the row ids, `tensors` fills as ops are visited.
+
+    `loops` is how many loops run it, inside each other. `family` is the prefix without the number of the signature, in
+    a function's body.
+    """
+
+    prefix: str
+    graph: Graph
+    parent: "Scope | None" = None
+    attributes: Mapping[str, AttributeValue] = field(default_factory=dict)
+    tensors: dict[str, Known] = field(default_factory=dict)
+    loops: int = 0
+    family: str = ""
+
+    def find(self, name: str) -> Known:
+        """What is known of a name here or in the scopes around."""
+        scope: Scope | None = self
+        while scope is not None:
+            known = scope.tensors.get(name)
+            if known is not None:
+                return known
+            scope = scope.parent
+        return Known(UNKNOWN_TYPE)
+
+
+@dataclass(frozen=True, slots=True)
+class BodyRequest:
+    """Infer a control-flow body: `inputs` are what its formal inputs are known to be, in order."""
+
+    op: Op
+    attribute: str
+    graph: Graph
+    scope: Scope
+    inputs: tuple[Known, ...]
+
+    @property
+    def prefix(self) -> str:
+        """Scope of the body: `loop_12/body/` in its parent's."""
+        return body_scope(self.scope.prefix, self.op, self.attribute)
+
+    @property
+    def family(self) -> str:
+        """The same, without the signature of the function that it is in."""
+        return body_scope(self.scope.family, self.op, self.attribute)
+
+
+@dataclass(frozen=True, slots=True)
+class CallRequest:
+    """Infer a model-local function for one signature of inputs and attributes."""
+
+    op: Op
+    scope: Scope
+    inputs: tuple[Known, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class GraphResult:
+    """What a graph's outputs are known to be, and the scope its rows are in."""
+
+    outputs: tuple[Known, ...]
+    prefix: str
+
+
+@dataclass(frozen=True, slots=True)
+class OpResult:
+    """What an op's outputs are known to be, with the bodies it runs.
+
+    `left_out` are (branch, reason) of an If whose condition is open and one of whose branches can't be valid.
+    """
+
+    outputs: tuple[Known, ...]
+    bodies: tuple[Body, ...] = ()
+    note: str = ""
+    left_out: tuple[tuple[str, str], ...] = ()
+
+
+Request = BodyRequest | CallRequest
+# A step that may ask for other graphs before it answers; the driver keeps the stack, so nothing recurses.
+Steps = Generator[Request, GraphResult, OpResult]

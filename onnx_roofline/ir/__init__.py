@@ -1,0 +1,1 @@
+"""The intermediate representation: the frozen graph, its typed columns, the pipeline, and the def-use index."""

@@ -1,0 +1,455 @@
+"""The records that passes produce, one frozen class a column. Units are in the field names."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from fractions import Fraction
+from typing import TYPE_CHECKING, Literal
+
+from onnx_roofline.base.units import FLOPS_PER_MAC
+from onnx_roofline.ir.graph import Op, TensorType
+
+if TYPE_CHECKING:
+    from onnx_roofline.ir.graph import Array
+
+# What an op is for. Only `compute` ops are counted and placed: `shape_only` ops work on rank-0 and rank-1 values that
+# follow from shapes alone and live on the host; `constant` ops depend on nothing but stored values and run once.
+ROLES = ("compute", "shape_only", "constant")
+
+# How sure a figure is, surest first.
+STATUSES = ("exact", "bounded", "heuristic", "unknown")
+
+
+@dataclass(frozen=True, slots=True)
+class Body:
+    """A graph that an op runs: which one, in which scope, and how often per run of the op.
+
+    `repeat` is the trip count of a Loop, the length of a Scan or sequence, 1 for a call; None where an If leaves the
+    choice to the costs. `origin` is "exact", "bound" (a trip count or probability that the user gave), "data" (an upper
+    bound of what values decide) or "assumed".
+    """
+
+    attribute: str
+    scope: str
+    repeat: int | Fraction | None
+    origin: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TypedOp:
+    """Column of the shape inference: an op in one scope with the types of its operands.
+
+    A function body or loop body has one scope for each distinct signature, so rows are (scope, op); the row id is
+    `scope + op.id`. `values` holds what is known of small inputs. An absent input has type None.
+    """
+
+    op: Op
+    scope: str
+    inputs: tuple[TensorType | None, ...]
+    outputs: tuple[TensorType, ...]
+    values: tuple["Array | None", ...]
+    role: str = "compute"
+    bodies: tuple[Body, ...] = ()
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Folding:
+    """Column of the quantisation pass: how an op computes once the Q and DQ ops around it are folded into it.
+
+    `compute_dtype` is the quantised element type it computes in ("": its own). `inputs` holds for each input what is
+    read instead (the stored tensor, its scale, its zero point), or None where it is read as it is; `output` is the
+    quantised type that is written. `dequantized` and `requantized` are the rows it takes over; `dequantizes` says that
+    it restores floating-point weights itself. `folded_into` is set on a Q or DQ op that vanishes.
+    """
+
+    compute_dtype: str = ""
+    inputs: tuple[tuple[TensorType, ...] | None, ...] = ()
+    output: TensorType | None = None
+    dequantized: tuple[str, ...] = ()
+    requantized: tuple[str, ...] = ()
+    dequantizes: bool = False
+    folded_into: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """Operations by class. A multiply-accumulate is one `macs`; comparisons include max, min and clamps."""
+
+    macs: int = 0
+    adds: int = 0
+    muls: int = 0
+    divs: int = 0
+    compares: int = 0
+    transcendentals: int = 0
+    int_ops: int = 0
+    bit_ops: int = 0
+
+    @property
+    def flops(self) -> int:
+        """Floating-point operations: two for a MAC, one for every other float operation.
+
+        >>> Counts(macs=10, adds=3, int_ops=7).flops
+        23
+        """
+        return FLOPS_PER_MAC * self.macs + self.adds + self.muls + self.divs + self.compares + self.transcendentals
+
+    @property
+    def operations(self) -> int:
+        """Everything an execution unit does, integer and bit operations included; the roofline's numerator."""
+        return self.flops + self.int_ops + self.bit_ops
+
+    def __add__(self, other: "Counts") -> "Counts":
+        return Counts(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(self)))
+
+    def scaled(self, factor: int) -> "Counts":
+        """These counts `factor` times.
+
+        >>> Counts(macs=2, adds=1).scaled(3)
+        Counts(macs=6, adds=3, muls=0, divs=0, compares=0, transcendentals=0, int_ops=0, bit_ops=0)
+        """
+        return Counts(*(getattr(self, f.name) * factor for f in fields(self)))
+
+    def as_dict(self) -> dict[str, int]:
+        """Class name to count, every class present."""
+        return {f.name: getattr(self, f.name) for f in fields(self)}
+
+
+COUNT_CLASSES = tuple(f.name for f in fields(Counts))
+
+
+@dataclass(frozen=True, slots=True)
+class Contraction:
+    """A contraction in its canonical form: `batch` independent products of [M, K] and [K, N].
+
+    A convolution is an implicit GEMM with M = output channels of a group, N = batch x output positions,
+    K = input channels of a group x taps, `batch` = groups; `kernel`, `strides`, `dilations` and the spatial sizes keep
+    what im2col would hide. `lhs` and `rhs` are the positions of its operands among the op's inputs (None: an
+    intermediate inside the op).
+    """
+
+    batch: int
+    m: int
+    n: int
+    k: int
+    kernel: tuple[int, ...] = ()
+    strides: tuple[int, ...] = ()
+    dilations: tuple[int, ...] = ()
+    input_spatial: tuple[int, ...] = ()
+    output_spatial: tuple[int, ...] = ()
+    images: int = 1
+    lhs: int | None = 0
+    rhs: int | None = 1
+
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulates of the whole contraction."""
+        return self.batch * self.m * self.n * self.k
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What an op does and touches: the answer of its rule.
+
+    `reads` and `writes` are elements touched per input and output operand, each once however often the algorithm
+    comes back to it; None is unknown. `moves_data` is False for a view, with the reason in `note`.
+    `compute_dtype` selects the peak. `sequential_steps` is the length of the longest chain of dependent steps inside
+    the op (the time loop of an LSTM). `rule` names the rule, as in `ai.onnx.MatMul-13`.
+    """
+
+    counts: Counts | None
+    reads: tuple[int | None, ...]
+    writes: tuple[int | None, ...]
+    status: str = "exact"
+    rule: str = ""
+    contractions: tuple[Contraction, ...] = ()
+    compute_dtype: str = ""
+    sequential_steps: int = 1
+    moves_data: bool = True
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Kernel:
+    """Column of the fusion pass: the ops that one device kernel executes; all its members hold the same record.
+
+    `id` is the row id of its root (the contraction or reduction where it has one, else the last member); "" for a row
+    that no kernel executes: a view, a shape-only or constant op, or a call of a body. `members` are row ids in graph
+    order, `pattern` names the rule that made it ("alone" for a single op), `refused` says for each fusion at its border
+    that was looked at and not done why not.
+    """
+
+    id: str
+    members: tuple[str, ...] = ()
+    pattern: str = ""
+    refused: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Saving:
+    """Bytes of one operand that fusion keeps from moving, and the rule that says so."""
+
+    tensor: str
+    bytes: int
+    rule: str
+
+
+@dataclass(frozen=True, slots=True)
+class Traffic:
+    """Bytes between memory and an op in one execution; None is unknown.
+
+    `read_bytes` and `write_bytes` are those of the op alone, each operand once; `naive_bytes` is their sum.
+    `compulsory_bytes` is the op's part of what its kernel can't avoid: naive = compulsory + the savings.
+    """
+
+    read_bytes: tuple[int | None, ...]
+    write_bytes: tuple[int | None, ...]
+    naive_bytes: int | None
+    compulsory_bytes: int | None
+    savings: tuple[Saving, ...] = ()
+
+    @property
+    def fused_away_bytes(self) -> int:
+        """Bytes that fusion saves."""
+        return sum(saving.bytes for saving in self.savings)
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """What a device's on-chip memory makes of a kernel's compulsory bytes: moved = compulsory + refetched - resident.
+
+    `refetched_bytes` are fetched again because tiles don't fit, `resident_bytes` are still on chip from an earlier
+    kernel under least-recently-used replacement, `resident_at_best_bytes` under the best replacement there is.
+    `reasons` say where each part comes from.
+    """
+
+    compulsory_bytes: int
+    refetched_bytes: int
+    resident_bytes: int
+    resident_at_best_bytes: int
+    reasons: tuple[str, ...] = ()
+
+    @property
+    def moved_bytes(self) -> int:
+        """Bytes that cross between memory and chip."""
+        return self.compulsory_bytes + self.refetched_bytes - self.resident_bytes
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Reuse:
+    """Column of the reuse pass: by device slug, what moves; only the root of a kernel has entries."""
+
+    devices: Mapping[str, Moved]
+
+
+@dataclass(frozen=True, slots=True)
+class Executions:
+    """How often a row runs in one run of the model, over all loops, branches and calls that lead to it.
+
+    An integer but for expected counts of branches with probabilities, which are fractions. `origin` is that of the
+    least sure step on the way, as in Body.
+    """
+
+    count: int | Fraction
+    origin: str = "exact"
+
+    @property
+    def status(self) -> str:
+        """How sure figures are that the count multiplies: "exact", "bounded" or "heuristic"."""
+        return {"data": "bounded", "assumed": "heuristic"}.get(self.origin, "exact")
+
+
+@dataclass(frozen=True, slots=True)
+class OpenBody:
+    """An op of which nobody says how often its bodies run, and what is `taken`: a number of runs, "then" or "else".
+
+    `key` is its row id. `origin` is "data" where that is an upper bound, "assumed" where it is a guess.
+    """
+
+    key: str
+    op_type: str
+    taken: str
+    origin: str
+
+    @property
+    def option(self) -> str:
+        """The option that states it: `--trip 1:Loop=N`, `--branch 0:If.then=P`."""
+        return f"--branch {self.key}.then=P" if self.op_type == "If" else f"--trip {self.key}=N"
+
+    @property
+    def example(self) -> str:
+        """The option with what is taken: `--trip 1:Loop=1`, `--branch 0:If.then=1`."""
+        value = str(int(self.taken == "then")) if self.op_type == "If" else self.taken
+        return self.option[:-1] + value
+
+
+@dataclass(frozen=True, slots=True)
+class OpenBodies:
+    """Every op that may run of which nobody says how often its bodies run, the outer before the inner."""
+
+    found: tuple[OpenBody, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """Bytes of activations that are alive while the op runs, its inputs and outputs included; None is unknown."""
+
+    bytes: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Roof:
+    """One kernel on the roofline of one device, for a single execution; it stands at the kernel's root.
+
+    `intensity` is operations per byte moved (None without bytes), `ridge` in the same unit for the root's dtype,
+    `attainable_flops_per_s` = min(peak, intensity x bandwidth). Times are None where the device can't run the kernel or
+    its work is unknown. `bound` is "memory", "compute" or "launch"; "nothing to do" without work, "fused" on a member
+    whose kernel's root has the time. `time_low_s` and `time_high_s` are what the least and the most of the three
+    traffic figures would give; `bound_is_stable` says whether all three give the same bound. `reason` says why it is
+    unsupported.
+    """
+
+    supported: bool
+    reason: str
+    intensity: float | None
+    ridge: float | None
+    attainable_flops_per_s: float | None
+    compute_time_s: float | None
+    memory_time_s: float | None
+    launch_time_s: float | None
+    total_time_s: float | None
+    bound: str
+    moved_bytes: int | None = None
+    time_low_s: float | None = None
+    time_high_s: float | None = None
+    bound_is_stable: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Roofline:
+    """Column of the roofline pass: the op on each device by the device's slug."""
+
+    devices: Mapping[str, Roof]
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceTime:
+    """A kernel on one device under the placement's time model; `time_s` is None where it can't run, with the reason."""
+
+    time_s: float | None
+    energy_j: float | None
+    bound: str
+    reason: str = ""
+    explanation: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Together:
+    """How a kernel runs where splits and pipelines are used too, if that is not as it is placed.
+
+    `kind` is "split" (both devices, `gpu_share` of the `axis` on the GPU), "pipeline" (its halves follow each other
+    with those of the other `kernels`) or "alone". `devices` are those of the kernels in order; `time_s` is that of all
+    of them, all executions.
+    """
+
+    kind: Literal["split", "pipeline", "alone"]
+    kernels: tuple[str, ...]
+    devices: tuple[str, ...]
+    time_s: float
+    gpu_share: float | None = None
+    axis: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """Which device runs the op and why; `device` is None where the op is out of placement.
+
+    `reason` is the class of the decision: "unsupported" (the other device can't run it), "faster alone" (where energy
+    counts "cheaper alone"), "follows neighbours" (dearer alone, cheaper with its transfers), "capacity", "near tie",
+    "fused" (a member goes where its kernel goes), "not placed" or "unknown". `time_s` is that of one execution there,
+    `transfer_s` the transfers, over all executions, of the tensors that it makes or is the first to fetch, `regret`
+    what the whole costs more, in the objective's unit, if the kernel is flipped. `with_splits` is how it would run if
+    ops could be split.
+    """
+
+    device: str | None
+    reason: str
+    explanation: str
+    time_s: float | None
+    devices: Mapping[str, DeviceTime] = field(default_factory=dict, hash=False)
+    transfer_s: float = 0.0
+    regret: float | None = None
+    with_splits: Together | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Alternative:
+    """A whole assignment under the full cost: all on one device, each kernel by itself, the optimum."""
+
+    name: str
+    total_s: float | None
+    kernel_s: float | None
+    transfer_s: float | None
+    on_pim: int
+    moved: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class PlacementSummary:
+    """What is proven about the placement as a whole, and what the simple ones cost under the same model.
+
+    `lower_bound` and `objective` are in the objective's unit: seconds, joules or joule-seconds. `makespan_s` is that of
+    a schedule on both devices at once, where the system allows one; None where it does not. `untimed_kernels` run but
+    have no time on either device: every figure here is without them. `with_splits_s` is the placement's time with
+    single kernels split over both devices and neighbours in pipelines; None as the makespan is.
+    """
+
+    objective_name: str
+    objective: float
+    lower_bound: float
+    gap: float
+    proof: str
+    method: str
+    pim_model: str
+    resident_bytes: int
+    capacity_bytes: int | None
+    alternatives: tuple[Alternative, ...]
+    makespan_s: float | None = None
+    makespan_bound_s: float | None = None
+    makespan_note: str = ""
+    untimed_kernels: int = 0
+    with_splits_s: float | None = None
+    with_splits_note: str = ""
+    kernels_split: int = 0
+    kernels_pipelined: int = 0
+
+
+# Binary digits after the point of a fraction that is kept; the smallest float has 1,074. Probabilities multiply along
+# a chain of branches, and each factor adds its digits.
+FRACTION_BITS = 2048
+
+
+def whole(value: int | Fraction) -> int | Fraction:
+    """A fraction that is a whole number as an integer, and one of many digits rounded up; both keep arithmetic fast.
+
+    >>> whole(Fraction(6, 2)), whole(Fraction(1, 2)), whole(Fraction(1, 3**2000)) == Fraction(1, 2**2048)
+    (3, Fraction(1, 2), True)
+    """
+    if value.denominator == 1:
+        return value.numerator
+    if value.denominator.bit_length() <= FRACTION_BITS:
+        return value
+    return Fraction(-(-(value.numerator << FRACTION_BITS) // value.denominator), 1 << FRACTION_BITS)
+
+
+def total(values: "tuple[int | None, ...] | list[int | None]") -> int | None:
+    """Sum, or None if any part is unknown: unknown is a value, never 0.
+
+    >>> total((1, 2)), total((1, None))
+    (3, None)
+    """
+    result = 0
+    for value in values:
+        if value is None:
+            return None
+        result += value
+    return result

@@ -1,0 +1,132 @@
+"""Who makes and who reads each tensor, with views seen through: what the traffic of kernels rests on."""
+
+import heapq
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from onnx_roofline.ir.graph import Model, op_reads
+from onnx_roofline.ir.records import Kernel, Traffic, TypedOp, Work
+
+# Views whose result follows from the shape of what they view.
+_KNOWN_FROM_SHAPES = frozenset({"Shape", "Size"})
+
+
+@dataclass(frozen=True, slots=True)
+class Boundary:
+    """Bytes of the tensors that cross the border of a kernel: those it fetches, and those it leaves behind."""
+
+    reads: dict[str, int] = field(default_factory=dict)
+    writes: dict[str, int] = field(default_factory=dict)
+
+
+def scope_outputs(model: Model) -> Iterator[tuple[str, str]]:
+    """(scope, name) of each output of the main graph and of every body that a row runs."""
+    yield from (("", output.name) for output in model.graph.outputs)
+    for row in model.column(TypedOp).values():
+        for body in row.bodies:
+            op = row.op
+            graph = op.bodies[body.attribute] if op.function is None else model.functions[op.function].graph
+            yield from ((body.scope, output.name) for output in graph.outputs)
+
+
+@dataclass(frozen=True)
+class TensorUses:
+    """Which tensor a name stands for once views are seen through, who makes it, and who reads it, by scope."""
+
+    model: Model
+    roots: dict[tuple[str, str], str] = field(default_factory=dict)
+    makers: dict[tuple[str, str], str] = field(default_factory=dict)
+    readers: dict[tuple[str, str], set[str]] = field(default_factory=dict)
+    kept: set[tuple[str, str]] = field(default_factory=set)
+    stored: set[str] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        rows, works = self.model.column(TypedOp), self.model.column(Work)
+        for key, row in rows.items():
+            is_view = row.role == "compute" and not works[key].moves_data and row.op.inputs and not row.bodies
+            is_view = is_view and row.op.op_type not in _KNOWN_FROM_SHAPES
+            for name in row.op.outputs:
+                if name and is_view:
+                    self.roots[row.scope, name] = self.root(row.scope, row.op.inputs[0])
+                elif name:
+                    self.makers[row.scope, name] = key
+            # What asks for a shape reads no byte of the tensor.
+            if row.role != "compute" or not (works[key].moves_data or row.bodies):
+                continue
+            for name in op_reads(row.op):
+                self.readers.setdefault((row.scope, self.root(row.scope, name)), set()).add(key)
+        pending = [self.model.graph, *(function.graph for function in self.model.functions.values())]
+        while pending:
+            graph = pending.pop()
+            self.stored.update(graph.stored)
+            pending.extend(body for op in graph.ops for body in op.bodies.values())
+        self.kept.update((scope, self.root(scope, name)) for scope, name in scope_outputs(self.model))
+
+    def root(self, scope: str, name: str) -> str:
+        """The tensor whose bytes a name stands for."""
+        return self.roots.get((scope, name), name)
+
+    def leaves(self, scope: str, name: str, members: frozenset[str]) -> bool:
+        """Whether a tensor is needed outside a group of rows: read there, an output, or captured by a body."""
+        root = self.root(scope, name)
+        return (scope, root) in self.kept or not self.readers.get((scope, root), set()) <= members
+
+    def boundary(self, kernel: Kernel) -> Boundary:
+        """What a kernel fetches and leaves behind, each tensor once."""
+        rows, traffics = self.model.column(TypedOp), self.model.column(Traffic)
+        members = frozenset(kernel.members)
+        found = Boundary()
+        for key in kernel.members:
+            row, traffic = rows[key], traffics[key]
+            for name, size in zip(row.op.inputs, traffic.read_bytes, strict=True):
+                root = self.root(row.scope, name)
+                if size and self.makers.get((row.scope, root)) not in members:
+                    found.reads[root] = max(size, found.reads.get(root, 0))
+            for name, size in zip(row.op.outputs, traffic.write_bytes, strict=True):
+                if size and self.leaves(row.scope, name, members):
+                    found.writes[self.root(row.scope, name)] = size
+        return found
+
+    def schedule(self) -> dict[str, list[str]]:
+        """By scope the kernel ids in an order in which every kernel comes after those whose results it needs.
+
+        Of the kernels that can run the one that stands first in the file runs. A kernel can't run at its first op's
+        place: its other ops may need what comes later.
+        """
+        rows, works = self.model.column(TypedOp), self.model.column(Work)
+        kernels = self.model.column(Kernel)
+        place: dict[str, int] = {}
+        waits: dict[str, set[str]] = {}
+        # What must have run before a tensor is there: nothing for a shape, which is known without the tensor it is of;
+        # for a view all that its operands need.
+        needed: dict[tuple[str, str], frozenset[str]] = {}
+        for position, (key, row) in enumerate(rows.items()):
+            if row.role != "compute":
+                continue
+            before = frozenset[str]().union(*(needed.get((row.scope, name), ()) for name in op_reads(row.op)))
+            if not works[key].moves_data and not row.bodies:
+                is_known = row.op.op_type in _KNOWN_FROM_SHAPES
+                needed.update(((row.scope, name), frozenset() if is_known else before) for name in row.op.outputs)
+                continue
+            step = kernels[key].id or key
+            place.setdefault(step, position)
+            waits.setdefault(step, set()).update(before - {step})
+            needed.update(((row.scope, name), frozenset((step,))) for name in row.op.outputs)
+        after: dict[str, list[str]] = {}
+        for name, makers in waits.items():
+            for maker in makers:
+                after.setdefault(maker, []).append(name)
+        open_count = {name: len(makers) for name, makers in waits.items()}
+        ready = [(place[name], name) for name, count in open_count.items() if not count]
+        heapq.heapify(ready)
+        order: dict[str, list[str]] = {}
+        while ready:
+            _, name = heapq.heappop(ready)
+            if kernels[name].id:
+                order.setdefault(rows[name].scope, []).append(name)
+            for follower in after.get(name, ()):
+                open_count[follower] -= 1
+                if not open_count[follower]:
+                    heapq.heappush(ready, (place[follower], follower))
+        assert not any(open_count.values()), "fusion makes no kernels that wait for each other"
+        return order

@@ -1,5 +1,0 @@
-"""Ops that run graphs: their cost is the cost of the bodies, which are counted on their own."""
-
-from onnx_roofline.op_rules.registry import view
-
-view("If", "Loop", "Scan", "SequenceMap", why="the cost is that of the bodies")

@@ -1,0 +1,44 @@
+"""Finding the cost rule of an op: the families of rules are imported when a model has an op of theirs."""
+
+import bisect
+from functools import cache
+from importlib import import_module
+
+from onnx_roofline.ops.cost.registry import Rule, every_rule, rules_of
+
+# Families that most models use, and those that few do, each a module of this package.
+_COMMON = (
+    "attention", "contraction", "control_flow", "elementwise", "movement", "normalization", "pooling", "quantization",
+    "recurrent", "reduction",
+)  # fmt: skip
+_RARE = (
+    "ai_onnx_ml", "einsum", "image", "loss", "random", "sequence", "signal", "training", "trees", "contrib.attention",
+    "contrib.cached_attention", "contrib.fused", "contrib.layout", "contrib.movement", "contrib.products",
+    "contrib.quantized", "contrib.recurrent",
+)  # fmt: skip
+
+
+def find_rule(domain: str, op_type: str, version: int) -> Rule | None:
+    """The newest rule not newer than `version`; the oldest rule where all are newer."""
+    _load(_COMMON)
+    rows = rules_of(domain, op_type)
+    if not rows:
+        _load(_RARE)
+        rows = rules_of(domain, op_type)
+    if not rows:
+        return None
+    position = bisect.bisect_right(rows, version, key=lambda row: row.since)
+    return rows[max(0, position - 1)]
+
+
+def all_rules() -> tuple[Rule, ...]:
+    """Every rule, sorted by domain, op and version."""
+    _load(_COMMON)
+    _load(_RARE)
+    return every_rule()
+
+
+@cache
+def _load(families: tuple[str, ...]) -> None:
+    for family in families:
+        import_module(f"onnx_roofline.ops.cost.{family}")

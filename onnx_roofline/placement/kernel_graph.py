@@ -1,0 +1,258 @@
+"""The kernels of a model as a placement problem: a cost on each device, and what crosses between them.
+
+Kernels of bodies and functions are nodes of their own, their costs times how often they run. Model inputs lie on the
+GPU's side and model outputs are read there. Stored weights are put where they are needed before the first run. A cache
+of keys and values lies in the memory of each device that reads it, so that only the rows that a run adds to it cross.
+What a control-flow op takes in and gives out is taken to live on the GPU's side.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from onnx_roofline.base.units import ceil_div
+from onnx_roofline.hardware import Device, System
+from onnx_roofline.ir.graph import Model, op_reads
+from onnx_roofline.ir.records import DeviceTime, Executions, Kernel, Roofline, Traffic, TypedOp
+from onnx_roofline.ir.tensor_index import TensorUses
+from onnx_roofline.memory.kv_caches import Caches
+from onnx_roofline.placement.kernel_facts import facts_of
+from onnx_roofline.placement.solver import Problem, Tensor
+from onnx_roofline.timing.device_time import device_time
+from onnx_roofline.timing.kernel import KernelFacts, PimTimeModel
+
+# What a placement can be optimised for in one cut; energy-delay is a product and takes several.
+_LATENCY, _ENERGY = "latency", "energy"
+
+
+@dataclass(frozen=True)
+class Placeable:
+    """A kernel with its time and energy on each device for one execution, and how often it runs.
+
+    `facts` is what the times were made of, by device; one object for all kernels that are alike.
+    """
+
+    kernel: Kernel
+    count: float
+    devices: Mapping[str, DeviceTime]
+    weight_bytes: int
+    facts: Mapping[str, KernelFacts | None]
+
+
+@dataclass(frozen=True)
+class Crossing:
+    """A tensor that kernels make or read: bytes of one execution, times how often it is made."""
+
+    scope: str
+    name: str
+    bytes: int
+    count: float
+    producer: int | None
+    consumers: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class KernelGraph:
+    """Kernels that run, in file order, and the tensors between them; `index` finds a kernel by its id.
+
+    `refused` has the devices' reasons for kernels that run but have no time on either.
+    """
+
+    kernels: tuple[Placeable, ...]
+    crossings: tuple[Crossing, ...]
+    index: Mapping[str, int]
+    refused: Mapping[str, Mapping[str, DeviceTime]]
+
+    def problem(self, system: System, objective: str, time_weight: float = 1.0, energy_weight: float = 1.0) -> Problem:
+        """The abstract problem for `latency`, `energy`, or a weighted sum of both (for their product)."""
+        gpu, pim = system.gpu.slug, system.pim.slug
+
+        def node_cost(item: Placeable, slug: str) -> float | None:
+            entry = item.devices[slug]
+            if entry.time_s is None:
+                return None
+            energy = entry.energy_j or 0.0
+            if objective == _LATENCY:
+                return entry.time_s * item.count
+            if objective == _ENERGY:
+                return energy * item.count
+            return (time_weight * entry.time_s + energy_weight * energy) * item.count
+
+        def crossing_cost(size: int) -> float:
+            time_s = system.link.transfer_s(size)
+            # A shared memory copies nothing; elsewhere the energy objectives ask for the link's figure.
+            energy = 0.0 if system.link.shared_memory else size * (system.link.j_per_byte or 0.0)
+            if objective == _LATENCY:
+                return time_s
+            return energy if objective == _ENERGY else time_weight * time_s + energy_weight * energy
+
+        sink = len(self.kernels)
+        tensors = tuple(
+            Tensor(item.producer, item.consumers, (crossing_cost(item.bytes) * item.count,) * 2)
+            for item in self.crossings
+        )
+        return Problem(
+            names=(*(item.kernel.id for item in self.kernels), "model outputs"),
+            cost=(*((node_cost(item, gpu), node_cost(item, pim)) for item in self.kernels), (0.0, 0.0)),
+            tensors=tensors,
+            pins={sink: 0},
+            resident_bytes=(*(item.weight_bytes for item in self.kernels), 0),
+            capacity_bytes=None if system.link.shared_memory else system.pim.capacity_bytes,
+        )
+
+
+def kernel_graph(model: Model, system: System, pim_model: PimTimeModel) -> KernelGraph:
+    """Every kernel that runs, with its times under a PIM time model; those without a time are left out and named."""
+    caches = Caches(TensorUses(model))
+    kernels, executions = model.column(Kernel), model.column(Executions)
+    index: dict[str, int] = {}
+    placeable: list[Placeable] = []
+    refused: dict[str, Mapping[str, DeviceTime]] = {}
+    # Kernels alike share one record of facts, by which later steps know them as alike.
+    memo: dict[object, tuple[Mapping[str, DeviceTime], Mapping[str, KernelFacts | None]]] = {}
+    for key, kernel in kernels.items():
+        count = float(executions[key].count)
+        if kernel.id != key or not count:
+            continue
+        facts: Mapping[str, KernelFacts | None] = {
+            device.slug: facts_of(model, kernel, device.slug, caches) for device in system.devices
+        }
+        signature = tuple(facts.values())
+        if signature not in memo:
+            memo[signature] = _device_times(system, facts, pim_model), facts
+        times, facts = memo[signature]
+        if all(entry.time_s is None for entry in times.values()):
+            refused[key] = times
+            continue
+        index[key] = len(placeable)
+        first = facts[system.gpu.slug]
+        resident = _resident_bytes(model, kernel, first, caches)
+        placeable.append(Placeable(kernel, count, times, resident, facts))
+    return KernelGraph(tuple(placeable), _crossings(model, caches, index, len(placeable)), index, refused)
+
+
+def at_bandwidth_share(graph: KernelGraph, system: System, pim_model: PimTimeModel) -> KernelGraph:
+    """The same kernels with the GPU's times at the bandwidth that a working PIM leaves it."""
+    gpu = system.gpu
+    memo: dict[KernelFacts, float | None] = {}
+    kernels = []
+    for item in graph.kernels:
+        facts, entry = item.facts[gpu.slug], item.devices[gpu.slug]
+        if facts is not None and entry.time_s is not None:
+            if facts not in memo:
+                memo[facts] = device_time(gpu, facts, pim_model, bandwidth_share=system.gpu_bandwidth_share).total_s
+            entry = replace(entry, time_s=memo[facts])
+        kernels.append(replace(item, devices={**item.devices, gpu.slug: entry}))
+    return replace(graph, kernels=tuple(kernels))
+
+
+def _device_times(
+    system: System, facts: Mapping[str, KernelFacts | None], pim_model: PimTimeModel
+) -> Mapping[str, DeviceTime]:
+    return {device.slug: _device_time(device, facts[device.slug], pim_model) for device in system.devices}
+
+
+def _device_time(device: Device, facts: KernelFacts | None, pim_model: PimTimeModel) -> DeviceTime:
+    if facts is None:
+        return DeviceTime(None, None, "unknown", "its work is unknown")
+    found = device_time(device, facts, pim_model)
+    if not found.supported:
+        return DeviceTime(None, None, "unsupported", found.reason)
+    return DeviceTime(found.total_s, _energy_j(device, facts), found.bound, "", found.explanation)
+
+
+def _energy_j(device: Device, facts: KernelFacts) -> float | None:
+    """Joules of the bytes and MACs, at the profile's figures; None where it states none for what the kernel does.
+
+    A PIM reads its resident operand once for every pass of vectors.
+    """
+    if device.dram_j_per_byte is None:
+        return None
+    size = facts.moved_bytes
+    if device.pim is not None and facts.resident != "none":
+        for product, large_bytes in facts.products:
+            size += (ceil_div(product.vectors, device.pim.reuse) - 1) * large_bytes
+    macs = sum(product.macs for product, _ in facts.products)
+    if macs and device.j_per_mac is None:
+        return None
+    return size * device.dram_j_per_byte + macs * (device.j_per_mac or 0.0)
+
+
+def _resident_bytes(model: Model, kernel: Kernel, facts: KernelFacts | None, caches: Caches) -> int:
+    """What a kernel has in the PIM's memory before it runs there: its weights, or the caches that it reads."""
+    if facts is None or facts.resident not in ("weight", "kv"):
+        return 0
+    if facts.resident == "weight":
+        return facts.weight_bytes
+    rows, traffics = model.column(TypedOp), model.column(Traffic)
+    found = {
+        place: size or 0
+        for key in kernel.members
+        for name, size in zip(rows[key].op.inputs, traffics[key].read_bytes, strict=True)
+        if caches.holds(rows[key].scope, name)
+        if caches.uses.makers.get(place := caches.place(rows[key].scope, name)) not in kernel.members
+    }
+    return sum(found.values()) or sum(size for _, size in facts.products)
+
+
+def _crossings(model: Model, caches: Caches, index: Mapping[str, int], sink: int) -> tuple[Crossing, ...]:
+    """Tensors that kernels share; weights and caches are no crossings. The sink reads outputs and what bodies take."""
+    uses = caches.uses
+    rows, kernels, executions = model.column(TypedOp), model.column(Kernel), model.column(Executions)
+    traffics = model.column(Traffic)
+    sizes: dict[tuple[str, str], int] = {}
+    consumers: dict[tuple[str, str], dict[int, None]] = {}
+    counts: dict[tuple[str, str], float] = {}
+    for key, row in rows.items():
+        node = index.get(kernels[key].id)
+        if node is None:
+            continue
+        for name, size in zip(row.op.inputs, traffics[key].read_bytes, strict=True):
+            root = uses.root(row.scope, name)
+            maker = uses.makers.get((row.scope, root))
+            if not size or root in uses.stored or (maker is not None and rows[maker].role != "compute"):
+                continue
+            place = (row.scope, root)
+            new = caches.new_bytes(row.scope, name)
+            size = size if new is None else min(size, new)
+            if not size:
+                continue
+            if maker is not None and index.get(kernels[maker].id) == node:
+                continue
+            sizes[place] = max(size, sizes.get(place, 0))
+            consumers.setdefault(place, {})[node] = None
+            counts[place] = max(float(executions[key].count), counts.get(place, 0.0))
+    # What bodies and functions take in is read on the GPU's side, as the model's outputs are.
+    taken = {
+        (row.scope, uses.root(row.scope, name)) for row in rows.values() if row.bodies for name in op_reads(row.op)
+    }
+    for scope, root in uses.kept | taken:
+        maker = uses.makers.get((scope, root))
+        if maker is None or kernels[maker].id not in index:
+            continue
+        if (scope, root) in caches.grown or (scope, root) in caches.returned:
+            continue
+        position = rows[maker].op.outputs.index(root)
+        size = traffics[maker].write_bytes[position] or rows[maker].outputs[position].bytes or 0
+        sizes[scope, root] = max(size, sizes.get((scope, root), 0))
+        consumers.setdefault((scope, root), {})[sink] = None
+        counts[scope, root] = float(executions[maker].count)
+    found = []
+    for (scope, root), size in sizes.items():
+        maker = uses.makers.get((scope, root))
+        producer = index.get(kernels[maker].id) if maker is not None else None
+        nodes = tuple(consumers[scope, root])
+        found.append(Crossing(scope, root, size, counts[scope, root], producer, nodes))
+    return tuple(
+        sorted(found, key=lambda item: (-1 if item.producer is None else item.producer, item.scope, item.name))
+    )
+
+
+def roofline_pick(model: Model, graph: KernelGraph, system: System) -> tuple[int, ...]:
+    """The naive pick: the PIM for every kernel that it can run and whose intensity is below the GPU's ridge."""
+    picks = []
+    for item in graph.kernels:
+        roofs = model.column(Roofline)[item.kernel.id].devices
+        gpu, pim = roofs[system.gpu.slug], roofs[system.pim.slug]
+        below = gpu.intensity is None or gpu.ridge is None or gpu.intensity < gpu.ridge
+        picks.append(int(below and pim.supported and item.devices[system.pim.slug].time_s is not None))
+    return (*picks, 0)

@@ -1,0 +1,77 @@
+"""The per-op table as CSV: one row an op and scope, plain numbers in base units, empty where unknown."""
+
+import csv
+import io
+from collections.abc import Iterator
+
+from onnx_roofline.analysis.analyze import Analysis
+from onnx_roofline.base.text import csv_cell
+from onnx_roofline.ir.records import (
+    COUNT_CLASSES,
+    Executions,
+    Kernel,
+    Placement,
+    Roof,
+    Roofline,
+    Traffic,
+    TypedOp,
+    Work,
+)
+
+
+def write_csv(analysis: Analysis) -> Iterator[str]:
+    """Lines of the CSV, header first; counts and bytes are of one execution of the op.
+
+    Intensity is that of the op alone; times and bounds are those of its kernel under the placement's time model and
+    stand at the kernel's root.
+    """
+    model, devices = analysis.model, analysis.system.devices
+    header = ["id", "name", "op_type", "domain", "module", "role", "executions", "status", "rule", "compute_dtype",
+              "macs", "flops", *COUNT_CLASSES[1:], "naive_bytes", "compulsory_bytes", "intensity_flops_per_byte",
+              "kernel", "pattern"]  # fmt: skip
+    header += [f"{device.slug}_{figure}" for device in devices for figure in ("time_s", "bound")]
+    yield _line([*header, "placement", "placement_reason"])
+    works, traffics, executions = model.column(Work), model.column(Traffic), model.column(Executions)
+    roofs, placements, kernels = model.column(Roofline), model.column(Placement), model.column(Kernel)
+    for key, row in model.column(TypedOp).items():
+        work, counts, count = works[key], works[key].counts, executions[key].count
+        roof = roofs[key].devices
+        names = (key, row.op.name, row.op.op_type, row.op.domain, row.op.module)
+        yield _line(
+            [
+                *(csv_cell(name) for name in names),
+                row.role,
+                count.numerator if count.denominator == 1 else float(count),
+                work.status,
+                csv_cell(work.rule),
+                work.compute_dtype,
+                *((None, None) if counts is None else (counts.macs, counts.flops)),
+                *(None if counts is None else getattr(counts, name) for name in COUNT_CLASSES[1:]),
+                traffics[key].naive_bytes,
+                traffics[key].compulsory_bytes,
+                _intensity(work, traffics[key]),
+                csv_cell(kernels[key].id),
+                kernels[key].pattern,
+                *(cell for device in devices for cell in _time(placements[key], roof[device.slug], device.slug)),
+                placements[key].device,
+                placements[key].reason,
+            ]
+        )
+
+
+def _time(placement: Placement, roof: Roof, slug: str) -> tuple[float | None, str]:
+    """Seconds and bound under the placement's time model; those of the roofline where nothing was placed."""
+    entry = placement.devices.get(slug)
+    return (roof.total_time_s, roof.bound) if entry is None else (entry.time_s, entry.bound)
+
+
+def _intensity(work: Work, traffic: Traffic) -> float | None:
+    if work.counts is None or not traffic.naive_bytes:
+        return None
+    return work.counts.operations / traffic.naive_bytes
+
+
+def _line(cells: list[object]) -> str:
+    buffer = io.StringIO()
+    csv.writer(buffer, lineterminator="\n").writerow(["" if cell is None else cell for cell in cells])
+    return buffer.getvalue()

@@ -1,0 +1,1 @@
+"""The time of one kernel on one device."""

@@ -1,0 +1,98 @@
+"""At how many vectors the faster device of a kernel changes: batch x tokens for a product with stored weights."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from onnx_roofline.hardware import Device, System
+from onnx_roofline.timing.device_time import device_time
+from onnx_roofline.timing.division import scaled_with_vectors, with_vectors
+from onnx_roofline.timing.kernel import KernelFacts, PimTimeModel
+
+# How far the search goes: a million tokens in one run.
+MOST_VECTORS = 1 << 20
+# Numbers just before a change that are looked at one by one: vectors that share a pass make times of steps.
+_CLOSE = 16
+
+
+@dataclass(frozen=True, slots=True)
+class VectorFlips:
+    """The faster device of a kernel by itself at `now` vectors, and the nearest numbers with the other one.
+
+    `scaled` says what a vector is. `below` is the greatest number below `now` at which `other` is faster, `above` the
+    least one above; None where the search found none between 1 and `most`.
+    """
+
+    scaled: str
+    now: int
+    faster: str
+    other: str
+    below: int | None
+    above: int | None
+    most: int
+
+
+def vector_flips(system: System, facts: Mapping[str, KernelFacts | None], model: PimTimeModel) -> VectorFlips | None:
+    """Where the faster device changes over the vectors of a kernel, launches and all else as they are.
+
+    None where nothing sensible scales or only one device can run it at any number. `facts` are by device. A
+    device that can't run so many vectors is not the faster one. The search doubles its step from `now` on and halves it
+    where the answer has changed: a change that is undone within one step is not seen.
+    """
+    gpu, pim = facts[system.gpu.slug], facts[system.pim.slug]
+    if gpu is None or pim is None or gpu.product is None:
+        return None
+    scaled = scaled_with_vectors(gpu)
+    if not scaled:
+        return None
+
+    def seconds(device: Device, entry: KernelFacts, vectors: int) -> float:
+        found = device_time(device, with_vectors(entry, vectors), model).total_s
+        return float("inf") if found is None else found
+
+    def on_pim(vectors: int) -> bool:
+        return seconds(system.pim, pim, vectors) < seconds(system.gpu, gpu, vectors)
+
+    now = gpu.product.vectors
+    most = max(MOST_VECTORS, now)
+    close = _CLOSE if _has_steps(system.pim) else 0
+    below, above = _nearest(now, 1, on_pim, close), _nearest(now, most, on_pim, close)
+    one_can_not = float("inf") in (seconds(system.gpu, gpu, now), seconds(system.pim, pim, now))
+    if one_can_not and below is None and above is None:
+        return None
+    slugs = (system.gpu.slug, system.pim.slug)
+    here = on_pim(now)
+    return VectorFlips(scaled, now, slugs[here], slugs[not here], below, above, most)
+
+
+def _has_steps(pim: Device) -> bool:
+    """Whether vectors share something, so that one vector more may cost nothing, or a whole pass."""
+    model = pim.pim
+    if model is None:
+        return False
+    shared = model.dram is not None and model.dram.vectors_per_activation > 1
+    return model.reuse > 1 or shared or model.replicate != "none"
+
+
+def _nearest(now: int, end: int, answer: Callable[[int], bool], close: int) -> int | None:
+    """The number nearest to `now`, on the way to `end`, at which the answer is another; None where none is found.
+
+    The last `close` numbers before the one found are looked at one by one.
+    """
+    here, sign = answer(now), 1 if end > now else -1
+    same, step = now, 1
+    while same != end:
+        probe = min(now + step, end) if sign > 0 else max(now - step, end)
+        if answer(probe) != here:
+            break
+        same, step = probe, 2 * step
+    else:
+        return None
+    other = probe
+    while abs(other - same) > 1:
+        middle = (other + same) // 2
+        if answer(middle) == here:
+            same = middle
+        else:
+            other = middle
+    before = range(max(other - close, now + 1), other) if sign > 0 else range(min(other + close, now - 1), other, -1)
+    return next((number for number in before if answer(number) != here), other)

@@ -1,0 +1,115 @@
+"""What the assumed figures of a system do to a placement: each halved and doubled, the rest as it is."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from onnx_roofline.analysis.analyze import Analysis
+from onnx_roofline.base.errors import ProfileError
+from onnx_roofline.hardware import load_system
+from onnx_roofline.ir.records import Executions, Placement, PlacementSummary, Reuse, Work
+from onnx_roofline.passes.placement import PlacementPass
+from onnx_roofline.passes.reuse import ReusePass
+
+_PEAK = "peak_tflops"
+# Figures that no time and no energy is computed from: what `hw lint` compares, and what other reports use.
+_UNUSED = ("check.", "layout.", "energy.cache_pj_per_bit", "energy.idle_w")
+_ENERGY = ("energy.", "link.pj_per_bit")
+
+
+@dataclass(frozen=True, slots=True)
+class Sensitivity:
+    """One assumed figure: the optimum with half and with twice of it, in the objective's unit, and how many kernels
+    change place; None where the profile can't have that figure.
+    """
+
+    path: str
+    half: float | None
+    twice: float | None
+    moved_at_half: int | None
+    moved_at_twice: int | None
+
+
+def assumed_figures(analysis: Analysis) -> tuple[list[str], dict[str, list[str]]]:
+    """(paths of the assumed figures that the placement depends on, those of the others by the reason why it does not).
+
+    The walk is over every figure with the label `assumed`; only what is known not to matter is left out.
+    """
+    dtypes = _computed_dtypes(analysis)
+    used: list[str] = []
+    unused: dict[str, list[str]] = {}
+    for path in analysis.system.assumed:
+        reason = _why_unused(analysis, path, dtypes)
+        if reason:
+            unused.setdefault(reason, []).append(path)
+        else:
+            used.append(path)
+    return used, unused
+
+
+def sensitivities(analysis: Analysis) -> list[Sensitivity]:
+    """A row for every assumed figure that the placement depends on. Reads the profiles again for each."""
+    before = {key: row.device for key, row in analysis.model.column(Placement).items()}
+    found = []
+    for path in assumed_figures(analysis)[0]:
+        half, twice = (_placed(analysis, path, factor, before) for factor in (0.5, 2.0))
+        found.append(Sensitivity(path, half[0], twice[0], half[1], twice[1]))
+    return found
+
+
+def _placed(
+    analysis: Analysis, path: str, factor: float, before: Mapping[str, str | None]
+) -> tuple[float | None, int | None]:
+    settings = analysis.settings
+    try:
+        system = load_system(settings.system, {path: factor})
+    except ProfileError:
+        # Such as twice the banks of a memory that has fewer rows.
+        return None, None
+    columns = {record: rows for record, rows in analysis.model.columns.items() if record is not Placement}
+    if path.endswith(".cache_mb"):
+        del columns[Reuse]
+        reuse = ReusePass(system, settings.on_chip, settings.residency).run(replace(analysis.model, columns=columns))
+        columns[Reuse] = reuse.rows
+    model = replace(analysis.model, columns=columns)
+    result = PlacementPass(system, settings.pim_model, settings.objective).run(model)
+    summary = result.whole
+    assert isinstance(summary, PlacementSummary)
+    moved = sum(isinstance(row, Placement) and row.device != before[key] for key, row in result.rows.items())
+    return summary.objective, moved
+
+
+def _why_unused(analysis: Analysis, path: str, dtypes: frozenset[str]) -> str:
+    """Why a placement can't depend on a figure, or "" where it can."""
+    system, settings = analysis.system, analysis.settings
+    owner = next((device for device in system.devices if path.startswith(f"{device.slug}.")), None)
+    own = path.removeprefix(f"{owner.slug}.") if owner is not None else path
+    figures = system.link.figures if owner is None else owner.figures
+    if own.startswith(_UNUSED):
+        return "the placement does not use them"
+    if own == "gpu_bandwidth_share_when_active":
+        return "only both devices at once depend on them"
+    if own.startswith(_ENERGY) and settings.objective == "latency":
+        return "no latency depends on them"
+    if own.startswith(f"{_PEAK}.") and own.partition(".")[2] not in dtypes:
+        return "no kernel computes in these types"
+    if figures[own].value == 0:
+        return "stated as 0, which neither half nor twice changes"
+    if own == "cache_mb" and settings.on_chip:
+        return "--on-chip replaces them"
+    if system.link.shared_memory and own in ("link.gb_per_s", "link.pj_per_bit", "capacity_gb"):
+        return "nothing is copied in a shared memory"
+    if own == "capacity_gb" and owner is system.gpu:
+        return "the placement does not use them"
+    if settings.pim_model == "roofline" and own.startswith(("pim.", "efficiency.")):
+        return "the plain roofline does not use them"
+    return ""
+
+
+def _computed_dtypes(analysis: Analysis) -> frozenset[str]:
+    """The element types that ops which run compute in."""
+    executions = analysis.model.column(Executions)
+    return frozenset(
+        work.compute_dtype
+        for key, work in analysis.model.column(Work).items()
+        if work.counts is not None and work.counts.operations and executions[key].count
+    )

@@ -1,0 +1,97 @@
+"""The contract of passes and pipelines, with throw-away passes."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+import pytest
+
+from onnx_roofline.ir.graph import FileInfo, Graph, Model
+from onnx_roofline.ir.pipeline import PassResult, Pipeline, PipelineError
+
+
+@dataclass(frozen=True)
+class Length:
+    metres: int
+
+
+@dataclass(frozen=True)
+class Area:
+    square_metres: int
+
+
+@dataclass(frozen=True)
+class Measure:
+    unit: str = "m"
+    name: ClassVar[str] = "measure"
+    requires: ClassVar[tuple[type, ...]] = ()
+    produces: ClassVar[type] = Length
+
+    def run(self, model: Model) -> PassResult:
+        return PassResult({"a": Length(2)})
+
+
+@dataclass(frozen=True)
+class Square:
+    name: ClassVar[str] = "square"
+    requires: ClassVar[tuple[type, ...]] = (Length,)
+    produces: ClassVar[type] = Area
+
+    def run(self, model: Model) -> PassResult:
+        lengths: Mapping[str, Length] = model.column(Length)
+        return PassResult({key: Area(row.metres**2) for key, row in lengths.items()})
+
+
+@dataclass(frozen=True)
+class Wrong(Square):
+    def run(self, model: Model) -> PassResult:
+        return PassResult({"a": Length(1)})
+
+
+def _model() -> Model:
+    graph = Graph("g", (), (), (), {})
+    return Model(FileInfo("x.onnx", "0" * 64, 0, 8, {}, ""), graph, {}, {})
+
+
+def test_columns_are_added_and_the_first_model_is_unchanged() -> None:
+    first = _model()
+    last = Pipeline((Measure(), Square())).run(first)
+    assert last.column(Area) == {"a": Area(4)}
+    assert first.columns == {}
+
+
+def test_a_missing_requirement_is_named_when_the_pipeline_is_built() -> None:
+    with pytest.raises(PipelineError, match=r"pass 0 \(square\) requires column Length: measure produces it and comes"):
+        Pipeline((Square(), Measure()))
+    with pytest.raises(PipelineError, match="no pass of this pipeline produces it"):
+        Pipeline((Square(),))
+
+
+def test_a_column_is_produced_once() -> None:
+    with pytest.raises(PipelineError, match="produces column Length, which measure has produced"):
+        Pipeline((Measure(), Measure()))
+
+
+def test_a_row_of_another_type_is_refused() -> None:
+    with pytest.raises(PipelineError, match="found a row of type Length, wanted Area"):
+        Pipeline((Measure(), Wrong())).run(_model())
+
+
+def test_text_form_shows_options_that_differ_from_their_defaults() -> None:
+    assert str(Pipeline((Measure(), Square()))) == "measure,square"
+    assert str(Pipeline((Measure("ft"), Square()))) == "measure{unit=ft},square"
+
+
+def test_progress_and_timings() -> None:
+    seen: list[tuple[str, int, int]] = []
+    timings: dict[str, float] = {}
+    Pipeline((Measure(), Square())).run(_model(), lambda *step: seen.append(step), timings)
+    assert seen == [("measure", 0, 2), ("square", 1, 2)]
+    assert list(timings) == ["measure", "square"]
+
+
+def test_a_model_refuses_a_second_column_of_a_kind() -> None:
+    model = _model().with_column(Length, {"a": Length(1)})
+    with pytest.raises(AssertionError, match="column Length exists already"):
+        model.with_column(Length, {})
+    assert replace(model).column(Length) == {"a": Length(1)}
