@@ -5,9 +5,10 @@ functions that each call the next one twice costs one visit a function.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from fractions import Fraction
 from typing import ClassVar
+
+from msgspec import Struct
 
 from onnx_roofline.base.errors import ShapeError
 from onnx_roofline.ir.graph import Model, Notice
@@ -27,8 +28,7 @@ MOST_EXECUTIONS = 10**100
 _ORIGINS = ("exact", "bound", "data", "assumed")
 
 
-@dataclass(frozen=True)
-class CountExecutions:
+class CountExecutions(Struct, frozen=True):
     """Of an If whose condition is open and for which nothing is said, the branch with more operations runs.
 
     That is an upper bound of the operations, origin `data`, unless the costs of a branch are unknown or assumed.

@@ -8,8 +8,9 @@ Ignores what depends on the device: registers and shared memory that a large ker
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import ClassVar
+
+from msgspec import Struct
 
 from onnx_roofline.fusion.backends import Backend
 from onnx_roofline.fusion.general import fuse_generally
@@ -28,8 +29,7 @@ _ALONE = "alone"
 _MAX_REFUSED = 8
 
 
-@dataclass(frozen=True)
-class FusionPass:
+class FusionPass(Struct, frozen=True):
     """Groups the compute ops of each scope into kernels; ops of different scopes are never in one."""
 
     backend: Backend

@@ -3,16 +3,16 @@
 Views share the bytes of what they view. Weights are not counted. Ignores in-place reuse and the workspace of kernels.
 """
 
-from dataclasses import dataclass
 from typing import ClassVar
+
+from msgspec import Struct
 
 from onnx_roofline.ir.graph import Graph, Model, TensorType, op_reads
 from onnx_roofline.ir.pipeline import PassResult
 from onnx_roofline.ir.records import Live, TypedOp, Work
 
 
-@dataclass(frozen=True)
-class Liveness:
+class Liveness(Struct, frozen=True):
     """What a body holds counts at the op that runs it, once however often it runs."""
 
     name: ClassVar[str] = "liveness"

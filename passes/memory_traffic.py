@@ -6,8 +6,10 @@ caches in place, only new rows are written. Every byte saved names its rule, so 
 holds op by op.
 """
 
-from dataclasses import dataclass, replace
 from typing import ClassVar
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from onnx_roofline.base.units import tensor_bytes
 from onnx_roofline.ir.graph import Model, TensorType
@@ -17,8 +19,7 @@ from onnx_roofline.ir.tensor_index import TensorUses
 from onnx_roofline.memory.kv_caches import SHARED_BUFFER, Append, Caches
 
 
-@dataclass(frozen=True)
-class MemoryTraffic:
+class MemoryTraffic(Struct, frozen=True):
     """Sums what the rules say is touched. A tensor that is two operands of one op is read once.
 
     Option: `appends_in_place`, past and present of a cache share a buffer.

@@ -1,8 +1,10 @@
 """Op count: what every op does and touches, by the rule of its (domain, op, version)."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from typing import ClassVar
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from onnx_roofline.base.errors import NotModelledError
 from onnx_roofline.base.units import FLOPS_PER_MAC
@@ -15,8 +17,7 @@ from onnx_roofline.ops.cost.registry import Rule
 from onnx_roofline.ops.view import view_of
 
 
-@dataclass(frozen=True)
-class OpCount:
+class OpCount(Struct, frozen=True):
     """An op without a rule, or with operands that its rule can't use, is `unknown`; the analysis goes on."""
 
     name: ClassVar[str] = "op-count"

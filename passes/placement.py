@@ -7,8 +7,10 @@ Ignores overlap of the devices (the schedule beside it does not) and the order i
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from typing import ClassVar
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from onnx_roofline.base.errors import UsageError
 from onnx_roofline.base.quantities import format_si
@@ -46,8 +48,7 @@ _WITH_SPLITS = (
 _WEIGHT_STEPS = range(-8, 9)
 
 
-@dataclass(frozen=True)
-class PlacementPass:
+class PlacementPass(Struct, frozen=True):
     """Options: `pim_model` "full" or "roofline"; `objective` latency, energy or energy-delay."""
 
     system: System

@@ -9,8 +9,9 @@ Source: onnxruntime, core/optimizer/qdq_transformer/selectors_actions.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import ClassVar
+
+from msgspec import Struct
 
 from onnx_roofline.base.units import DTYPE_BITS
 from onnx_roofline.ir.graph import Model, TensorType, op_reads
@@ -30,8 +31,7 @@ _FOLDING_OPS = _CONTRACTIONS | {
 _UNFOLDED = Folding()
 
 
-@dataclass(frozen=True)
-class QuantizationFolding:
+class QuantizationFolding(Struct, frozen=True):
     """A DequantizeLinear vanishes if every reader of its result takes it over; else it stays for the others."""
 
     name: ClassVar[str] = "quantization"

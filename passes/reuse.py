@@ -12,8 +12,9 @@ reuse distances; McCalpin, STREAM reference information, "Counting Bytes and FLO
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import ClassVar
+
+from msgspec import Struct, field
 
 from onnx_roofline.base.errors import NotModelledError
 from onnx_roofline.base.units import DTYPE_BITS, product
@@ -46,8 +47,7 @@ _NO_LIMIT = float("inf")
 _NOTHING = Reuse({})
 
 
-@dataclass(frozen=True)
-class ReusePass:
+class ReusePass(Struct, frozen=True):
     """Options: `on_chip` replaces every device's on-chip memory ("unlimited", or bytes as text); `residency` off keeps
     nothing between kernels.
     """
@@ -262,8 +262,7 @@ def _named_length(row: TypedOp, shape: tuple[int, ...]) -> int:
     return row_elements(row.op.op_type, row.op.version, shape, axis, groups)
 
 
-@dataclass(slots=True)
-class _Kept:
+class _Kept(Struct):
     """What is still on chip for one kernel; `unwritten_bytes` of its results never leave the chip."""
 
     bytes: int = 0
@@ -275,8 +274,7 @@ class _Kept:
 _NOTHING_KEPT = _Kept()
 
 
-@dataclass(frozen=True, slots=True)
-class _Access:
+class _Access(Struct, frozen=True):
     """One kernel reads or writes a tensor that other kernels use; `distance_bytes` since its last use."""
 
     kernel: str
@@ -356,8 +354,7 @@ class _Residency:
         return any(kernels[key].id not in self._sized for key in self._uses.readers.get(access.tensor, ()))
 
 
-@dataclass(frozen=True, slots=True)
-class _Chain:
+class _Chain(Struct, frozen=True):
     """Two contractions of which the second alone reads the first's result, as its left operand."""
 
     producer: str

@@ -7,8 +7,9 @@ least and the most of naive, compulsory and moved bytes would give.
 Source: Williams, Waterman, Patterson: Roofline, CACM 52(4), 2009.
 """
 
-from dataclasses import dataclass
 from typing import ClassVar
+
+from msgspec import Struct
 
 from onnx_roofline.hardware import Device, System
 from onnx_roofline.ir.graph import Model
@@ -19,8 +20,7 @@ _NOTHING = Roof(True, "", None, None, None, 0.0, 0.0, 0.0, 0.0, "nothing to do",
 _FUSED = Roof(True, "", None, None, None, 0.0, 0.0, 0.0, 0.0, "fused", 0, 0.0, 0.0)
 
 
-@dataclass(frozen=True, slots=True)
-class KernelWork:
+class KernelWork(Struct, frozen=True):
     """What a kernel does in one execution, as the roofline sees it; None is unknown.
 
     `operations` by element type, in the order of the members; `dtype` is the root's.
@@ -32,8 +32,7 @@ class KernelWork:
     dtype: str
 
 
-@dataclass(frozen=True)
-class RooflinePass:
+class RooflinePass(Struct, frozen=True):
     """Option `system`: the devices to put every kernel on."""
 
     system: System

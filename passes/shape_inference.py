@@ -6,11 +6,13 @@ for each op. The walk keeps its own stack; nothing recurses over the graph.
 """
 
 from collections.abc import Generator, Mapping
-from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from itertools import islice
 from math import ceil
 from typing import TYPE_CHECKING, Any, ClassVar
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from onnx_roofline.base.errors import ShapeError
 from onnx_roofline.inference.constant_values import RANDOM_OPS, SHAPE_OPS, evaluate
@@ -58,8 +60,7 @@ SHOWN_BRANCHES = 20
 _NOT_FOLDED = frozenset({"DequantizeLinear", "DynamicQuantizeLinear"})
 
 
-@dataclass(frozen=True)
-class ShapeInference:
+class ShapeInference(Struct, frozen=True):
     """Options: `assume_dtype` recosts floating tensors at another width; `trips`, `branches`: what the user says of
     loops and branches; `observed` holds the true types that one real run showed, scope -> tensor -> type, and
     `observed_runs` how often each body ran per run of its op, by the body's scope.
@@ -68,11 +69,12 @@ class ShapeInference:
     assume_dtype: str = ""
     trips: Mapping[str, int] = field(default_factory=dict)
     branches: Mapping[str, Fraction] = field(default_factory=dict)
-    observed: Mapping[str, Mapping[str, TensorType]] = field(default_factory=dict, repr=False)
-    observed_runs: Mapping[str, Fraction] = field(default_factory=dict, repr=False)
+    observed: Mapping[str, Mapping[str, TensorType]] = field(default_factory=dict)
+    observed_runs: Mapping[str, Fraction] = field(default_factory=dict)
     value_elements: int = 1024
 
     name: ClassVar[str] = "shape-inference"
+    unprinted: ClassVar[tuple[str, ...]] = ("observed", "observed_runs")
     requires: ClassVar[tuple[type, ...]] = ()
     produces: ClassVar[type] = TypedOp
 

@@ -3,17 +3,18 @@
 What is met stands as a test; what is not met stands as a strict expected failure with its arithmetic and its cause.
 """
 
-from dataclasses import replace
 from functools import cache
 
 import pytest
+from msgspec.structs import replace
 
 from onnx_roofline.hardware import Device, load_device, load_system
 from onnx_roofline.placement.solver.chain import Stage, chain_search
 from onnx_roofline.placement.solver.split import best_split
+from onnx_roofline.timing.break_even import break_even_vectors
 from onnx_roofline.timing.device_time import device_time
 from onnx_roofline.timing.kernel import KernelFacts, Product
-from onnx_roofline.timing.pim_time import break_even_vectors, pim_time
+from onnx_roofline.timing.pim_time import pim_time
 
 load = cache(load_device)
 

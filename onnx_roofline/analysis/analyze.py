@@ -8,9 +8,11 @@ print(analysis.summary.counts.macs)
 import os
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from onnx_roofline.analysis.dim_search import Progress, _run_valid
 from onnx_roofline.analysis.settings import Settings
@@ -26,8 +28,7 @@ if TYPE_CHECKING:
     from onnx_roofline.hardware import System
 
 
-@dataclass(frozen=True)
-class Analysis:
+class Analysis(Struct, frozen=True, eq=False, dict=True):
     """A model with every column, the system it was put on, and the pipeline that did it."""
 
     model: Model

@@ -1,9 +1,10 @@
 """What the user says: the command line's options by the same names."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
 
 from onnx_roofline.load import Limits
 
@@ -11,8 +12,7 @@ if TYPE_CHECKING:
     from onnx_roofline.timing.kernel import PimTimeModel
 
 
-@dataclass(frozen=True)
-class Settings:
+class Settings(Struct, frozen=True):
     """What the user says; the command line's options by the same names."""
 
     dims: Mapping[str, int] = field(default_factory=dict)

@@ -2,9 +2,10 @@
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from onnx_roofline.ir.graph import Model, StoredTensor, nested_graphs, op_reads
 from onnx_roofline.ir.records import (
@@ -29,8 +30,7 @@ if TYPE_CHECKING:
     from onnx_roofline.hardware import System
 
 
-@dataclass(frozen=True)
-class Group:
+class Group(Struct, frozen=True):
     """A roll-up: ops of one type or module. `time_s` is that of the placement.
 
     Sums are over what is known; the last three say how many ops that run are missing from the counts, from the bytes,
@@ -49,8 +49,7 @@ class Group:
     untimed_kernels: int = 0
 
 
-@dataclass(frozen=True)
-class Summary:
+class Summary(Struct, frozen=True):
     """What holds for the whole model in one run of it.
 
     `status_counts` are by the least sure of an op's figures and of how often it runs. Sums are over what is known;

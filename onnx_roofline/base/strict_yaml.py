@@ -9,9 +9,10 @@ import os
 import re
 import stat
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
+
+from msgspec import Struct, field
 
 from onnx_roofline.base.errors import ProfileError, RooflineError
 from onnx_roofline.base.text import MAX_KEY_CHARACTERS, did_you_mean, shown
@@ -64,8 +65,7 @@ class Problems:
             raise kind("\n".join(self.lines()))
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Node:
+class Node(Struct, frozen=True, eq=False):
     """A value of a YAML file with the line and the dotted path where it stands.
 
     The accessors report a value of the wrong type and return None (or nothing); a `refused` node was reported before
@@ -75,7 +75,7 @@ class Node:
     kind: Literal["scalar", "mapping", "sequence", "refused"]
     line: int
     path: str
-    problems: Problems = field(repr=False)
+    problems: Problems
     characters: str = ""
     quoted: bool = False
     entries: Mapping[str, "Node"] = field(default_factory=dict)

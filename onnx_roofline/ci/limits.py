@@ -1,6 +1,6 @@
 """Limits on the totals of a model, `flops=9G`, and the lines that say which are broken."""
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from onnx_roofline.analysis.analyze import Analysis
 from onnx_roofline.base.errors import UsageError
@@ -8,8 +8,7 @@ from onnx_roofline.base.quantities import format_si, parse_quantity
 from onnx_roofline.base.text import did_you_mean
 
 
-@dataclass(frozen=True, slots=True)
-class Limit:
+class Limit(Struct, frozen=True):
     """An upper limit on one metric, in the metric's base unit."""
 
     metric: str
@@ -17,8 +16,7 @@ class Limit:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Broken:
+class Broken(Struct, frozen=True):
     """A limit that does not hold. `found` is None where the metric is unknown, which never counts as within."""
 
     limit: Limit

@@ -2,8 +2,9 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
+
+from msgspec import Struct, field
 
 from onnx_roofline.base.errors import ProfileError
 from onnx_roofline.base.strict_yaml import Node, parse, read
@@ -28,17 +29,15 @@ _PATTERN_KEYS = ("name", "types", "match", "keeps_inner")
 _MAX_GROUP = 256
 
 
-@dataclass(frozen=True, slots=True)
-class Pattern:
+class Pattern(Struct, frozen=True):
     """A pattern that a backend fuses, its templates read; `keeps_inner` as in `NamedPattern`."""
 
     name: str
-    templates: tuple[Template, ...] = field(repr=False)
+    templates: tuple[Template, ...]
     keeps_inner: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Backend:
+class Backend(Struct, frozen=True):
     """What a backend fuses.
 
     `patterns` are tried in order. `general_rule` is "tvm" where unseen chains fuse too. `kinds` are kinds by op type
@@ -49,9 +48,9 @@ class Backend:
 
     slug: str
     name: str
-    patterns: tuple[Pattern, ...] = field(default=(), repr=False)
+    patterns: tuple[Pattern, ...] = field(default=())
     general_rule: Literal["off", "tvm"] = "off"
-    kinds: Mapping[str, str] = field(default_factory=dict, repr=False)
+    kinds: Mapping[str, str] = field(default_factory=dict)
     max_group: int = _MAX_GROUP
     through_reshapes: bool = True
     residual_add: bool = True

@@ -1,13 +1,13 @@
 """Kernels in the making: sets of nodes that grow, always so that the kernels can run one after the other."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from onnx_roofline.fusion.scope_view import ScopeView
 
 
-@dataclass
-class Groups:
+class Groups(Struct):
     """A partition of the nodes of a view.
 
     Every group has a place, and each group's place is after those of all groups that it waits for: a topological

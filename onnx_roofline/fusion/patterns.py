@@ -5,13 +5,13 @@ exports of PyTorch's two exporters (TorchScript and dynamo), of PaddlePaddle, Ke
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from onnx_roofline.fusion.template import Template, parse_template
 
 
-@dataclass(frozen=True, slots=True)
-class NamedPattern:
+class NamedPattern(Struct, frozen=True):
     """What `onnx-roofline` knows by a name: templates, most specific first, and the op types that a pack may change.
 
     `keeps_inner` says that an inner result which something else reads is written to memory beside the kernel's own.

@@ -1,7 +1,8 @@
 """One scope as fusion sees it: the ops that move data, with views taken out from between them."""
 
 from collections.abc import Mapping, Sequence, Set
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from onnx_roofline.ir.graph import Graph, Model, TensorType, op_reads
 from onnx_roofline.ir.records import TypedOp, Work
@@ -11,8 +12,7 @@ _NOT_ALIASES = frozenset({"Shape", "Size", "Constant"})
 ABSENT = -1
 
 
-@dataclass
-class ScopeView:
+class ScopeView(Struct):
     """Nodes and tensors of a scope by number, nodes in graph order.
 
     `inputs` and `outputs` are tensors by operand position (ABSENT: none), `reshaped` says that a view lies on the way.

@@ -12,8 +12,10 @@ constant, `#s` a constant of one element, `#v` a constant row (a bias), a number
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from typing import Literal
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 _TOKEN = re.compile(
     r"\s*(?:(?P<number>[0-9.]+)|(?P<constant>\#[sv]?)|(?P<variable>\?\w+=?)|(?P<part>@\w+)"
@@ -22,8 +24,7 @@ _TOKEN = re.compile(
 _ANY_TYPES = "_"
 
 
-@dataclass(frozen=True, slots=True)
-class Template:
+class Template(Struct, frozen=True):
     """One place of a template and what stands above it.
 
     `op`: an op of `types` with `args`; `choice`: one of `args`; `same`: the tensor named `name`, which `args`, if any,

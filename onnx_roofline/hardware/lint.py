@@ -1,7 +1,8 @@
 """Checks of a profile against itself: published specification tables are wrong often enough."""
 
-from dataclasses import dataclass
 from typing import Literal
+
+from msgspec import Struct
 
 from onnx_roofline.base.units import DTYPE_BITS
 from onnx_roofline.hardware.records import Device
@@ -20,8 +21,7 @@ RIDGE_LIMITS = (0.01, 10_000.0)
 LARGEST_PEAK_TFLOPS = 1e6
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(Struct, frozen=True):
     """A figure that other figures of the same profile, or physics, contradict."""
 
     code: Code

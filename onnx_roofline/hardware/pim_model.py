@@ -1,8 +1,9 @@
 """Records of what a PIM can do and how its memory works, in base units (s, bytes, elements)."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Literal
+
+from msgspec import Struct
 
 # What must already lie in the PIM's memory: a stored weight, a cache of keys and values, anything (what is computed
 # is written in first), or nothing (an op without a large operand).
@@ -14,8 +15,7 @@ Place = Literal["bank", "interface"]
 Replicate = Literal["none", "channels_and_rows"]
 
 
-@dataclass(frozen=True, slots=True)
-class OpSupport:
+class OpSupport(Struct, frozen=True):
     """Limits of one op type on a PIM; None is no limit. `fused_only`: only behind another op, in the same kernel."""
 
     resident: Resident = "none"
@@ -26,8 +26,7 @@ class OpSupport:
     at: Place = "bank"
 
 
-@dataclass(frozen=True, slots=True)
-class Alignment:
+class Alignment(Struct, frozen=True):
     """Sizes that work is rounded up to; padding is real work. 1 is no rounding."""
 
     k: int = 1  # elements along the depth of a product
@@ -36,8 +35,7 @@ class Alignment:
     row_elements: int | None = None  # elements of the operand in one memory row
 
 
-@dataclass(frozen=True, slots=True)
-class DramTiming:
+class DramTiming(Struct, frozen=True):
     """How the banks stream rows into the units.
 
     All banks of all channels (`parallel_rows`) take `lane_elements` elements every `t_ccd_s`; a row costs `t_rcd_s` to
@@ -57,12 +55,11 @@ class DramTiming:
     vectors_per_activation: int = 1
 
 
-@dataclass(frozen=True, slots=True)
-class PimModel:
+class PimModel(Struct, frozen=True):
     """The `pim` part of a profile. Without `ops` every op is supported; without `dram`, `stream_efficiency` counts."""
 
     dtypes: tuple[str, ...]
-    ops: Mapping[str, OpSupport] | None = field(hash=False)
+    ops: Mapping[str, OpSupport] | None
     reuse: int = 1  # vectors that share one stream of the resident operand
     align: Alignment = Alignment()
     dram: DramTiming | None = None

@@ -1,8 +1,9 @@
 """Records of devices and systems, in base units (FLOP/s, bytes/s, bytes, s, J), and their JSON form."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Literal
+
+from msgspec import Struct, field
 
 from onnx_roofline.hardware.pim_model import PimModel, pim_document
 
@@ -16,8 +17,7 @@ Duplex = Literal["half", "full"]
 Constants = Literal["offline", "online"]
 
 
-@dataclass(frozen=True, slots=True)
-class Figure:
+class Figure(Struct, frozen=True):
     """A figure as its profile states it (in the unit of its key), its public source, and how far to trust it."""
 
     value: float
@@ -25,8 +25,7 @@ class Figure:
     label: Label
 
 
-@dataclass(frozen=True, slots=True)
-class Fact:
+class Fact(Struct, frozen=True):
     """What a profile states in words, with its public source and how far to trust it."""
 
     value: str
@@ -34,14 +33,13 @@ class Fact:
     label: Label
 
 
-@dataclass(frozen=True, slots=True)
-class Device:
+class Device(Struct, frozen=True):
     """A processor with its memory. What a profile does not state is None: unknown, not 0."""
 
     slug: str
     name: str
     kind: Kind
-    peaks_flops_per_s: Mapping[str, float] = field(hash=False)  # dense; by ONNX dtype; absent = unsupported
+    peaks_flops_per_s: Mapping[str, float]  # dense; by ONNX dtype; absent = unsupported
     external_bytes_per_s: float | None  # what a host sees
     internal_bytes_per_s: float | None  # PIM: what the units in the memory see
     capacity_bytes: int | None
@@ -50,13 +48,17 @@ class Device:
     dram_j_per_byte: float | None
     cache_j_per_byte: float | None
     j_per_mac: float | None
-    figures: Mapping[str, Figure] = field(hash=False)  # by dotted path in the profile
-    notes: Mapping[str, str] = field(hash=False)
+    figures: Mapping[str, Figure]  # by dotted path in the profile
+    notes: Mapping[str, str]
     compute_efficiency: float = 1.0  # share of the peak that good kernels reach; 1 where nothing is stated
     memory_efficiency: float = 1.0  # share of the bandwidth
     idle_w: float | None = None
     pim: PimModel | None = None
-    facts: Mapping[str, Fact] = field(default_factory=dict, hash=False)  # by dotted path
+    facts: Mapping[str, Fact] = field(default_factory=dict)  # by dotted path
+
+    def __hash__(self) -> int:
+        """By slug alone: the mappings of figures have no hash."""
+        return hash(self.slug)
 
     def peak_flops_per_s(self, dtype: str) -> float | None:
         """Dense peak for an ONNX dtype (FLOP/s; op/s for integers); None means the device has no unit for it."""
@@ -85,8 +87,7 @@ class Device:
         return tuple(path for path, figure in self.figures.items() if figure.label == "assumed")
 
 
-@dataclass(frozen=True, slots=True)
-class Link:
+class Link(Struct, frozen=True):
     """What joins GPU and PIM: bytes/s in one direction, the fixed time of a transfer, and its energy where known.
 
     With `shared_memory` both work on the same memory: no tensor is copied and weights are stored once.
@@ -95,7 +96,7 @@ class Link:
     bandwidth_bytes_per_s: float
     latency_s: float
     j_per_byte: float | None
-    figures: Mapping[str, Figure] = field(hash=False)
+    figures: Mapping[str, Figure]
     duplex: Duplex = "full"
     shared_memory: bool = False
 
@@ -106,8 +107,7 @@ class Link:
         return self.latency_s + size_bytes / self.bandwidth_bytes_per_s
 
 
-@dataclass(frozen=True, slots=True)
-class Layout:
+class Layout(Struct, frozen=True):
     """What it takes to turn the GPU's memory layout into the PIM's; None is an unknown rate."""
 
     relayout_bytes_per_s: float | None
@@ -120,8 +120,7 @@ class Layout:
         return None if self.relayout_bytes_per_s is None else size_bytes / self.relayout_bytes_per_s
 
 
-@dataclass(frozen=True, slots=True)
-class System:
+class System(Struct, frozen=True):
     """A GPU (or CPU), a PIM and the link between them."""
 
     slug: str
@@ -130,10 +129,14 @@ class System:
     pim: Device
     link: Link
     concurrency: Concurrency
-    notes: Mapping[str, str] = field(hash=False)
+    notes: Mapping[str, str]
     layout: Layout | None = None
     gpu_bandwidth_share: float = 1.0  # of the GPU's bandwidth, left to it while the PIM works
-    facts: Mapping[str, Fact] = field(default_factory=dict, hash=False)
+    facts: Mapping[str, Fact] = field(default_factory=dict)
+
+    def __hash__(self) -> int:
+        """By slug alone: the mappings of figures have no hash."""
+        return hash(self.slug)
 
     @property
     def assumed(self) -> tuple[str, ...]:

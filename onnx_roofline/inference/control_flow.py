@@ -3,9 +3,10 @@
 Each function is a generator that asks for its bodies to be inferred, in the order in which it needs them.
 """
 
-from dataclasses import replace
 from fractions import Fraction
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from onnx_roofline.base.errors import ShapeError
 from onnx_roofline.base.units import dtype_name

@@ -5,8 +5,9 @@ Then it is asked with the bounds, which answers the rest as bounds; operands tha
 bound is not the real size are no error.
 """
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from onnx_roofline.base.errors import NotModelledError, ShapeError
 from onnx_roofline.inference.onnx_library import check_arity, find_schema, infer_outputs

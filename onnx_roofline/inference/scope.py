@@ -1,8 +1,9 @@
 """What is known of the tensors of one scope while shapes are inferred, and how scopes ask for one another."""
 
 from collections.abc import Generator, Mapping
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
 
 from onnx_roofline.ir.graph import UNKNOWN_TYPE, AttributeValue, Graph, Op, TensorType, body_scope
 from onnx_roofline.ir.records import Body
@@ -14,8 +15,7 @@ if TYPE_CHECKING:
 CONSTANT, FROM_SHAPE, DATA = 0, 1, 2
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
+class Known(Struct, frozen=True):
     """What is known of one tensor: type, value if small and computable, and what the value depends on.
 
     `bound` is an upper bound of the value, element by element, where the value itself depends on data.
@@ -27,8 +27,7 @@ class Known:
     bound: "Array | None" = None
 
 
-@dataclass(slots=True)
-class Scope:
+class Scope(Struct):
     """One run of a graph with given inputs: `prefix` begins the row ids, `tensors` fills as ops are visited.
 
     `loops` is how many loops run it, inside each other. `family` is the prefix without the number of the signature, in
@@ -54,8 +53,7 @@ class Scope:
         return Known(UNKNOWN_TYPE)
 
 
-@dataclass(frozen=True, slots=True)
-class BodyRequest:
+class BodyRequest(Struct, frozen=True):
     """Infer a control-flow body: `inputs` are what its formal inputs are known to be, in order."""
 
     op: Op
@@ -75,8 +73,7 @@ class BodyRequest:
         return body_scope(self.scope.family, self.op, self.attribute)
 
 
-@dataclass(frozen=True, slots=True)
-class CallRequest:
+class CallRequest(Struct, frozen=True):
     """Infer a model-local function for one signature of inputs and attributes."""
 
     op: Op
@@ -84,16 +81,14 @@ class CallRequest:
     inputs: tuple[Known, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class GraphResult:
+class GraphResult(Struct, frozen=True):
     """What a graph's outputs are known to be, and the scope its rows are in."""
 
     outputs: tuple[Known, ...]
     prefix: str
 
 
-@dataclass(frozen=True, slots=True)
-class OpResult:
+class OpResult(Struct, frozen=True):
     """What an op's outputs are known to be, with the bodies it runs.
 
     `left_out` are (branch, reason) of an If whose condition is open and one of whose branches can't be valid.

@@ -5,8 +5,9 @@ PyTorch writes `while i < n: ...; i += 1` as a Loop without a trip count, and so
 
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from onnx_roofline.base.units import ceil_div
 from onnx_roofline.ir.graph import Graph, Op, StoredTensor, captured_names
@@ -40,8 +41,7 @@ _FOLLOWED_OPS = 64
 Outside = Callable[[str], "Array | None"]
 
 
-@dataclass(frozen=True, slots=True)
-class _Linear:
+class _Linear(Struct, frozen=True):
     """`offset` plus `sign` times the body's input `base`, or a constant where there is none.
 
     `constants` is the sum of the magnitudes of what is added; nothing on the way may exceed `largest`, else it wraps.

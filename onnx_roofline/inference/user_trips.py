@@ -1,8 +1,9 @@
 """What the user states of loops and branches, turned into rows before any shape is known."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from fractions import Fraction
+
+from msgspec import Struct, field
 
 from onnx_roofline.base.errors import UsageError
 from onnx_roofline.base.text import shown
@@ -16,8 +17,7 @@ LOOPS, BRANCHES = ("Loop", "Scan", "SequenceMap"), ("If",)
 EVERY = ""
 
 
-@dataclass(frozen=True)
-class Stated:
+class Stated(Struct, frozen=True):
     """`trips` and `shares` (probability of the then-branch) by row id; an id without a signature is all of them.
 
     `texts` are (option, what the user wrote, row id), for messages.

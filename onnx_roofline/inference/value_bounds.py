@@ -4,8 +4,9 @@ A bound goes through ops that never make more of less: sums and products of size
 inference makes of a bound is a bound as well and is marked so.
 """
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from onnx_roofline.base.errors import ShapeError
 from onnx_roofline.inference.constant_values import SHAPE_OPS, evaluate

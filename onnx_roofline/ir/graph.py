@@ -5,9 +5,11 @@ that shares everything else. Control-flow bodies and model-local functions are `
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from onnx_roofline.base.units import DTYPE_BITS, product, tensor_bytes
 
@@ -24,8 +26,7 @@ C = TypeVar("C")
 _RECASTABLE = frozenset({"float32", "float64", "float16", "bfloat16"})
 
 
-@dataclass(frozen=True, slots=True)
-class TensorType:
+class TensorType(Struct, frozen=True):
     """What a tensor is: element type, shape, and whether the shape is known exactly.
 
     `shape` is None for an unknown rank, and a dim is None where it is unknown. `exact` is False where the shape depends
@@ -82,8 +83,7 @@ class TensorType:
 UNKNOWN_TYPE = TensorType("", None)
 
 
-@dataclass(frozen=True, slots=True)
-class StoredTensor:
+class StoredTensor(Struct, frozen=True):
     """A tensor that the file holds: an initializer or the value of a Constant node.
 
     `value` is None where the reader skipped it (large, or in another file). `alias` names the bytes in an external file
@@ -123,15 +123,13 @@ class StoredTensor:
 AttributeValue = int | float | str | bytes | tuple[int, ...] | tuple[float, ...] | tuple[str, ...] | StoredTensor
 
 
-@dataclass(frozen=True, slots=True)
-class AttributeReference:
+class AttributeReference(Struct, frozen=True):
     """An attribute of an op in a function body whose value the call gives."""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Op:
+class Op(Struct, frozen=True, eq=False):
     """One node of the file.
 
     `id` is unique in its graph and stable (`12:Loop`); `name` is a label and may be empty or repeated. `inputs` and
@@ -160,8 +158,7 @@ class Op:
         return f"{self.domain}.{self.op_type}" if self.domain else self.op_type
 
 
-@dataclass(frozen=True, slots=True)
-class GraphInput:
+class GraphInput(Struct, frozen=True):
     """A named input or output of a graph with its type.
 
     `symbols` are the dims as the file has them: an integer, the name of a symbolic dim, or None where nothing is said.
@@ -172,8 +169,7 @@ class GraphInput:
     symbols: tuple[int | str | None, ...] | None = None
 
 
-@dataclass(frozen=True, eq=False)
-class Graph:
+class Graph(Struct, frozen=True, eq=False, dict=True):
     """Ops in topological order with the tensors that the graph holds.
 
     `declared` are the types that the file states for inner tensors; they are checked, never trusted.
@@ -250,8 +246,7 @@ def _free_names(graph: Graph) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for name in (*reads, *results) if name not in local))
 
 
-@dataclass(frozen=True, slots=True)
-class Dim:
+class Dim(Struct, frozen=True):
     """A bound dim: its value and where it came from: `model`, `bound`, `assumed` or `data`."""
 
     value: int
@@ -259,8 +254,7 @@ class Dim:
     reason: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Notice:
+class Notice(Struct, frozen=True):
     """Something the reader of a report should know: a stable code, where, and one sentence."""
 
     code: str
@@ -268,8 +262,7 @@ class Notice:
     message: str
 
 
-@dataclass(frozen=True, slots=True)
-class FileInfo:
+class FileInfo(Struct, frozen=True):
     """What the file says of itself; `graph_sha256` is the digest of the file with large tensor payloads left out."""
 
     path: str
@@ -280,8 +273,7 @@ class FileInfo:
     producer: str
 
 
-@dataclass(frozen=True)
-class Function:
+class Function(Struct, frozen=True):
     """A model-local function: its body is analysed once per distinct signature and multiplied by its calls."""
 
     key: str
@@ -289,8 +281,7 @@ class Function:
     attribute_defaults: Mapping[str, AttributeValue]
 
 
-@dataclass(frozen=True)
-class Model:
+class Model(Struct, frozen=True):
     """A file, its graph, its functions, its bound dims, and the columns that passes have added."""
 
     info: FileInfo

@@ -2,15 +2,16 @@
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
 from typing import ClassVar, Protocol
+
+from msgspec import Struct
+from msgspec.structs import fields
 
 from onnx_roofline.ir.graph import Model, Notice
 from onnx_roofline.ir.records import TypedOp
 
 
-@dataclass(frozen=True, slots=True)
-class PassResult:
+class PassResult(Struct, frozen=True):
     """The rows of a pass's column, what its reader should know, and what holds for the whole model, if anything."""
 
     rows: Mapping[str, object]
@@ -21,7 +22,7 @@ class PassResult:
 class Pass(Protocol):
     """An analysis: reads the columns in `requires` and returns every row of the column `produces`.
 
-    A pass is a frozen dataclass whose fields are its options. It does no I/O and changes nothing.
+    A pass is a frozen Struct whose fields are its options. It does no I/O and changes nothing.
     """
 
     name: ClassVar[str]
@@ -37,8 +38,7 @@ class PipelineError(ValueError):
     """A pipeline whose passes do not fit together, or a pass that broke its contract: a bug, not wrong input."""
 
 
-@dataclass(frozen=True)
-class Pipeline:
+class Pipeline(Struct, frozen=True):
     """Passes in order.
 
     Raises PipelineError when built if a pass requires a column that no earlier pass produces, or produces one again.
@@ -90,9 +90,10 @@ class Pipeline:
 
 def _text(item: Pass) -> str:
     options = []
-    for option in fields(item):  # type: ignore[arg-type]
+    unprinted = getattr(item, "unprinted", ())
+    for option in fields(item):  # type: ignore[arg-type]  # a pass is a Struct, which a Protocol can't say
         value = getattr(item, option.name)
-        if value != option.default and option.repr:
+        if value != option.default and option.name not in unprinted:
             # A record that is read from a file is named by its slug; its figures stand elsewhere in the document.
             shown = getattr(value, "slug", None) or str(value)
             if isinstance(value, Mapping):

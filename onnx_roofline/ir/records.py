@@ -1,9 +1,11 @@
 """The records that passes produce, one frozen class a column. Units are in the field names."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
 from fractions import Fraction
 from typing import TYPE_CHECKING, Literal
+
+from msgspec import Struct, field
+from msgspec.structs import fields
 
 from onnx_roofline.base.units import FLOPS_PER_MAC
 from onnx_roofline.ir.graph import Op, TensorType
@@ -19,8 +21,7 @@ ROLES = ("compute", "shape_only", "constant")
 STATUSES = ("exact", "bounded", "heuristic", "unknown")
 
 
-@dataclass(frozen=True, slots=True)
-class Body:
+class Body(Struct, frozen=True):
     """A graph that an op runs: which one, in which scope, and how often per run of the op.
 
     `repeat` is the trip count of a Loop, the length of a Scan or sequence, 1 for a call; None where an If leaves the
@@ -34,8 +35,7 @@ class Body:
     origin: str
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class TypedOp:
+class TypedOp(Struct, frozen=True, eq=False):
     """Column of the shape inference: an op in one scope with the types of its operands.
 
     A function body or loop body has one scope for each distinct signature, so rows are (scope, op); the row id is
@@ -52,8 +52,7 @@ class TypedOp:
     note: str = ""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Folding:
+class Folding(Struct, frozen=True, eq=False):
     """Column of the quantisation pass: how an op computes once the Q and DQ ops around it are folded into it.
 
     `compute_dtype` is the quantised element type it computes in ("": its own). `inputs` holds for each input what is
@@ -71,8 +70,7 @@ class Folding:
     folded_into: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Counts:
+class Counts(Struct, frozen=True):
     """Operations by class. A multiply-accumulate is one `macs`; comparisons include max, min and clamps."""
 
     macs: int = 0
@@ -117,8 +115,7 @@ class Counts:
 COUNT_CLASSES = tuple(f.name for f in fields(Counts))
 
 
-@dataclass(frozen=True, slots=True)
-class Contraction:
+class Contraction(Struct, frozen=True):
     """A contraction in its canonical form: `batch` independent products of [M, K] and [K, N].
 
     A convolution is an implicit GEMM with M = output channels of a group, N = batch x output positions,
@@ -146,8 +143,7 @@ class Contraction:
         return self.batch * self.m * self.n * self.k
 
 
-@dataclass(frozen=True, slots=True)
-class Work:
+class Work(Struct, frozen=True):
     """What an op does and touches: the answer of its rule.
 
     `reads` and `writes` are elements touched per input and output operand, each once however often the algorithm
@@ -168,8 +164,7 @@ class Work:
     note: str = ""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Kernel:
+class Kernel(Struct, frozen=True, eq=False):
     """Column of the fusion pass: the ops that one device kernel executes; all its members hold the same record.
 
     `id` is the row id of its root (the contraction or reduction where it has one, else the last member); "" for a row
@@ -184,8 +179,7 @@ class Kernel:
     refused: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Saving:
+class Saving(Struct, frozen=True):
     """Bytes of one operand that fusion keeps from moving, and the rule that says so."""
 
     tensor: str
@@ -193,8 +187,7 @@ class Saving:
     rule: str
 
 
-@dataclass(frozen=True, slots=True)
-class Traffic:
+class Traffic(Struct, frozen=True):
     """Bytes between memory and an op in one execution; None is unknown.
 
     `read_bytes` and `write_bytes` are those of the op alone, each operand once; `naive_bytes` is their sum.
@@ -213,8 +206,7 @@ class Traffic:
         return sum(saving.bytes for saving in self.savings)
 
 
-@dataclass(frozen=True, slots=True)
-class Moved:
+class Moved(Struct, frozen=True):
     """What a device's on-chip memory makes of a kernel's compulsory bytes: moved = compulsory + refetched - resident.
 
     `refetched_bytes` are fetched again because tiles don't fit, `resident_bytes` are still on chip from an earlier
@@ -234,15 +226,13 @@ class Moved:
         return self.compulsory_bytes + self.refetched_bytes - self.resident_bytes
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Reuse:
+class Reuse(Struct, frozen=True, eq=False):
     """Column of the reuse pass: by device slug, what moves; only the root of a kernel has entries."""
 
     devices: Mapping[str, Moved]
 
 
-@dataclass(frozen=True, slots=True)
-class Executions:
+class Executions(Struct, frozen=True):
     """How often a row runs in one run of the model, over all loops, branches and calls that lead to it.
 
     An integer but for expected counts of branches with probabilities, which are fractions. `origin` is that of the
@@ -258,8 +248,7 @@ class Executions:
         return {"data": "bounded", "assumed": "heuristic"}.get(self.origin, "exact")
 
 
-@dataclass(frozen=True, slots=True)
-class OpenBody:
+class OpenBody(Struct, frozen=True):
     """An op of which nobody says how often its bodies run, and what is `taken`: a number of runs, "then" or "else".
 
     `key` is its row id. `origin` is "data" where that is an upper bound, "assumed" where it is a guess.
@@ -282,22 +271,19 @@ class OpenBody:
         return self.option[:-1] + value
 
 
-@dataclass(frozen=True, slots=True)
-class OpenBodies:
+class OpenBodies(Struct, frozen=True):
     """Every op that may run of which nobody says how often its bodies run, the outer before the inner."""
 
     found: tuple[OpenBody, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Live:
+class Live(Struct, frozen=True):
     """Bytes of activations that are alive while the op runs, its inputs and outputs included; None is unknown."""
 
     bytes: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class Roof:
+class Roof(Struct, frozen=True):
     """One kernel on the roofline of one device, for a single execution; it stands at the kernel's root.
 
     `intensity` is operations per byte moved (None without bytes), `ridge` in the same unit for the root's dtype,
@@ -324,15 +310,13 @@ class Roof:
     bound_is_stable: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Roofline:
+class Roofline(Struct, frozen=True):
     """Column of the roofline pass: the op on each device by the device's slug."""
 
     devices: Mapping[str, Roof]
 
 
-@dataclass(frozen=True, slots=True)
-class DeviceTime:
+class DeviceTime(Struct, frozen=True):
     """A kernel on one device under the placement's time model; `time_s` is None where it can't run, with the reason."""
 
     time_s: float | None
@@ -342,8 +326,7 @@ class DeviceTime:
     explanation: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Together:
+class Together(Struct, frozen=True):
     """How a kernel runs where splits and pipelines are used too, if that is not as it is placed.
 
     `kind` is "split" (both devices, `gpu_share` of the `axis` on the GPU), "pipeline" (its halves follow each other
@@ -359,8 +342,7 @@ class Together:
     axis: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Placement:
+class Placement(Struct, frozen=True):
     """Which device runs the op and why; `device` is None where the op is out of placement.
 
     `reason` is the class of the decision: "unsupported" (the other device can't run it), "faster alone" (where energy
@@ -375,14 +357,13 @@ class Placement:
     reason: str
     explanation: str
     time_s: float | None
-    devices: Mapping[str, DeviceTime] = field(default_factory=dict, hash=False)
+    devices: Mapping[str, DeviceTime] = field(default_factory=dict)
     transfer_s: float = 0.0
     regret: float | None = None
     with_splits: Together | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Alternative:
+class Alternative(Struct, frozen=True):
     """A whole assignment under the full cost: all on one device, each kernel by itself, the optimum."""
 
     name: str
@@ -393,8 +374,7 @@ class Alternative:
     moved: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class PlacementSummary:
+class PlacementSummary(Struct, frozen=True):
     """What is proven about the placement as a whole, and what the simple ones cost under the same model.
 
     `lower_bound` and `objective` are in the objective's unit: seconds, joules or joule-seconds. `makespan_s` is that of

@@ -2,7 +2,8 @@
 
 import heapq
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from onnx_roofline.ir.graph import Model, op_reads
 from onnx_roofline.ir.records import Kernel, Traffic, TypedOp, Work
@@ -11,8 +12,7 @@ from onnx_roofline.ir.records import Kernel, Traffic, TypedOp, Work
 _KNOWN_FROM_SHAPES = frozenset({"Shape", "Size"})
 
 
-@dataclass(frozen=True, slots=True)
-class Boundary:
+class Boundary(Struct, frozen=True):
     """Bytes of the tensors that cross the border of a kernel: those it fetches, and those it leaves behind."""
 
     reads: dict[str, int] = field(default_factory=dict)
@@ -29,8 +29,7 @@ def scope_outputs(model: Model) -> Iterator[tuple[str, str]]:
             yield from ((body.scope, output.name) for output in graph.outputs)
 
 
-@dataclass(frozen=True)
-class TensorUses:
+class TensorUses(Struct, frozen=True):
     """Which tensor a name stands for once views are seen through, who makes it, and who reads it, by scope."""
 
     model: Model

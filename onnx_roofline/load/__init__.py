@@ -1,7 +1,8 @@
 """File -> Model: the weightless reader, its limits, and the binding of dims. The only importer of onnx for reading."""
 
 import os
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from onnx_roofline.ir.graph import Model, Notice, nested_graphs
 from onnx_roofline.load.assumptions import alternatives

@@ -7,8 +7,9 @@ import hashlib
 import re
 from collections import Counter
 from collections.abc import Container, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from onnx_roofline.base.errors import NotAModelError
 from onnx_roofline.ir.graph import (
@@ -43,8 +44,7 @@ _UNSAFE = re.compile(r"[^A-Za-z0-9_.-]")
 _NAMED_DEPTH = 4
 
 
-@dataclass(frozen=True, slots=True)
-class ParsedModel:
+class ParsedModel(Struct, frozen=True):
     """A file as graphs whose inputs still have their symbolic dims."""
 
     info: FileInfo

@@ -8,7 +8,9 @@ import difflib
 import itertools
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from onnx_roofline.base.errors import UsageError
 from onnx_roofline.ir.graph import Dim, Graph, GraphInput, Model, Notice, TensorType
@@ -23,8 +25,7 @@ _LISTED, _COMPARED = 12, 1000
 _TOTAL = re.compile(r"total", re.IGNORECASE)
 
 
-@dataclass(frozen=True, slots=True)
-class DimOptions:
+class DimOptions(Struct, frozen=True):
     """What the user says: `dims` by symbol name or `input.axis`, `input_shapes` by input name."""
 
     dims: Mapping[str, int]
@@ -59,8 +60,7 @@ def parse_input_shape(text: str) -> tuple[str, tuple[int, ...]]:
     return name, tuple(int(size) for size in re.split("[x,]", value) if size)
 
 
-@dataclass(frozen=True, slots=True)
-class _Axis:
+class _Axis(Struct, frozen=True):
     """An axis whose size the file does not fix: `key` is the name of its dim."""
 
     key: str

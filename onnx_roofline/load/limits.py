@@ -1,13 +1,13 @@
 """The stated limits of the loader: each has a name, a default, and the option `--limit NAME=N`."""
 
-from dataclasses import asdict, dataclass, fields, replace
+from msgspec import Struct
+from msgspec.structs import asdict, fields, replace
 
 from onnx_roofline.base.errors import LimitError, UsageError
 from onnx_roofline.base.quantities import parse_quantity
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(Struct, frozen=True):
     """Defaults follow the precedents of the onnx checker and of onnxruntime, generous for real models."""
 
     # ops in all graphs and functions of a file together

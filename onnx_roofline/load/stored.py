@@ -2,8 +2,9 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct, field
 
 from onnx_roofline.base.errors import MalformedModelError
 from onnx_roofline.base.units import DTYPE_BITS, dtype_name, product
@@ -20,8 +21,7 @@ if TYPE_CHECKING:
 FLOAT_VALUE_ELEMENTS = 64
 
 
-@dataclass(slots=True)
-class Context:
+class Context(Struct):
     """What one reading accumulates; `path` is as messages show it."""
 
     path: str

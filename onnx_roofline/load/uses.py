@@ -2,8 +2,9 @@
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from functools import cached_property
+
+from msgspec import Struct
 
 from onnx_roofline.ir.graph import Graph, GraphInput, Op, StoredTensor
 
@@ -21,8 +22,7 @@ _FOLLOWED_OPS = 64
 _TABLES = 16
 
 
-@dataclass(frozen=True, slots=True)
-class Use:
+class Use(Struct, frozen=True):
     """What the graph tells of one axis of an input: a class, and a size where a weight fixes it."""
 
     kind: str

@@ -9,7 +9,8 @@ Source: protobuf encoding (protobuf.dev/programming-guides/encoding) and the fie
 
 import os
 import re
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from onnx_roofline.base.errors import MalformedModelError, NotAModelError
 from onnx_roofline.base.units import DTYPE_BITS, INTEGER_DTYPES, ceil_div, dtype_name, product
@@ -59,8 +60,7 @@ _RUNS = {
 }
 
 
-@dataclass(slots=True)
-class Slim:
+class Slim(Struct):
     """A file without its large payloads: `data` is a serialized ModelProto, `file_bytes` the size on disk."""
 
     data: bytes
@@ -68,8 +68,7 @@ class Slim:
     skipped_bytes: int
 
 
-@dataclass(slots=True)
-class _Frame:
+class _Frame(Struct):
     """A message being copied: bytes from `copied` on are still to be copied, `parts` is what is ready."""
 
     kind: str
@@ -80,8 +79,7 @@ class _Frame:
     tensor: "_TensorHead | None" = None
 
 
-@dataclass(slots=True)
-class _TensorHead:
+class _TensorHead(Struct):
     dims: list[int] = field(default_factory=list)
     data_type: int = 0
     name: str = ""

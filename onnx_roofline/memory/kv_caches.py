@@ -4,7 +4,8 @@ A cache lies in the memory of each device that reads it. What a run moves betwee
 """
 
 from collections import Counter
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from onnx_roofline.base.units import ceil_div
 from onnx_roofline.ir.records import TypedOp, Work
@@ -42,8 +43,7 @@ _LEAST_RANK = 3
 Place = tuple[str, str]
 
 
-@dataclass(frozen=True, slots=True)
-class Append:
+class Append(Struct, frozen=True):
     """An op that adds rows to a cache: where past and present share a buffer, the rest is neither read nor written.
 
     `past` is the position of the input that is only copied (None where the op works on it), `present` that of the
@@ -55,8 +55,7 @@ class Append:
     old_bytes: int
 
 
-@dataclass(frozen=True)
-class Caches:
+class Caches(Struct, frozen=True):
     """The caches of the main graph and of the branches of its Ifs, each tensor with views seen through.
 
     `inputs` are model inputs that hold one; `grown` are tensors made of one, with the bytes that this run adds (0 for

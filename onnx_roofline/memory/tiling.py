@@ -6,22 +6,21 @@ traffic of its family of tilings, so more capacity never costs more, and never l
 
 import itertools
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import lru_cache
+
+from msgspec import Struct
 
 from onnx_roofline.base.units import ceil_div, product
 
 
-@dataclass(frozen=True, slots=True)
-class Tiling:
+class Tiling(Struct, frozen=True):
     """The least traffic found, and what was kept on chip to get it."""
 
     moved_bytes: int
     kept: str
 
 
-@dataclass(frozen=True, slots=True)
-class Widths:
+class Widths(Struct, frozen=True):
     """Bytes of one element: the two operands, the result, and a partial sum of the result."""
 
     lhs: float
@@ -89,8 +88,7 @@ def _room(free_bytes: float, bytes_each: float, most: int) -> int:
     return max(0, min(most, int(free_bytes // bytes_each))) if free_bytes > 0 else 0
 
 
-@dataclass(frozen=True, slots=True)
-class ConvShape:
+class ConvShape(Struct, frozen=True):
     """One group of a convolution: channels in and out, images, and per spatial axis input, output, taps and stride."""
 
     channels_in: int

@@ -1,8 +1,9 @@
 """What a rule sees of an op: its operands' types and small values, and its attributes."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from onnx_roofline.base.errors import NotModelledError
 from onnx_roofline.ir.graph import Op, StoredTensor, TensorType
@@ -12,8 +13,7 @@ if TYPE_CHECKING:
     from onnx_roofline.ir.graph import Array
 
 
-@dataclass(frozen=True, slots=True)
-class Operand:
+class Operand(Struct, frozen=True):
     """One operand as a rule sees it; every property raises NotModelledError where its answer is unknown."""
 
     type: TensorType
@@ -60,8 +60,7 @@ class Operand:
         return self.known_value is not None
 
 
-@dataclass(frozen=True, slots=True)
-class OpView:
+class OpView(Struct, frozen=True):
     """What a rule sees of an op. `inputs` and `outputs` hold None for an absent optional operand."""
 
     op_type: str

@@ -7,7 +7,9 @@ What a control-flow op takes in and gives out is taken to live on the GPU's side
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from onnx_roofline.base.units import ceil_div
 from onnx_roofline.hardware import Device, System
@@ -24,8 +26,7 @@ from onnx_roofline.timing.kernel import KernelFacts, PimTimeModel
 _LATENCY, _ENERGY = "latency", "energy"
 
 
-@dataclass(frozen=True)
-class Placeable:
+class Placeable(Struct, frozen=True):
     """A kernel with its time and energy on each device for one execution, and how often it runs.
 
     `facts` is what the times were made of, by device; one object for all kernels that are alike.
@@ -38,8 +39,7 @@ class Placeable:
     facts: Mapping[str, KernelFacts | None]
 
 
-@dataclass(frozen=True)
-class Crossing:
+class Crossing(Struct, frozen=True):
     """A tensor that kernels make or read: bytes of one execution, times how often it is made."""
 
     scope: str
@@ -50,8 +50,7 @@ class Crossing:
     consumers: tuple[int, ...]
 
 
-@dataclass(frozen=True)
-class KernelGraph:
+class KernelGraph(Struct, frozen=True):
     """Kernels that run, in file order, and the tensors between them; `index` finds a kernel by its id.
 
     `refused` has the devices' reasons for kernels that run but have no time on either.

@@ -1,7 +1,8 @@
 """One kernel on both devices at once, or two in a pipeline, where a system lets the devices work together."""
 
-from dataclasses import dataclass
 from typing import Literal
+
+from msgspec import Struct
 
 from onnx_roofline.base.units import DTYPE_BITS
 from onnx_roofline.hardware import Device, System
@@ -16,8 +17,7 @@ from onnx_roofline.timing.kernel import KernelFacts, PimTimeModel
 _FULL_GRID = 16
 
 
-@dataclass(frozen=True, slots=True)
-class KernelSplit:
+class KernelSplit(Struct, frozen=True):
     """The best split of a kernel for one execution, and along which axis.
 
     `alone_s` is the better device by itself, without transfers; `gpu_share` is 0 or 1 where no split is faster.

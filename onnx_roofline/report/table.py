@@ -1,8 +1,10 @@
 """The report on the terminal: coverage and assumptions first, then totals, the costliest ops and the roll-ups."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from onnx_roofline.analysis.analyze import Analysis
 from onnx_roofline.analysis.summary import Group, Summary
@@ -239,8 +241,7 @@ def _plural(count: int, noun: str) -> str:
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
-@dataclass(frozen=True)
-class Alike:
+class Alike(Struct, frozen=True):
     """Ops of one type that cost the same, as layers that repeat do: the first of them and how many there are."""
 
     first: str

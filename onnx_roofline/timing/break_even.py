@@ -1,12 +1,15 @@
 """At how many vectors the faster device of a kernel changes: batch x tokens for a product with stored weights."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
+from msgspec import Struct
+
+from onnx_roofline.base.units import DTYPE_BITS
 from onnx_roofline.hardware import Device, System
 from onnx_roofline.timing.device_time import device_time
 from onnx_roofline.timing.division import scaled_with_vectors, with_vectors
-from onnx_roofline.timing.kernel import KernelFacts, PimTimeModel
+from onnx_roofline.timing.kernel import KernelFacts, PimTimeModel, Product
+from onnx_roofline.timing.pim_time import pim_time
 
 # How far the search goes: a million tokens in one run.
 MOST_VECTORS = 1 << 20
@@ -14,8 +17,7 @@ MOST_VECTORS = 1 << 20
 _CLOSE = 16
 
 
-@dataclass(frozen=True, slots=True)
-class VectorFlips:
+class VectorFlips(Struct, frozen=True):
     """The faster device of a kernel by itself at `now` vectors, and the nearest numbers with the other one.
 
     `scaled` says what a vector is. `below` is the greatest number below `now` at which `other` is faster, `above` the
@@ -96,3 +98,40 @@ def _nearest(now: int, end: int, answer: Callable[[int], bool], close: int) -> i
             other = middle
     before = range(max(other - close, now + 1), other) if sign > 0 else range(min(other + close, now - 1), other, -1)
     return next((number for number in before if answer(number) != here), other)
+
+
+def break_even_vectors(
+    gpu: Device, pim: Device, outputs: int, depth: int, dtype: str, model: PimTimeModel = "roofline"
+) -> float:
+    """Vectors (tokens x batch) from which the GPU is faster, while the weights bound its time.
+
+    Launches and activations are left out: the GPU's time to read the weights over the PIM's time for one vector.
+    `roofline` reads the weights once on the PIM too, so that its peak counts. inf for a dtype without a peak.
+
+    >>> from onnx_roofline.hardware import load_system
+    >>> gpu, pim = load_system("teaching").devices
+    >>> [round(break_even_vectors(gpu, pim, 4096, 4096, "float16", model), 3) for model in ("roofline", "full")]
+    [25.0, 7.5]
+    """
+    weight_bytes = outputs * depth * DTYPE_BITS[dtype] // 8
+    peak = pim.peak_flops_per_s(dtype)
+    if peak is None:
+        return float("inf")
+    if model == "roofline" or pim.pim is None:
+        return (weight_bytes / gpu.bandwidth_bytes_per_s) / (2 * outputs * depth / peak)
+    vectors = pim.pim.reuse
+    if pim.pim.dram is not None:
+        vectors *= pim.pim.dram.vectors_per_activation
+    facts = KernelFacts(
+        op_types=("MatMul",),
+        operations=((dtype, 2 * outputs * depth * vectors),),
+        moved_bytes=weight_bytes,
+        dtype=dtype,
+        product=Product(1, outputs, depth, vectors),
+        weight_bytes=weight_bytes,
+        resident="weight",
+    )
+    one = pim_time(pim, facts)
+    return (
+        weight_bytes / (gpu.bandwidth_bytes_per_s * gpu.memory_efficiency) / ((one.total_s - one.overhead_s) / vectors)
+    )

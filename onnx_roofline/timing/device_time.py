@@ -1,14 +1,13 @@
 """Time of one kernel on one device, by the plain roofline or the full model."""
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from onnx_roofline.hardware import Device, PimModel
 from onnx_roofline.timing.kernel import KernelFacts, PimTimeModel
 from onnx_roofline.timing.pim_time import PimTime, pim_time, supports
 
 
-@dataclass(frozen=True, slots=True)
-class KernelTime:
+class KernelTime(Struct, frozen=True):
     """A kernel on one device; `total_s` is None where the device can't run it, and `reason` says why.
 
     `bound` is compute, memory, launch, stream, activate, io or refresh. `pim` has the parts where they were modelled.

@@ -1,7 +1,9 @@
 """A kernel in part: its facts for some of its vectors, outputs or heads, and which of them two devices may divide."""
 
-from dataclasses import dataclass, replace
 from typing import Literal
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from onnx_roofline.base.units import ceil_div
 from onnx_roofline.hardware import System
@@ -13,8 +15,7 @@ Axis = Literal["outputs", "vectors", "heads"]
 HEIGHT_STEPS = 10
 
 
-@dataclass(frozen=True, slots=True)
-class Division:
+class Division(Struct, frozen=True):
     """How a kernel can be divided: along which axis, into how many units, of which each part takes a multiple."""
 
     axis: Axis

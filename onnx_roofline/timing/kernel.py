@@ -1,7 +1,8 @@
 """A kernel as the time models see it."""
 
-from dataclasses import dataclass
 from typing import Literal
+
+from msgspec import Struct
 
 PimTimeModel = Literal["roofline", "full"]
 
@@ -11,8 +12,7 @@ PIM_TIME_MODELS: tuple[PimTimeModel, ...] = ("roofline", "full")
 Operand = Literal["weight", "kv", "activation", "none"]
 
 
-@dataclass(frozen=True, slots=True)
-class Product:
+class Product(Struct, frozen=True):
     """`batch` independent products of a resident operand [outputs, depth] with `vectors` vectors each."""
 
     batch: int
@@ -26,8 +26,7 @@ class Product:
         return self.batch * self.outputs * self.depth * self.vectors
 
 
-@dataclass(frozen=True, slots=True)
-class KernelFacts:
+class KernelFacts(Struct, frozen=True):
     """What the time of a kernel depends on. `operations` by element type; `dtype` is the root's.
 
     `moved_bytes` is what the GPU moves; `weight_bytes` the operand that would be resident, once. `product` is None for

@@ -10,16 +10,16 @@ Source: command sequences of Newton (MICRO'20) as in PIMFlow (CGO'23), GDDR6-AiM
 kernels of SAITPublic/PIMLibrary, which stream the weights again for every vector.
 """
 
-from dataclasses import dataclass, replace
+from msgspec import Struct
+from msgspec.structs import replace
 
 from onnx_roofline.base.quantities import format_si
 from onnx_roofline.base.units import DTYPE_BITS, ceil_div
 from onnx_roofline.hardware import Device, DramTiming, OpSupport, PimModel
-from onnx_roofline.timing.kernel import KernelFacts, PimTimeModel, Product
+from onnx_roofline.timing.kernel import KernelFacts, Product
 
 
-@dataclass(frozen=True, slots=True)
-class PimTime:
+class PimTime(Struct, frozen=True):
     """Where the time of a kernel on a PIM goes; the parts add up to `total_s`.
 
     `stream_s` reads the resident operand past the units (or computes, where that takes longer), `activate_s` opens and
@@ -77,43 +77,6 @@ def pim_time(device: Device, facts: KernelFacts) -> PimTime:
     # Vectors and results cross the banks too: never faster than the plain roofline.
     busy_s = found.stream_s + found.activate_s + found.io_s + found.refresh_s
     return replace(found, io_s=found.io_s + max(0.0, facts.moved_bytes / device.bandwidth_bytes_per_s - busy_s))
-
-
-def break_even_vectors(
-    gpu: Device, pim: Device, outputs: int, depth: int, dtype: str, model: PimTimeModel = "roofline"
-) -> float:
-    """Vectors (tokens x batch) from which the GPU is faster, while the weights bound its time.
-
-    Launches and activations are left out: the GPU's time to read the weights over the PIM's time for one vector.
-    `roofline` reads the weights once on the PIM too, so that its peak counts. inf for a dtype without a peak.
-
-    >>> from onnx_roofline.hardware import load_system
-    >>> gpu, pim = load_system("teaching").devices
-    >>> [round(break_even_vectors(gpu, pim, 4096, 4096, "float16", model), 3) for model in PIM_TIME_MODELS]
-    [25.0, 7.5]
-    """
-    weight_bytes = outputs * depth * DTYPE_BITS[dtype] // 8
-    peak = pim.peak_flops_per_s(dtype)
-    if peak is None:
-        return float("inf")
-    if model == "roofline" or pim.pim is None:
-        return (weight_bytes / gpu.bandwidth_bytes_per_s) / (2 * outputs * depth / peak)
-    vectors = pim.pim.reuse
-    if pim.pim.dram is not None:
-        vectors *= pim.pim.dram.vectors_per_activation
-    facts = KernelFacts(
-        op_types=("MatMul",),
-        operations=((dtype, 2 * outputs * depth * vectors),),
-        moved_bytes=weight_bytes,
-        dtype=dtype,
-        product=Product(1, outputs, depth, vectors),
-        weight_bytes=weight_bytes,
-        resident="weight",
-    )
-    one = pim_time(pim, facts)
-    return (
-        weight_bytes / (gpu.bandwidth_bytes_per_s * gpu.memory_efficiency) / ((one.total_s - one.overhead_s) / vectors)
-    )
 
 
 def _refusal(limits: OpSupport, facts: KernelFacts) -> str:

@@ -1,7 +1,9 @@
 """Where a placement decision flips: over a dim, batch x tokens, the link's bandwidth, or the PIM's speed."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from onnx_roofline.analysis.analyze import Analysis
 from onnx_roofline.hardware import System
@@ -14,8 +16,7 @@ _FACTORS = tuple(2.0**exponent for exponent in range(-6, 7))
 _BISECTIONS = 12
 
 
-@dataclass(frozen=True, slots=True)
-class Flip:
+class Flip(Struct, frozen=True):
     """A decision that changes: below `threshold` it is `below`, else `above`.
 
     The threshold is in multiples of what the system has, and in vectors where the quantity is `vectors`. `scope` is

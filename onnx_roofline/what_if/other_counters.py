@@ -6,8 +6,9 @@ it; what a counter sees of a program alone is in docs/conventions-of-others.md.
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
 
 from onnx_roofline.base.errors import NotModelledError
 from onnx_roofline.base.units import FLOPS_PER_MAC, product
@@ -25,8 +26,7 @@ if TYPE_CHECKING:
 SHOWN_TYPES = 5
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(Struct, frozen=True):
     """Part of a total: what the counter makes of some ops (`value`), why, and our operations for them (`ours`)."""
 
     label: str
@@ -35,8 +35,7 @@ class Line:
     ours: int
 
 
-@dataclass(frozen=True, slots=True)
-class ConventionTotal:
+class ConventionTotal(Struct, frozen=True):
     """A total under a convention; with `unknown_ops` it is a lower bound, since their counts are missing."""
 
     name: str
@@ -47,8 +46,7 @@ class ConventionTotal:
     unknown_ops: int
 
 
-@dataclass(frozen=True, slots=True)
-class _Item:
+class _Item(Struct, frozen=True):
     """One op as the counters see it. `family` is "" for an op without MACs of a layer or product.
 
     Its parts stand for its MACs (`macs`) or for everything it does (`whole`).
@@ -67,8 +65,7 @@ class _Item:
         return Line(what, value, reason, self.counts.operations)
 
 
-@dataclass(frozen=True)
-class Convention:
+class Convention(Struct, frozen=True):
     """A counter: what its unit is, where its rules were read, and why it leaves out what it leaves out."""
 
     name: str
@@ -346,8 +343,7 @@ def count(analysis: "Analysis", name: str) -> ConventionTotal:
     return ConventionTotal(name, convention.unit, sum(line.value for line in lines), lines, _lines(left), unknown)
 
 
-@dataclass(slots=True)
-class _Sum:
+class _Sum(Struct):
     value: "int | Fraction" = 0
     ours: "int | Fraction" = 0
     types: dict[str, None] = field(default_factory=dict)

@@ -1,7 +1,9 @@
 """What the assumed figures of a system do to a placement: each halved and doubled, the rest as it is."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from onnx_roofline.analysis.analyze import Analysis
 from onnx_roofline.base.errors import ProfileError
@@ -16,8 +18,7 @@ _UNUSED = ("check.", "layout.", "energy.cache_pj_per_bit", "energy.idle_w")
 _ENERGY = ("energy.", "link.pj_per_bit")
 
 
-@dataclass(frozen=True, slots=True)
-class Sensitivity:
+class Sensitivity(Struct, frozen=True):
     """One assumed figure: the optimum with half and with twice of it, in the objective's unit, and how many kernels
     change place; None where the profile can't have that figure.
     """

@@ -1,7 +1,9 @@
 """Sweeps over one dim."""
 
 import re
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from onnx_roofline.analysis.analyze import analyze
 from onnx_roofline.analysis.settings import Settings
@@ -10,8 +12,7 @@ from onnx_roofline.base.text import shown
 from onnx_roofline.ir.records import Kernel, OpenBodies, OpenBody, Placement, PlacementSummary, TypedOp
 
 
-@dataclass(frozen=True)
-class SweepPoint:
+class SweepPoint(Struct, frozen=True):
     """One value of a swept dim: every alternative's seconds, and the device of each kernel by its root's row id.
 
     `untimed` kernels run but have no time on either device; the seconds are without them.
@@ -24,8 +25,7 @@ class SweepPoint:
     untimed: int = 0
 
 
-@dataclass(frozen=True)
-class Sweep:
+class Sweep(Struct, frozen=True):
     """A model over the values of one dim; `labels` names kernels for a reader, `assumed` dims nobody stated, `open`
     loops and branches that nobody stated.
     """

@@ -1,12 +1,13 @@
 """Times of the placement solvers: `python tests/bench/partition_bench.py`. Medians of three runs; nothing is judged."""
 
-import dataclasses
 import statistics
 import sys
 import time
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+
+import msgspec
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "placement"))
 
@@ -48,7 +49,7 @@ def main() -> None:
     for share in (0.5, 5.0):
         row(f"transformer, transfers x {share}", transformer_problem(50_000, seed=1, share=share), runs=1)
     problem = sample_problem(SAMPLES / "gpt2.torchscript.onnx", seed=1, share=3.0)
-    limited = dataclasses.replace(problem, capacity_bytes=problem.bytes_on_pim(solve(problem).assignment) // 2)
+    limited = msgspec.structs.replace(problem, capacity_bytes=problem.bytes_on_pim(solve(problem).assignment) // 2)
     sys.stdout.write(f"half the memory, gpt2.torchscript: {seconds(lambda: solve(limited)):.3f} s\n")
     methods = Counter(
         solve(sample_problem(path, seed, share)).method

@@ -1,27 +1,25 @@
 """The contract of passes and pipelines, with throw-away passes."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import pytest
+from msgspec import Struct
+from msgspec.structs import replace
 
 from onnx_roofline.ir.graph import FileInfo, Graph, Model
 from onnx_roofline.ir.pipeline import PassResult, Pipeline, PipelineError
 
 
-@dataclass(frozen=True)
-class Length:
+class Length(Struct, frozen=True):
     metres: int
 
 
-@dataclass(frozen=True)
-class Area:
+class Area(Struct, frozen=True):
     square_metres: int
 
 
-@dataclass(frozen=True)
-class Measure:
+class Measure(Struct, frozen=True):
     unit: str = "m"
     name: ClassVar[str] = "measure"
     requires: ClassVar[tuple[type, ...]] = ()
@@ -31,8 +29,7 @@ class Measure:
         return PassResult({"a": Length(2)})
 
 
-@dataclass(frozen=True)
-class Square:
+class Square(Struct, frozen=True):
     name: ClassVar[str] = "square"
     requires: ClassVar[tuple[type, ...]] = (Length,)
     produces: ClassVar[type] = Area
@@ -42,8 +39,7 @@ class Square:
         return PassResult({key: Area(row.metres**2) for key, row in lengths.items()})
 
 
-@dataclass(frozen=True)
-class Wrong(Square):
+class Wrong(Square, frozen=True):
     def run(self, model: Model) -> PassResult:
         return PassResult({"a": Length(1)})
 

@@ -1,10 +1,10 @@
 """Bytes of each kind of op: what it touches, at the width that is stored. Expected values are written out."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 from onnx import TensorProto, helper, numpy_helper
 from small_models import GPU, analysed, key_of, moved_of, save, traffic_of
 

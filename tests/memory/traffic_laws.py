@@ -3,10 +3,12 @@
 import functools
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
+
+from msgspec.structs import replace
 
 from onnx_roofline.analysis.analyze import Analysis, analyze, default_pipeline
 from onnx_roofline.analysis.settings import Settings

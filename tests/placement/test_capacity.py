@@ -1,8 +1,8 @@
 """A limit on device 1's memory: feasible, bounded, and as good as exhaustive search within the stated gap."""
 
-import dataclasses
 import math
 
+import msgspec
 import pytest
 from problems import SAMPLES, brute_force, random_problem, sample_problem
 
@@ -44,7 +44,7 @@ def test_the_best_that_fits_is_within_the_gap_of_exhaustive_search() -> None:
 def test_a_model_graph_comes_within_a_percent(share: float) -> None:
     problem = sample_problem(SAMPLES / "t5_small.onnx", seed=1, share=3.0)
     free = solve(problem)
-    limited = dataclasses.replace(problem, capacity_bytes=int(share * problem.bytes_on_pim(free.assignment)))
+    limited = msgspec.structs.replace(problem, capacity_bytes=int(share * problem.bytes_on_pim(free.assignment)))
     solution = solve(limited)
     assert evaluate(limited, solution.assignment).fits
     assert free.objective <= solution.lower_bound <= solution.objective
@@ -56,13 +56,15 @@ def test_a_model_graph_comes_within_a_percent(share: float) -> None:
 def test_a_capacity_that_does_not_bind_changes_nothing() -> None:
     problem = sample_problem(SAMPLES / "resnet50.onnx", seed=1, share=1.0)
     free = solve(problem)
-    assert solve(dataclasses.replace(problem, capacity_bytes=problem.bytes_on_pim(free.assignment))) == free
+    assert solve(msgspec.structs.replace(problem, capacity_bytes=problem.bytes_on_pim(free.assignment))) == free
 
 
 def test_more_memory_never_raises_the_bound() -> None:
     problem = sample_problem(SAMPLES / "gcn_cora_self_loops.onnx", seed=1, share=1.0)
     used = problem.bytes_on_pim(solve(problem).assignment)
-    bounds = [solve(dataclasses.replace(problem, capacity_bytes=used * tenth // 10)).lower_bound for tenth in range(11)]
+    bounds = [
+        solve(msgspec.structs.replace(problem, capacity_bytes=used * tenth // 10)).lower_bound for tenth in range(11)
+    ]
     assert bounds == sorted(bounds, reverse=True)
 
 

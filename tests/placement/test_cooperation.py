@@ -3,9 +3,9 @@
 import itertools
 import math
 import random
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from onnx_roofline.placement.solver import Problem, Tensor, Ways, cooperate, evaluate, solve
 from onnx_roofline.placement.solver.chain import PIPELINES

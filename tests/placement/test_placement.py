@@ -1,12 +1,12 @@
 """Placement of the sample models: the optimum against an independent solver, the baselines, and the laws."""
 
 import math
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import onnx
 import pytest
+from msgspec.structs import replace
 from onnx import TensorProto, helper
 from onnx_roofline.passes.placement import PlacementPass
 from onnx_roofline.passes.roofline import RooflinePass

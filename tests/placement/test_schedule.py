@@ -1,9 +1,9 @@
 """Schedules: valid, never longer than the serial optimum, never shorter than the lower bounds."""
 
-import dataclasses
 import itertools
 import math
 
+import msgspec
 import pytest
 from problems import SAMPLES, random_problem, sample_problem, transformer_problem
 
@@ -95,7 +95,7 @@ def shortest(problem: Problem) -> float:
 def test_the_shortest_schedule_lies_between_bound_and_makespan() -> None:
     exact = total = 0
     for seed in range(120):
-        problem = dataclasses.replace(random_problem(seed, 5), boundaries=())
+        problem = msgspec.structs.replace(random_problem(seed, 5), boundaries=())
         try:
             found = schedule(problem)
         except UsageError:
@@ -158,10 +158,10 @@ def test_costs_while_both_devices_work_make_the_schedule_but_not_its_bound() -> 
     """One node for each device: 4 at once, 6 with a GPU at two thirds, and the serial 8 where it drops to half."""
     apart = Problem(("a", "b"), ((4.0, 10.0), (10.0, 4.0)))
     assert schedule(apart, "partitioned").makespan == 4.0
-    slowed = dataclasses.replace(apart, cost=((6.0, 10.0), (15.0, 4.0)))
+    slowed = msgspec.structs.replace(apart, cost=((6.0, 10.0), (15.0, 4.0)))
     found = schedule(apart, "partitioned", together=slowed)
     assert (found.makespan, found.lower_bound, found.serial) == (6.0, 4.0, 8.0)
-    halved = dataclasses.replace(apart, cost=((8.0, 10.0), (20.0, 4.0)))
+    halved = msgspec.structs.replace(apart, cost=((8.0, 10.0), (20.0, 4.0)))
     found = schedule(apart, "partitioned", together=halved)
     assert (found.makespan, found.lower_bound) == (8.0, 4.0)
     assert "serial optimum" in found.note

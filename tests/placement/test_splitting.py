@@ -1,10 +1,10 @@
 """Splits and pipelines of a model's kernels: the PIMFlow pair, whose memory both devices share."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import onnx
 import pytest
+from msgspec.structs import replace
 from onnx import TensorProto, helper
 from onnx_roofline.passes.placement import PlacementPass
 

@@ -7,11 +7,11 @@ import random
 import subprocess
 import sys
 import time
-from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
+from msgspec.structs import replace
 
 from onnx_roofline.base.errors import MissingExtraError, UsageError
 from onnx_roofline.hardware import System, load_system

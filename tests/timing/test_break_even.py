@@ -1,16 +1,15 @@
 """At how many vectors the faster device changes: by hand, and against a scan of every number."""
 
 import random
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from onnx_roofline.hardware import System, load_system
-from onnx_roofline.timing.break_even import MOST_VECTORS, vector_flips
+from onnx_roofline.timing.break_even import MOST_VECTORS, break_even_vectors, vector_flips
 from onnx_roofline.timing.device_time import device_time
 from onnx_roofline.timing.division import scaled_with_vectors, with_vectors
 from onnx_roofline.timing.kernel import KernelFacts, Product
-from onnx_roofline.timing.pim_time import break_even_vectors
 
 
 def product(vectors: int, outputs: int, depth: int, *, resident="weight", batch=1, **changes) -> KernelFacts:

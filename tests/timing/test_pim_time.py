@@ -1,16 +1,17 @@
 """The closed-form PIM time: exact arithmetic on small profiles, refusals with their reasons, laws, fallbacks."""
 
 import math
-from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from onnx_roofline.hardware import Alignment, Device, DramTiming, OpSupport, PimModel, load_device, load_system
+from onnx_roofline.timing.break_even import break_even_vectors
 from onnx_roofline.timing.device_time import device_time
 from onnx_roofline.timing.kernel import KernelFacts, Product, oriented
-from onnx_roofline.timing.pim_time import break_even_vectors, pim_time, supports
+from onnx_roofline.timing.pim_time import pim_time, supports
 
 DRAM = DramTiming(
     t_ccd_s=1e-9,

@@ -10,8 +10,9 @@ import os
 import re
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct, field
 
 from onnx_roofline.analysis.observe.inputs import NATIVE, Request, RunRefusedError, id_bounds, make_feeds, read_external
 
@@ -88,8 +89,7 @@ def _first_line(error: BaseException | None) -> str:
     return re.sub(r"/\S+\.(?:cc|h):\d+ .*?\)(?:>|\s\[[^]]*\])?\s(?=\w)", "", text)[:500]
 
 
-@dataclass(slots=True)
-class _Body:
+class _Body(Struct):
     """A nested graph: what runs in it, by the names given to its nodes, and what the profile showed."""
 
     scope: str
@@ -109,8 +109,7 @@ class _Body:
             self.shapes[name] = (list(map(max, known[0], shape)) if same_rank else [-1], False)
 
 
-@dataclass(slots=True)
-class _Labels:
+class _Labels(Struct):
     """The names that nodes and bodies get, so that the profile's events can be told apart."""
 
     nodes: dict[str, "tuple[_Body | None, onnx.NodeProto]"] = field(default_factory=dict)

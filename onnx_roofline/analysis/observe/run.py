@@ -19,9 +19,11 @@ import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Any
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from onnx_roofline.base.errors import MissingExtraError, UsageError
 from onnx_roofline.base.units import DTYPE_BITS, dtype_name, dtype_number
@@ -43,16 +45,14 @@ _KEPT_ENVIRONMENT = (
 _LAUNCH = "import sys; sys.path.insert(0, sys.argv[1]); from onnx_roofline.analysis.observe.child import main; main()"
 
 
-@dataclass(frozen=True, slots=True)
-class RunLimits:
+class RunLimits(Struct, frozen=True):
     """What a run may take: `time_s` of wall clock, `memory_gb` of address space."""
 
     time_s: float = TIME_LIMIT_S
     memory_gb: float = MEMORY_LIMIT_GB
 
 
-@dataclass(frozen=True)
-class Observation:
+class Observation(Struct, frozen=True):
     """What one run showed.
 
     `tensors` is scope -> tensor -> type; the main graph's scope is "". A tensor in a body whose shape changed from one
@@ -65,7 +65,10 @@ class Observation:
     notices: tuple[Notice, ...] = ()
 
 
-def observe(model: Model, source: str, limits: RunLimits = RunLimits()) -> Observation:
+_DEFAULT_LIMITS = RunLimits()
+
+
+def observe(model: Model, source: str, limits: RunLimits = _DEFAULT_LIMITS) -> Observation:
     """Runs a model with bound dims once, with the inputs in `source`, an .npz file or "random".
 
     Raises UsageError where the model can't be run or reaches a limit, MissingExtraError without onnxruntime.

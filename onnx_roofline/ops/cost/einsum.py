@@ -4,7 +4,8 @@ Only sizes are looked at; no array is built.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from onnx_roofline.base.errors import NotModelledError
 from onnx_roofline.base.units import dmax, product
@@ -18,8 +19,7 @@ Labels = frozenset[str]
 _EXACT_OPERANDS = 8
 
 
-@dataclass(frozen=True, slots=True)
-class _Term:
+class _Term(Struct, frozen=True):
     """An operand or an intermediate: its labels, what it took, its position among the inputs (else None)."""
 
     labels: Labels

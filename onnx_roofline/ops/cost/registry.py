@@ -6,8 +6,10 @@ asks its `OpView` for what it needs; where that is unknown the question raises N
 
 import bisect
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from onnx_roofline.base.errors import NotModelledError
 from onnx_roofline.base.units import COMPLEX_DTYPES, FLOAT_DTYPES, product
@@ -22,8 +24,7 @@ if TYPE_CHECKING:
 RuleFunction = Callable[[OpView], Work]
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
+class Rule(Struct, frozen=True):
     """A rule with what `onnx-roofline ops` prints of it."""
 
     domain: str

@@ -2,7 +2,8 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from onnx_roofline.base.errors import NotModelledError
 from onnx_roofline.base.units import dmax, product
@@ -16,8 +17,7 @@ Node = tuple[int, int]
 Children = Mapping[Node, tuple[Node | None, Node | None]]
 
 
-@dataclass(frozen=True, slots=True)
-class _Forest:
+class _Forest(Struct, frozen=True):
     """Sums over all trees: of the depths, of ceil(log2 leaves), and of the most weights that one leaf adds."""
 
     trees: int

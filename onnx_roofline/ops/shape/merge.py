@@ -1,6 +1,6 @@
 """What shape rules share: a type that holds either of two, and the axis that an op names."""
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from onnx_roofline.base.errors import ShapeError
 from onnx_roofline.ir.graph import TensorType

@@ -4,7 +4,8 @@ A length is exact or None; `exact` speaks of the elements' shape, which is a bou
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from onnx_roofline.base.errors import NotModelledError, ShapeError
 from onnx_roofline.base.units import ceil_div

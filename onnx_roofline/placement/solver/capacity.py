@@ -9,7 +9,8 @@ algorithm for the constrained shortest path problem, Networks 10, 1980.
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from onnx_roofline.base.errors import UsageError
 from onnx_roofline.base.quantities import format_si
@@ -21,8 +22,7 @@ PRICE_LIMIT = 64
 MOVE_PASSES = 4
 
 
-@dataclass(frozen=True, slots=True)
-class Priced:
+class Priced(Struct, frozen=True):
     """The best assignment that fits; the lower bound, as cost above the start's; the price of a byte that gave it."""
 
     values: list[int]

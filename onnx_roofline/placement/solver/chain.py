@@ -10,14 +10,14 @@ are three ops long at most, so the same minimum needs one index. Transfers betwe
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 # The device of each stage of a pipeline.
 PIPELINES = {"pim-gpu": (1, 0), "gpu-pim": (0, 1), "pim-gpu-pim": (1, 0, 1)}
 
 
-@dataclass(frozen=True, slots=True)
-class Stage:
+class Stage(Struct, frozen=True):
     """Times of one op of the chain, None where there is none: alone on a device, split over both, in two halves.
 
     A split's time includes getting its share to device 1 and merging: it starts and ends on device 0. The halves are
@@ -33,8 +33,7 @@ class Stage:
     input_transfer_s: tuple[float, float] = (0.0, 0.0)
 
 
-@dataclass(frozen=True, slots=True)
-class Segment:
+class Segment(Struct, frozen=True):
     """Ops `first` to `first + length - 1`, how they run, their time without the transfer into the segment."""
 
     first: int
@@ -43,8 +42,7 @@ class Segment:
     time_s: float
 
 
-@dataclass(frozen=True, slots=True)
-class Cover:
+class Cover(Struct, frozen=True):
     """The segments from left to right, and the total with all transfers."""
 
     segments: tuple[Segment, ...]

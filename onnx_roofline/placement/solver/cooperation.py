@@ -10,14 +10,14 @@ branches never run at once.
 import itertools
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from onnx_roofline.placement.solver.chain import PIPELINES, Cover, Stage, chain_search
 from onnx_roofline.placement.solver.problem import Assignment, Problem, Tensor
 
 
-@dataclass(frozen=True, slots=True)
-class Ways:
+class Ways(Struct, frozen=True):
     """How an op can run other than whole on one device; as in `Stage`. `split_bytes` a split keeps on device 1."""
 
     split_s: float | None = None
@@ -26,8 +26,7 @@ class Ways:
     split_bytes: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(Struct, frozen=True):
     """Neighbouring nodes that run as `kind` says (`gpu`, `pim`, `split` or a pipeline), and their time."""
 
     nodes: tuple[int, ...]
@@ -35,8 +34,7 @@ class Step:
     time_s: float
 
 
-@dataclass(frozen=True, slots=True)
-class Cooperation:
+class Cooperation(Struct, frozen=True):
     """Every node in a step, and the total with all transfers; `resident_bytes` lie on device 1."""
 
     steps: tuple[Step, ...]

@@ -9,7 +9,8 @@ Source: Bertele and Brioschi, Nonserial Dynamic Programming, 1972; Dechter, Buck
 """
 
 import heapq
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from onnx_roofline.placement.solver.factors import Factors, triple_table
 
@@ -20,8 +21,7 @@ ENTRY_BUDGET = 2**21
 ENTRIES_PER_VARIABLE = 256
 
 
-@dataclass(slots=True)
-class Table:
+class Table(Struct):
     """Costs of the choices of a few variables: entry i holds bit j of i for variable `scope[j]`.
 
     `source` is the eliminated variable that left the table, None for an original one; `origin` is an original triple.
@@ -33,8 +33,7 @@ class Table:
     origin: tuple[int, int, int, int, int] | None = None
 
 
-@dataclass(slots=True)
-class Bucket:
+class Bucket(Struct):
     """An eliminated variable: its neighbours at that time, the tables that held it, its choice for each of theirs."""
 
     variable: int
@@ -43,8 +42,7 @@ class Bucket:
     choice: bytes
 
 
-@dataclass(slots=True)
-class Elimination:
+class Elimination(Struct):
     """Buckets in the order of elimination, and what is left: `alive` tables over `left` variables."""
 
     excess: list[int]

@@ -2,14 +2,14 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from onnx_roofline.placement.solver.network import FREE, Network, network_of
 from onnx_roofline.placement.solver.problem import DEVICES, Assignment, Problem
 
 
-@dataclass(frozen=True, slots=True)
-class Cost:
+class Cost(Struct, frozen=True):
     """Parts of an assignment's cost. `total` is the correctly rounded sum of every single cost.
 
     Rounding once keeps the order of sums, so the optimum's total is never above another assignment's.
@@ -23,8 +23,7 @@ class Cost:
     fits: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Baseline:
+class Baseline(Struct, frozen=True):
     """A named assignment, made legal, with its cost. `moved` counts the nodes that had to leave the wanted device."""
 
     name: str

@@ -7,14 +7,13 @@ the minimum cut, so that a mask that hundreds of ops read costs hundreds of pair
 Every table is submodular: f(1, 1) + f(0, 0) <= f(1, 0) + f(0, 1) for each pair of its variables.
 """
 
-from dataclasses import dataclass, field
+from msgspec import Struct, field
 
 from onnx_roofline.placement.solver.network import FREE, Term
 from onnx_roofline.placement.solver.reduction import Reduction, TermState
 
 
-@dataclass(slots=True)
-class Factors:
+class Factors(Struct):
     """Variables 0 to n - 1, the first of them those in `variables`, the others helpers.
 
     `excess[v]` is the cost of 1 over 0; `pairs[a, b]` costs what it says when a is 0 and b is 1; `triples` are

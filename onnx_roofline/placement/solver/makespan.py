@@ -8,8 +8,10 @@ Source: Topcuoglu, Hariri, Wu, Performance-effective and low-complexity task sch
 
 from bisect import bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from typing import Literal
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from onnx_roofline.placement.solver.evaluation import evaluate, greedy, legalize
 from onnx_roofline.placement.solver.network import FREE, network_of
@@ -23,8 +25,7 @@ Concurrency = Literal["exclusive", "partitioned", "dual_row_buffer"]
 GAP_LIMIT = 64
 
 
-@dataclass(frozen=True, slots=True)
-class Schedule:
+class Schedule(Struct, frozen=True):
     """Start, finish and device of each node; times in seconds. `serial` is the serial optimum's total.
 
     `gap` is how far the makespan may be above the least possible one, as a share of it.

@@ -9,15 +9,14 @@ Source: Kolmogorov and Zabih, What energy functions can be minimized via graph c
 Minimum cuts and related problems, Networks 5, 1975.
 """
 
-from dataclasses import dataclass, field
+from msgspec import Struct, field
 
 from onnx_roofline.placement.solver.elimination import Elimination, Table
 
 SOURCE, SINK = -1, -2
 
 
-@dataclass(slots=True)
-class Core:
+class Core(Struct):
     """Arcs over the variables of the core and helpers, which have numbers from `helper` on.
 
     `messages` are the tables in it that eliminated variables outside the core have left.

@@ -5,7 +5,8 @@ sums and comparisons in the solvers are exact, and the same on every machine.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from onnx_roofline.base.errors import UsageError
 from onnx_roofline.placement.solver.problem import DEVICES, Problem
@@ -14,8 +15,7 @@ from onnx_roofline.placement.solver.problem import DEVICES, Problem
 FREE = -1
 
 
-@dataclass(frozen=True, slots=True)
-class Term:
+class Term(Struct, frozen=True):
     """The cost of parting a producer from its consumers: `to_pim` once, `to_gpu` once. All are variables.
 
     `producer` is None for a value that lies on `home`.
@@ -28,8 +28,7 @@ class Term:
     to_gpu: int
 
 
-@dataclass(frozen=True, slots=True)
-class Network:
+class Network(Struct, frozen=True):
     """Variables with `excess[v] = cost on device 1 - cost on device 0`, and terms; costs times 2**shift.
 
     `forced[v]` is the only device that a variable may have, or FREE.

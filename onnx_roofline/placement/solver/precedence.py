@@ -1,13 +1,13 @@
 """Which node waits for which, and how long a value takes on its way: the graph that schedules are made on."""
 
 from collections import deque
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from onnx_roofline.placement.solver.problem import DEVICES, Problem
 
 
-@dataclass(frozen=True, slots=True)
-class Precedence:
+class Precedence(Struct, frozen=True):
     """`after[v]` and `before[v]` are (neighbour, lag to device 1, lag to device 0); lags count between devices only.
 
     `ready[v]` is when a node's model inputs are there, on device 0 and on device 1. `order` is topological.

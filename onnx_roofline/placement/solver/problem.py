@@ -6,7 +6,8 @@ runs. Nothing here knows ONNX or hardware.
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 DEVICES = (0, 1)
 
@@ -14,8 +15,7 @@ DEVICES = (0, 1)
 Assignment = tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Tensor:
+class Tensor(Struct, frozen=True):
     """A value that one node makes and others read; it crosses once per direction, however many read it there.
 
     `producer` is None for a model input, which lies on `home`. `transfer` is the cost of the way from device 0 to
@@ -28,8 +28,7 @@ class Tensor:
     home: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Boundary:
+class Boundary(Struct, frozen=True):
     """Cost of two adjacent nodes on different devices, such as a mode switch; `first` runs before `second`.
 
     `cost` is that of first on 0 and second on 1, and that of first on 1 and second on 0.
@@ -40,8 +39,7 @@ class Boundary:
     cost: tuple[float, float]
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(Struct, frozen=True):
     """Nodes 0 to n - 1 and everything that ties them together.
 
     `cost[v]` is the cost on device 0 and on device 1, None where the device can't run the node. `pins` fixes the device
@@ -104,8 +102,7 @@ class Problem:
             yield "resident_bytes needs one number >= 0 per node"
 
 
-@dataclass(frozen=True, slots=True)
-class Solution:
+class Solution(Struct, frozen=True):
     """An assignment, what it costs, and what is proven about it.
 
     `memory_price` is the cost per resident byte that gave the lower bound, 0 where the capacity does not bind.

@@ -6,13 +6,13 @@ at most four times, so all of it is linear in the size of the network.
 """
 
 from collections import deque
-from dataclasses import dataclass, field
+
+from msgspec import Struct
 
 from onnx_roofline.placement.solver.network import FREE, Network, Term
 
 
-@dataclass(slots=True)
-class TermState:
+class TermState(Struct):
     """What is known of a term's ends: the producer's device, devices that some consumer has (bits), free consumers."""
 
     producer: int
@@ -20,27 +20,16 @@ class TermState:
     free: int
 
 
-@dataclass(slots=True)
 class Reduction:
     """`value[v]` is a variable's device, or FREE where a search has to decide; `states` belong to the terms."""
 
-    network: Network
-    dominance: bool
-    value: list[int] = field(init=False)
-    states: list[TermState] = field(init=False)
-    _low: list[int] = field(init=False)
-    _high: list[int] = field(init=False)
-    _terms_of: list[list[int]] = field(init=False)
-    _queue: deque[int] = field(init=False)
-
-    def __post_init__(self) -> None:
-        """Run to the end."""
-        network = self.network
-        self.value = list(network.forced)
+    def __init__(self, network: Network, dominance: bool) -> None:
+        self.network, self.dominance = network, dominance
+        self.value: list[int] = list(network.forced)
         self.states = [_first_state(term) for term in network.terms]
         self._low, self._high = list(network.excess), list(network.excess)
-        self._terms_of = [[] for _ in network.excess]
-        self._queue = deque(variable for variable, device in enumerate(network.forced) if device != FREE)
+        self._terms_of: list[list[int]] = [[] for _ in network.excess]
+        self._queue: deque[int] = deque(variable for variable, device in enumerate(network.forced) if device != FREE)
         for at, term in enumerate(network.terms):
             if term.producer is not None:
                 self._terms_of[term.producer].append(at)

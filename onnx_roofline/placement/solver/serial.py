@@ -5,7 +5,8 @@ Stone, Multiprocessor scheduling with the aid of network flow algorithms, IEEE T
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from onnx_roofline.placement.solver.capacity import Priced, solve_within
 from onnx_roofline.placement.solver.elimination import WIDTH_LIMIT, choose, eliminate
@@ -17,8 +18,7 @@ from onnx_roofline.placement.solver.problem import OPTIMAL, Assignment, Problem,
 from onnx_roofline.placement.solver.reduction import Reduction
 
 
-@dataclass(frozen=True, slots=True)
-class Optimum:
+class Optimum(Struct, frozen=True):
     """Value of each variable, and what it took to find them."""
 
     values: list[int]

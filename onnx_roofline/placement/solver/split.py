@@ -5,14 +5,14 @@ nothing is merged. Source: PIMFlow, CGO 2023, "multi-device data-parallel" split
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 # Grids up to this size are searched in full, so that step-shaped times need not be monotone.
 FULL_GRID = 4096
 
 
-@dataclass(frozen=True, slots=True)
-class Affine:
+class Affine(Struct, frozen=True):
     """Time of a share r of an op: `fixed_s` + `slope_s` * r."""
 
     fixed_s: float
@@ -26,8 +26,7 @@ class Affine:
 Time = Callable[[float], float]
 
 
-@dataclass(frozen=True, slots=True)
-class Split:
+class Split(Struct, frozen=True):
     """The best share on device 0, in units of the extent; `speedup` over the faster single device."""
 
     gpu_units: int

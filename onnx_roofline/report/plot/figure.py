@@ -10,9 +10,10 @@ import textwrap
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from io import BytesIO
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from onnx_roofline.base.errors import MissingExtraError, UsageError
 from onnx_roofline.base.quantities import format_si
@@ -50,19 +51,17 @@ _AREAS = (16.0, 500.0)  # square points of a marker without time and of one with
 _INTENSITIES = (1e-5, 1e7)
 
 
-@dataclass(frozen=True, slots=True)
-class PlotPoint:
+class PlotPoint(Struct, frozen=True):
     """An op: its label, intensity (FLOP/byte), device (slug), time there (s), and FLOP/s on each device's roof."""
 
     label: str
     intensity: float
     device: str
     time_s: float
-    attainable: Mapping[str, float] = field(hash=False)
+    attainable: Mapping[str, float]
 
 
-@dataclass(frozen=True, slots=True)
-class LabelBox:
+class LabelBox(Struct, frozen=True):
     """A text inside the chart, or the marker of an op (its text is then ""), and the pixels that it takes."""
 
     text: str
@@ -72,8 +71,7 @@ class LabelBox:
     y1: float
 
 
-@dataclass(frozen=True, slots=True)
-class _Spot:
+class _Spot(Struct, frozen=True):
     """Ops that share a marker, the longest first; `ghost_y` is None where the other device has no rate for them."""
 
     points: tuple[PlotPoint, ...]

@@ -2,7 +2,8 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from onnx_roofline.base.errors import UsageError
 from onnx_roofline.hardware.records import Device, System
@@ -11,8 +12,7 @@ from onnx_roofline.hardware.records import Device, System
 COLOURS, MARKERS = ("#0072B2", "#D55E00"), ("o", "s")
 
 
-@dataclass(frozen=True, slots=True)
-class RoofLine:
+class RoofLine(Struct, frozen=True):
     """One device's roof: the sloped memory part and the flat compute part, with its colour and marker."""
 
     device: Device

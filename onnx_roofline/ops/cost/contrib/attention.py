@@ -5,7 +5,7 @@ masks save nothing, and any of them is one bias that is added to the scores. B s
 T keys.
 """
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from onnx_roofline.base.errors import NotModelledError
 from onnx_roofline.base.units import dmin, product

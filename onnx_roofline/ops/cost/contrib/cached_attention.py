@@ -4,7 +4,8 @@ How long each sequence of a batch really is only the values tell: the counts tak
 Source of every layout: the operator schemas of onnxruntime 1.31 (domain com.microsoft).
 """
 
-from dataclasses import dataclass, replace
+from msgspec import Struct
+from msgspec.structs import replace
 
 from onnx_roofline.base.errors import NotModelledError
 from onnx_roofline.base.units import ceil_div, dmax, dmin
@@ -22,8 +23,7 @@ from onnx_roofline.ops.cost.normalization import rms_norm_counts
 from onnx_roofline.ops.view import OpView
 
 
-@dataclass(frozen=True, slots=True)
-class Queries:
+class Queries(Struct, frozen=True):
     """What query, key and value hold: tokens and heads; q, k, v are the positions of the operands."""
 
     tokens: int

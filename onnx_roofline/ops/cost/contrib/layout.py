@@ -5,7 +5,7 @@
 `com.ms.internal.nhwc` holds the standard's ops with the first operand and the result as [N, *spatial, C].
 """
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from onnx_roofline.base.units import dmin
 from onnx_roofline.ir.records import Counts, Work

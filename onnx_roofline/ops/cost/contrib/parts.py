@@ -4,7 +4,9 @@ Each gives the counts of the plain ops it stands for, so that a fused op costs t
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from onnx_roofline.base.errors import NotModelledError
 from onnx_roofline.base.units import dmax
@@ -111,8 +113,7 @@ def low_precision_work(
     return replace(answer, counts=macs_of(contractions) + float_counts)
 
 
-@dataclass(frozen=True, slots=True)
-class Heads:
+class Heads(Struct, frozen=True):
     """Sizes of an attention: `keys` is what one query meets, `width` and `v_width` are those of one head.
 
     `kv_heads` divides `heads`; queries of one group share keys and values.

@@ -4,7 +4,7 @@ Weights that are stored packed keep the element count of the packed tensor, so t
 dequantisation is counted for each weight. Source of every layout: the operator schemas of onnxruntime 1.31.
 """
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from onnx_roofline.base.errors import NotModelledError
 from onnx_roofline.base.units import ceil_div, dmin, product

@@ -5,7 +5,7 @@ quantised, and float operations where it is float. A zero point that is given an
 Source of every layout: the operator schemas of onnxruntime 1.31 (domain com.microsoft).
 """
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from onnx_roofline.base.units import dmax, dmin, product
 from onnx_roofline.ir.records import Contraction, Counts, Work

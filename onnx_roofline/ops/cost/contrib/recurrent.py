@@ -3,7 +3,7 @@
 Source of every layout: the operator schemas of onnxruntime 1.31 (domain com.microsoft).
 """
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from onnx_roofline.base.units import dmax, product
 from onnx_roofline.ir.records import Contraction, Counts, Work

@@ -1,6 +1,6 @@
 """Output types of onnxruntime's attention, caches and recurrences. B batch, S queries, P past keys, T all keys."""
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from onnx_roofline.base.errors import NotModelledError
 from onnx_roofline.base.units import dmax, dmin

@@ -4,7 +4,8 @@ Source: the operator schemas of onnxruntime 1.31 and its own shape inference; co
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from onnx_roofline.base.errors import NotModelledError
 from onnx_roofline.base.units import ceil_div, dmax, dtype_name
