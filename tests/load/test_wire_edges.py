@@ -49,25 +49,31 @@ def test_one_unpacked_integer_keeps_its_value(tmp_path: Path) -> None:
     assert stored.value.tolist() == [300]
 
 
-def nested(depth: int) -> onnx.ModelProto:
-    """`depth` Ifs inside each other, in the innermost a weight of 16 KiB, which makes every message around it large."""
+def nested(depth: int, inside: str) -> onnx.ModelProto:
+    """`depth` Ifs inside each other; the innermost body makes every message around it large.
+
+    It has a weight of 16 KiB, or 300 nodes of which each is small.
+    """
     weight = numpy_helper.from_array(np.ones((64, 64), np.float32), "w")
-    current = helper.make_node("Relu", ["w"], ["y0"])
+    chain = [helper.make_node("Relu", [f"t{i}"], [f"t{i + 1}"]) for i in range(300)]
+    nodes = chain if inside == "nodes" else [helper.make_node("Relu", ["w"], ["y0"])]
+    names = ["t300" if inside == "nodes" else "y0", *(f"y{level}" for level in range(1, depth + 1))]
     for level in range(depth):
-        output = value(f"y{level}", None)
-        body = helper.make_graph([current], "b", [], [output], [weight] if level == 0 else [])
-        current = helper.make_node("If", ["c"], [f"y{level + 1}"], then_branch=body)
-    return model([current], [value("c", (), TensorProto.BOOL)], [value(f"y{depth}", None)])
+        stored = [weight] if level == 0 and inside == "weight" else []
+        body = helper.make_graph(nodes, "b", [], [value(names[level], None)], stored)
+        nodes = [helper.make_node("If", ["c"], [names[level + 1]], then_branch=body)]
+    return model(nodes, [value("c", (), TensorProto.BOOL), value("t0")], [value(names[-1], None)])
 
 
+@pytest.mark.parametrize("inside", ["weight", "nodes"])
 @pytest.mark.parametrize("limit", [1, 2, 3, 8])
-def test_the_reader_stops_at_the_first_body_beyond_the_limit(limit: int, tmp_path: Path) -> None:
-    limits = Limits(nesting=limit)
-    within, beyond = write(tmp_path, nested(limit)), write(tmp_path, nested(limit + 1), "beyond.onnx")
-    assert read_slim(within, limits).skipped_bytes == 64 * 64 * 4
+def test_the_reader_stops_at_the_first_body_beyond_the_limit(limit: int, inside: str, tmp_path: Path) -> None:
+    limits, skipped = Limits(nesting=limit), 64 * 64 * 4 if inside == "weight" else 0
+    within, beyond = write(tmp_path, nested(limit, inside)), write(tmp_path, nested(limit + 1, inside), "beyond.onnx")
+    assert read_slim(within, limits).skipped_bytes == skipped
     with pytest.raises(LimitError, match=rf"found {limit + 1} nesting, the limit is {limit}; raise it with"):
         read_slim(beyond, limits)
-    assert read_slim(beyond, Limits(nesting=limit + 1)).skipped_bytes == 64 * 64 * 4
+    assert read_slim(beyond, Limits(nesting=limit + 1)).skipped_bytes == skipped
 
 
 def test_bodies_beside_each_other_are_not_nested(tmp_path: Path) -> None:
