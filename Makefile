@@ -6,9 +6,11 @@ STAMP := $(VENV)/.installed
 SAMPLE ?= sample_models/resnet50.onnx
 # Which tests `make test` and `make check` run, as an expression of pytest -m.
 MARK ?= not slow
+# How many mutants `make mutants` tries; each takes some seconds.
+SAMPLED ?= 12
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow check format lint types wheel bench samples real clean
+.PHONY: help demo test test-slow check format lint types wheel bench mutants samples real clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -57,6 +59,9 @@ bench: $(VENV)/.developed  ## time and memory against peers, as ratios in one ru
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check onnx-tool onnxsim
 	$(BIN)/python tests/bench/bench.py
 	$(BIN)/python tests/bench/partition_bench.py
+
+mutants: $(VENV)/.developed  ## how many of a few small changes the tests notice: make mutants SAMPLED=60
+	$(BIN)/python tests/mutation/mutate.py --sample $(SAMPLED)
 
 samples: $(STAMP)  ## rebuild sample_models/ (installs PyTorch, transformers and torch_geometric)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r sample_models/requirements.txt
