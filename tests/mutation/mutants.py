@@ -1,8 +1,8 @@
 """Small changes of Python source that a good test notices: swapped operators, constants off by one, negated conditions.
 
 A mutant is a replacement of one span of the text, so that nothing else of the file changes. Annotations, docstrings,
-f-strings (whose parts have no places before Python 3.12), assertions, messages of raised errors and imports are left
-alone: what a change of them does is no figure.
+decorators, the `strict` of zip, f-strings (whose parts have no places before Python 3.12), assertions, messages of
+raised errors and imports are left alone: what a change of them does is no figure.
 
 Source: the operators of Just, Ernst, Fraser (ISSTA 2014) that mutmut and cosmic-ray share, and swapped arguments.
 """
@@ -85,8 +85,10 @@ def _changes(tree: ast.AST) -> Iterator[tuple[ast.expr, ast.expr]]:
         yield from ((test, ast.UnaryOp(ast.Not(), test)) for test in conditions if not _has_opposite(test))
         if isinstance(node, ast.expr):
             yield from ((node, changed) for changed in _expressions(node))
-        annotations = [getattr(node, name, None) for name in ("annotation", "returns")]
-        pending += [child for child in ast.iter_child_nodes(node) if child not in annotations]
+        left_out = [getattr(node, name, None) for name in ("annotation", "returns")]
+        left_out += getattr(node, "decorator_list", [])
+        left_out += [keyword for keyword in getattr(node, "keywords", []) if keyword.arg == "strict"]
+        pending += [child for child in ast.iter_child_nodes(node) if child not in left_out]
 
 
 def _has_opposite(test: ast.expr) -> bool:

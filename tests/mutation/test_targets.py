@@ -47,6 +47,8 @@ def test_what_the_targets_name_is_there() -> None:
         ),
         ("x = f(a, a)", []),
         ("x = f(*a, b)", []),
+        ("x = zip(a, a, strict=True)", []),
+        ("@cache(maxsize=9)\ndef f(a: A[1] = 2) -> B[3]:\n    pass", ["2 -> 3", "2 -> 1"]),
         ("x = f'{a + 1}'", []),
         ("assert a < b", []),
         ("raise A(1, 2)", []),
