@@ -67,9 +67,11 @@ def outcome(copy: Path, tests: Sequence[str], limit_s: float | None) -> str:
     try:
         code = running.wait(limit_s)
     except subprocess.TimeoutExpired:
-        os.killpg(running.pid, signal.SIGKILL)
-        running.wait()
         return "timeout"
+    finally:
+        if running.poll() is None:
+            os.killpg(running.pid, signal.SIGKILL)
+            running.wait()
     # 2 is an error while tests are collected, which a mutant that can't be imported is.
     return {0: "passed", 1: "failed", 2: "failed"}.get(code, "broken")
 
