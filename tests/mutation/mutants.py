@@ -50,8 +50,8 @@ def mutants_of(text: str) -> tuple[Mutant, ...]:
 
     >>> [mutant.what for mutant in mutants_of("y = min(n - 1, 5) if not done else f(a, b)")]
     ... # doctest: +NORMALIZE_WHITESPACE
-    ['min(n - 1, 5) -> max(n - 1, 5)', 'min(n - 1, 5) -> min(5, n - 1)', 'n - 1 -> n + 1', '1 -> 2', '1 -> 0',
-     '5 -> 6', '5 -> 4', 'not done -> done', 'f(a, b) -> f(b, a)']
+    ['min(n - 1, 5) -> max(n - 1, 5)', 'n - 1 -> n + 1', '1 -> 2', '1 -> 0', '5 -> 6', '5 -> 4', 'not done -> done',
+     'f(a, b) -> f(b, a)']
     """
     starts = [0]
     for line in text.splitlines(keepends=True):
@@ -124,7 +124,9 @@ def _expressions(node: ast.expr) -> Iterator[ast.expr]:
 def _calls(node: ast.Call) -> Iterator[ast.expr]:
     """The opposite function, and the call with each two arguments that follow each other swapped."""
     if isinstance(node.func, ast.Name) and node.func.id in _OPPOSITES:
+        # The order of their arguments changes nothing.
         yield ast.Call(ast.Name(_OPPOSITES[node.func.id]), node.args, node.keywords)
+        return
     for position, (one, other) in enumerate(zip(node.args, node.args[1:], strict=False)):
         if any(isinstance(argument, (ast.Starred, ast.GeneratorExp)) for argument in (one, other)):
             continue
