@@ -68,6 +68,11 @@ def test_a_stride_wider_than_the_kernel_skips_positions(tmp_path: Path) -> None:
     assert moved_of(analysed(path, on_chip="1"), "y").refetched_bytes == 4 * (2 * macs - weight - met)
 
 
+def test_a_convolution_of_no_images_fetches_nothing_again(tmp_path: Path) -> None:
+    path = convolution(tmp_path, (0, 2, 5, 4), (6, 2, 3, 3), (0, 6, 3, 2))
+    assert moved_of(analysed(path, on_chip="1"), "y").refetched_bytes == 0
+
+
 def rows(folder: Path, op_type: str, opset: int, **attributes: int) -> Path:
     shape = (FLOAT, (2, 8, 100))
     return save(folder, [node(op_type, ["x"], ["y"], **attributes)], {"x": shape}, {"y": shape}, opset=opset)

@@ -41,3 +41,18 @@ def test_a_title_counts_the_rows_that_are_cut(
     lines = [line.strip() for line in capsys.readouterr().out.splitlines()]
     assert f"By op type, all executions{types}" in lines
     assert f"By module, all executions{modules}" in lines
+
+
+@pytest.mark.parametrize(("depth", "modules"), [(0, 4), (1, 2), (2, 3), (3, 4), (9, 4)])
+def test_modules_are_cut_to_so_many_levels(
+    depth: int, modules: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Levels a, b; a/c, a/d, b/e; a/c/f, a/c/g, a/d/h, b/e/i. 0 cuts nothing."""
+    path = tmp_path / "m.onnx"
+    model = parser.parse_model(MODEL)
+    for node, name in zip(model.graph.node, ("/a/c/f/x", "/a/c/g/x", "/a/d/h/x", "/b/e/i/x"), strict=True):
+        node.name = name
+    onnx.save(model, path)
+    assert main(["analyze", str(path), "--top", "1", "--depth", str(depth), "--backend", "none"]) == 0
+    lines = [line.strip() for line in capsys.readouterr().out.splitlines()]
+    assert f"By module, all executions (the first 1 of {modules})" in lines
