@@ -57,3 +57,34 @@ def test_an_input_is_alive_until_its_last_reader(tmp_path: Path) -> None:
     live = analysis.model.column(Live)
     # x, u, r; then s as well; then r, s and y
     assert [live[key_of(analysis, name)].bytes for name in "rsy"] == [3 * SQUARE, 4 * SQUARE, 3 * SQUARE]
+
+
+def test_a_body_holds_the_most_that_any_of_its_ops_does(tmp_path: Path) -> None:
+    """then: Exp makes r, Concat makes two of it, a sum is left; else: only a sum."""
+
+    def branch(name: str, nodes: list[onnx.NodeProto]) -> onnx.GraphProto:
+        return helper.make_graph(nodes, name, [], [helper.make_tensor_value_info(f"{name}_y", FLOAT, [])])
+
+    then = branch(
+        "then",
+        [
+            helper.make_node("Exp", ["x"], ["r"]),
+            helper.make_node("Concat", ["r", "r"], ["c"], axis=0),
+            helper.make_node("ReduceSum", ["c"], ["then_y"], keepdims=0),
+        ],
+    )
+    otherwise = branch("else", [helper.make_node("ReduceSum", ["x"], ["else_y"], keepdims=0)])
+    nodes = [helper.make_node("If", ["c0"], ["y"], then_branch=then, else_branch=otherwise)]
+    inputs = [
+        helper.make_tensor_value_info("c0", TensorProto.BOOL, []),
+        helper.make_tensor_value_info("x", FLOAT, [64, 64]),
+    ]
+    graph = helper.make_graph(nodes, "g", inputs, [helper.make_tensor_value_info("y", FLOAT, [])])
+    path = tmp_path / "m.onnx"
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21)]), path)
+    analysis = analysed(path)
+    live = analysis.model.column(Live)
+    # r; r and c; c and the sum
+    assert [live[key_of(analysis, name)].bytes for name in ("r", "c", "then_y")] == [SQUARE, 3 * SQUARE, 2 * SQUARE + 4]
+    # The condition, x and y outside, and the most of the branches
+    assert live[key_of(analysis, "y")].bytes == 1 + SQUARE + 4 + 3 * SQUARE
