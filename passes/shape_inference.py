@@ -39,6 +39,7 @@ from onnx_roofline.ir.graph import (
     UNKNOWN_TYPE,
     AttributeReference,
     GraphInput,
+    LongList,
     Model,
     Notice,
     Op,
@@ -448,6 +449,9 @@ def _constant(op: Op) -> Known:
     for name, value in op.attributes.items():
         if isinstance(value, StoredTensor):
             return Known(value.type, value.value, CONSTANT)
+        if isinstance(value, LongList):
+            dtype = {"value_floats": "float32", "value_ints": "int64"}.get(name, "string")
+            return Known(TensorType(dtype, () if name == "value_string" else (len(value),)), None, CONSTANT)
         if name in ("value_float", "value_floats"):
             array = np.asarray(value, np.float32)
             return Known(TensorType("float32", array.shape), array, CONSTANT)

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from onnx_roofline.base.errors import ShapeError
 from onnx_roofline.base.units import dtype_name, dtype_number
-from onnx_roofline.ir.graph import Op, TensorType
+from onnx_roofline.ir.graph import LongList, Op, TensorType
 
 if TYPE_CHECKING:
     import onnx
@@ -96,9 +96,10 @@ def _ask(
         if value is not None:
             data[name] = numpy_helper.from_array(value, name)
     assert isinstance(op.proto, NodeProto)
+    node = _with_lists(op.proto, op.attributes)
     try:
         imports = _imports(op.domain, max(op.version, schema.since_version))
-        found = infer_node_outputs(schema, op.proto, types, data, opset_imports=imports)
+        found = infer_node_outputs(schema, node, types, data, opset_imports=imports)
     except ValidationError as error:
         # The checks of a bare node know neither optionals nor maps.
         if any(kind is not None and kind.container != "tensor" for kind in inputs):
@@ -107,6 +108,34 @@ def _ask(
     except (InferenceError, RuntimeError, ValueError, KeyError, TypeError, OverflowError, MemoryError) as error:
         raise ShapeError(_reason(error)) from None
     return tuple(_tensor_type(found.get(name)) for name in op.outputs)
+
+
+# Entries of long lists up to which they are written out for the library, which reads their lengths and, of few, values.
+_WRITTEN_ENTRIES = 1 << 20
+
+
+def _with_lists(node: "onnx.NodeProto", attributes: Mapping[str, object]) -> "onnx.NodeProto":
+    """The node with its long lists written out: whole numbers as they are, anything else as so many zeros.
+
+    Longer ones stay a tensor of their length, which the library takes for the list where it asks for the length.
+    """
+    lists = {name: value for name, value in attributes.items() if isinstance(value, LongList)}
+    if not lists or sum(map(len, lists.values())) > _WRITTEN_ENTRIES:
+        return node
+    written = type(node)()
+    written.CopyFrom(node)
+    for attribute in written.attribute:
+        found = lists.get(attribute.name)
+        if found is None or attribute.ref_attr_name:
+            continue
+        attribute.ClearField("t")
+        if attribute.type == attribute.INTS and found.numbers is not None:
+            attribute.ints.extend(found.numbers.tolist())
+        elif attribute.type == attribute.FLOATS:
+            attribute.floats.extend([0.0] * len(found))
+        elif attribute.type == attribute.STRINGS:
+            attribute.strings.extend([b""] * len(found))
+    return written
 
 
 # Attributes that name an axis or a small count. The library narrows them to 32 bits, where 2**32 becomes 0.

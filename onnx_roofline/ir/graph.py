@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     Array = np.ndarray[tuple[int, ...], np.dtype[np.generic]]
+    Ints = np.ndarray[tuple[int, ...], np.dtype[np.integer]]
 
 # A column is keyed by its record's class, so that reading one is typed.
 C = TypeVar("C")
@@ -120,7 +121,24 @@ class StoredTensor(Struct, frozen=True):
         return self.type.bytes
 
 
-AttributeValue = int | float | str | bytes | tuple[int, ...] | tuple[float, ...] | tuple[str, ...] | StoredTensor
+class LongList(Struct, frozen=True, eq=False):
+    """A list attribute too long to be kept as it is, such as the nodes of a tree ensemble.
+
+    `numbers` are its whole numbers, or indices into its few different `texts`; None where only the length is known.
+    """
+
+    count: int
+    numbers: "Ints | None" = None
+    texts: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        """Number of entries."""
+        return self.count
+
+
+AttributeValue = (
+    int | float | str | bytes | tuple[int, ...] | tuple[float, ...] | tuple[str, ...] | StoredTensor | LongList
+)
 
 
 class AttributeReference(Struct, frozen=True):

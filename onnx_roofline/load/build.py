@@ -10,6 +10,7 @@ from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from onnx_roofline.base.errors import NotAModelError
 from onnx_roofline.ir.graph import (
@@ -74,7 +75,7 @@ def parse_model(slim: Slim, path: str, limits: Limits) -> ParsedModel:
         ) from None
     if not proto.HasField("graph"):
         raise NotAModelError(f"{label}: holds no graph; wanted an ONNX model, export it again")
-    context = Context(label, limits, {}, frozenset())
+    context = Context(label, limits, {}, frozenset(), lists=slim.lists)
     context.check_text("producer", proto.producer_name, proto.producer_version)
     context.opsets = _opset_versions(proto.opset_import, context)
     if not context.opsets:
@@ -196,7 +197,7 @@ def _is_visible(name: str, scopes: Visible) -> bool:
 
 
 def _build_function(proto: "onnx.FunctionProto", key: str, context: Context) -> Function:
-    inner = Context(context.path, context.limits, context.opsets, context.function_keys, context.notices, context.nodes)
+    inner = replace(context, missing_imports=set())
     inner.opsets = _opset_versions(proto.opset_import, inner) or context.opsets
     where = f"function {shown(key)}"
     context.check_text(where, *proto.input, *proto.output)

@@ -8,7 +8,15 @@ from msgspec import Struct, field
 
 from onnx_roofline.base.errors import MalformedModelError
 from onnx_roofline.base.units import DTYPE_BITS, dtype_name, product
-from onnx_roofline.ir.graph import AttributeReference, AttributeValue, GraphInput, Notice, StoredTensor, TensorType
+from onnx_roofline.ir.graph import (
+    AttributeReference,
+    AttributeValue,
+    GraphInput,
+    LongList,
+    Notice,
+    StoredTensor,
+    TensorType,
+)
 from onnx_roofline.load.limits import Limits
 from onnx_roofline.load.names import shown
 
@@ -31,6 +39,7 @@ class Context(Struct):
     notices: list[Notice] = field(default_factory=list)
     nodes: int = 0
     missing_imports: set[str] = field(default_factory=set)
+    lists: tuple[LongList, ...] = ()
 
     def malformed(self, where: str, found: str, wanted: str) -> MalformedModelError:
         """The refusal of a file that breaks the rules of the format."""
@@ -99,6 +108,8 @@ def read_attribute(
     if proto.ref_attr_name:
         return AttributeReference(proto.ref_attr_name)
     kind = proto.type or _kind_by_content(proto)
+    if proto.type in (0, 3, 6, 7, 8) and (long := _long_list(proto.t, context)) is not None:
+        return long
     if kind == 1:
         return float(proto.f)
     if kind == 2:
@@ -116,6 +127,14 @@ def read_attribute(
     if kind == 11:
         return read_sparse(proto.sparse_tensor, context, f"{where}, attribute {shown(proto.name)}")
     return None
+
+
+def _long_list(mark: "onnx.TensorProto", context: Context) -> LongList | None:
+    """The list that the reader left out of an attribute and marked by a tensor with its place among the lists."""
+    is_marked = mark.data_location == 1 and [entry.key for entry in mark.external_data] == [""]
+    if not is_marked or not re.fullmatch(r"[0-9]{1,9}", mark.name) or int(mark.name) >= len(context.lists):
+        return None
+    return context.lists[int(mark.name)]
 
 
 def _kind_by_content(proto: "onnx.AttributeProto") -> int:

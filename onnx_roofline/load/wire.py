@@ -12,16 +12,17 @@ import re
 
 from msgspec import Struct, field
 
-from onnx_roofline.base.errors import MalformedModelError, NotAModelError
+from onnx_roofline.base.errors import MalformedModelError
 from onnx_roofline.base.units import DTYPE_BITS, INTEGER_DTYPES, ceil_div, dtype_name, product
+from onnx_roofline.ir.graph import LongList
 from onnx_roofline.load.files import open_regular, refuse_other_kinds
 from onnx_roofline.load.limits import Limits
+from onnx_roofline.load.long_lists import FLOATS, INTS, LIST_FIELDS, SHORT_ENTRIES, STRINGS, ListHead
 from onnx_roofline.load.names import shown, shown_path
+from onnx_roofline.load.windows import Reader, not_onnx, truncated
 
 # A message up to this many bytes is copied whole: it can't hold a payload that is worth skipping.
 SMALL_BYTES = 4096
-# Bytes that one read fetches; larger than almost every run of small fields between two payloads.
-WINDOW_BYTES = 1 << 16
 
 # Which length-delimited fields of a message hold messages that can hold a tensor: {message: {field number: message}}.
 _CHILDREN: dict[str, dict[int, str]] = {
@@ -58,14 +59,25 @@ _RUNS = {
     for number in _PAYLOADS
     for wire, value in ((0, b"[\x80-\xff]{0,9}[\x00-\x7f]"), (5, b".{4}"), (1, b".{8}"))
 }
+# Unpacked fields of AttributeProto that repeat: a float, a whole number.
+_UNPACKED = frozenset({FLOATS << 3 | 5, INTS << 3})
+# AttributeProto: the fields of one text and of one tensor. A longer text, such as a compiled engine, is left out.
+_TEXT, _TENSOR, LONG_TEXT_BYTES = 4, 5, 1 << 16
+# TensorProto.DataType of the entries of a list.
+_STRING = 8
+_LIST_TYPES = {FLOATS: 1, INTS: 7, STRINGS: _STRING}
 
 
 class Slim(Struct):
-    """A file without its large payloads: `data` is a serialized ModelProto, `file_bytes` the size on disk."""
+    """A file without its large payloads: `data` is a serialized ModelProto, `file_bytes` the size on disk.
+
+    `lists` are the long list attributes; each attribute holds the place of its own in a tensor marked as skipped.
+    """
 
     data: bytes
     file_bytes: int
     skipped_bytes: int
+    lists: tuple[LongList, ...] = ()
 
 
 class _Frame(Struct):
@@ -77,6 +89,7 @@ class _Frame(Struct):
     tag: int
     parts: list[bytes] = field(default_factory=list)
     tensor: "_TensorHead | None" = None
+    lists: dict[int, ListHead] = field(default_factory=dict)
 
 
 class _TensorHead(Struct):
@@ -105,69 +118,13 @@ class _TensorHead(Struct):
         )
 
 
-class _Reader:
-    """Windowed reads of a regular file."""
+class _Reader(Reader):
+    """A file with what is kept of it so far."""
 
     def __init__(self, descriptor: int, size: int, path: str) -> None:
-        self.descriptor, self.size, self.path = descriptor, size, path
-        self.base, self.window = 0, b""
+        super().__init__(descriptor, size, path)
         self.kept_bytes = self.nodes = 0
-
-    def bytes_at(self, offset: int, length: int) -> bytes:
-        """`length` bytes at `offset`, from the window where they are in it."""
-        start = offset - self.base
-        if start >= 0 and start + length <= len(self.window):
-            return self.window[start : start + length]
-        if length > WINDOW_BYTES:
-            data = self._pread(offset, length)
-            if len(data) < length:
-                raise _truncated(self, offset, length)
-            return data
-        self.base, self.window = offset, self._pread(offset, WINDOW_BYTES)
-        if len(self.window) < length:
-            raise _truncated(self, offset, length)
-        return self.window[:length]
-
-    def _pread(self, offset: int, length: int) -> bytes:
-        parts = []
-        while length > 0:
-            data = os.pread(self.descriptor, length, offset)
-            if not data:
-                break
-            parts.append(data)
-            offset, length = offset + len(data), length - len(data)
-        return b"".join(parts)
-
-    def varint(self, offset: int) -> tuple[int, int]:
-        """The varint at `offset` and the offset behind it."""
-        start = offset - self.base
-        if not (start >= 0 and start + 10 <= len(self.window)):
-            self.bytes_at(offset, min(10, self.size - offset))
-            start = offset - self.base
-        window, value, shift = self.window, 0, 0
-        for position in range(start, min(start + 10, len(window))):
-            byte = window[position]
-            value |= (byte & 0x7F) << shift
-            if byte < 0x80:
-                return value, self.base + position + 1
-            shift += 7
-        if self.base + len(window) >= self.size and start + 10 > len(window):
-            raise _truncated(self, offset, 1)
-        raise _not_onnx(self, offset)
-
-
-def _truncated(reader: _Reader, offset: int, wanted: int) -> NotAModelError:
-    return NotAModelError(
-        f"{reader.path}: is truncated or damaged: found the end of the file at byte {reader.size:,}, wanted {wanted:,} "
-        f"bytes at byte {offset:,}; fetch or export the file again"
-    )
-
-
-def _not_onnx(reader: _Reader, offset: int) -> NotAModelError:
-    return NotAModelError(
-        f"{reader.path}: is not an ONNX model: found no valid protobuf field at byte {offset:,}; "
-        "wanted a binary ONNX file"
-    )
+        self.lists: list[LongList] = []
 
 
 def read_slim(path: str, limits: Limits) -> Slim:
@@ -199,7 +156,7 @@ def _strip(reader: _Reader, limits: Limits) -> Slim:
             if len(stack) == 1:
                 break
             stack.pop()
-            skipped += _finish_tensor(reader, frame, limits)
+            skipped += _finish_tensor(reader, frame, limits) + _finish_lists(reader, frame, limits)
             body = b"".join(frame.parts)
             stack[-1].parts += (_varint(frame.tag), _varint(len(body)), body)
             stack[-1].copied = offset
@@ -208,15 +165,15 @@ def _strip(reader: _Reader, limits: Limits) -> Slim:
         tag, offset = reader.varint(start)
         number, wire = tag >> 3, tag & 7
         if number == 0 or wire not in (0, 1, 2, 5):
-            raise _not_onnx(reader, start)
+            raise not_onnx(reader, start)
         if wire == 2:
             length, offset = reader.varint(offset)
             end = offset + length
             if end > frame.end:
                 if start == 0:
                     # an ONNX file starts with ir_version or another small field
-                    raise _not_onnx(reader, start)
-                raise _truncated(reader, offset, length)
+                    raise not_onnx(reader, start)
+                raise truncated(reader, offset, length)
             if number == _NODES.get(frame.kind):
                 reader.nodes += 1
                 limits.check("nodes", reader.nodes, reader.path)
@@ -224,7 +181,16 @@ def _strip(reader: _Reader, limits: Limits) -> Slim:
                 _tensor_field(reader, frame, number, start, offset, length, limits)
                 offset = end
                 continue
+            if frame.kind == "attribute" and number in LIST_FIELDS:
+                offset = _list_fields(reader, frame, tag, start, offset, end, limits)
+                continue
             if length <= SMALL_BYTES:
+                offset = end
+                continue
+            if frame.kind == "attribute" and number == _TEXT and length > LONG_TEXT_BYTES:
+                _leave_out(reader, frame, start, end, limits)
+                frame.parts += _list_mark(reader, LongList(length), _STRING)
+                skipped += length
                 offset = end
                 continue
             if number not in _KEPT[frame.kind]:
@@ -241,10 +207,13 @@ def _strip(reader: _Reader, limits: Limits) -> Slim:
             # A graph inside an attribute inside a node: three messages a level.
             limits.check("nesting", (len(stack) - 2) // 3 if child == "graph" else 0, reader.path)
             continue
+        if frame.kind == "attribute" and tag in _UNPACKED:
+            offset = _list_fields(reader, frame, tag, start, offset, frame.end, limits)
+            continue
         offset = _scalar_field(reader, frame, tag, start, offset, limits)
         if offset > frame.end:
-            raise _truncated(reader, start, offset - start)
-    return Slim(b"".join(root.parts), reader.size, skipped)
+            raise truncated(reader, start, offset - start)
+    return Slim(b"".join(root.parts), reader.size, skipped, tuple(reader.lists))
 
 
 def _scalar_field(reader: _Reader, frame: _Frame, tag: int, start: int, offset: int, limits: Limits) -> int:
@@ -297,14 +266,60 @@ def _finish_tensor(reader: _Reader, frame: _Frame, limits: Limits) -> int:
     return sum(head.payloads.values())
 
 
+def _list_fields(reader: _Reader, frame: _Frame, tag: int, start: int, payload: int, end: int, limits: Limits) -> int:
+    """The offset behind a run of fields of a list attribute, which is left out until its length is known."""
+    number = tag >> 3
+    head = frame.lists.setdefault(number, ListHead())
+    if tag & 7 == 2 and number != STRINGS:
+        if not head.add_packed(reader, number, start, payload, end):
+            raise not_onnx(reader, start)
+        offset = end
+    else:
+        offset = head.add_fields(reader, number, start, frame.end)
+        if offset > frame.end:
+            raise truncated(reader, start, offset - start)
+    _leave_out(reader, frame, start, offset, limits)
+    return offset
+
+
+def _finish_lists(reader: _Reader, frame: _Frame, limits: Limits) -> int:
+    """Puts back the short lists of an attribute that ends, marks the long ones; returns the bytes left out."""
+    skipped = 0
+    if sum(head.count > SHORT_ENTRIES for head in frame.lists.values()) > 1:
+        raise MalformedModelError(
+            f"{reader.path}: an attribute: found long lists of several kinds in it; wanted one; export the model again"
+        )
+    for number, head in frame.lists.items():
+        if head.count > SHORT_ENTRIES:
+            frame.parts += _list_mark(reader, head.finish(number), _LIST_TYPES[number])
+            skipped += head.size_bytes
+            continue
+        for start, end in head.spans:
+            _keep(reader, frame, start, end, limits)
+    return skipped
+
+
+def _list_mark(reader: _Reader, found: LongList, data_type: int) -> tuple[bytes, bytes, bytes]:
+    """The tensor that stands in an attribute for a long list: its length, and its place among the lists as a name."""
+    place = str(len(reader.lists)).encode()
+    reader.lists.append(found)
+    tensor = b"".join(
+        (b"\x08", _varint(found.count), b"\x10", _varint(data_type), b"\x42", _varint(len(place)), place, _SKIPPED_MARK)
+    )
+    return _varint(_TENSOR << 3 | 2), _varint(len(tensor)), tensor
+
+
 def _flush(reader: _Reader, frame: _Frame, until: int, limits: Limits) -> None:
-    length = until - frame.copied
-    if length <= 0:
+    _keep(reader, frame, frame.copied, until, limits)
+    frame.copied = max(frame.copied, until)
+
+
+def _keep(reader: _Reader, frame: _Frame, start: int, end: int, limits: Limits) -> None:
+    if end <= start:
         return
-    reader.kept_bytes += length
+    reader.kept_bytes += end - start
     limits.check("graph_bytes", reader.kept_bytes, reader.path)
-    frame.parts.append(reader.bytes_at(frame.copied, length))
-    frame.copied = until
+    frame.parts.append(reader.bytes_at(start, end - start))
 
 
 def _tensor_field(

@@ -6,11 +6,15 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from onnx_roofline.base.errors import NotModelledError
-from onnx_roofline.ir.graph import Op, StoredTensor, TensorType
+from onnx_roofline.ir.graph import LongList, Op, StoredTensor, TensorType
 from onnx_roofline.ir.records import TypedOp
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from onnx_roofline.ir.graph import Array
+
+    Ints = np.ndarray[tuple[int, ...], np.dtype[np.integer]]
 
 
 class Operand(Struct, frozen=True):
@@ -129,14 +133,25 @@ class OpView(Struct, frozen=True):
     def ints_attr(self, name: str, default: tuple[int, ...] = ()) -> tuple[int, ...]:
         """A list of integers."""
         value = self.attributes.get(name, default)
+        if isinstance(value, LongList) and value.numbers is not None and not value.texts:
+            return tuple(value.numbers.tolist())
         if not isinstance(value, tuple) or not all(isinstance(item, int) for item in value):
             raise NotModelledError(f"attribute {name} is {value!r}, wanted integers")
         return tuple(int(item) for item in value)
 
-    def list_attr(self, name: str) -> tuple[object, ...]:
-        """A list attribute of any kind; empty where it is absent."""
+    def array_attr(self, name: str) -> "Ints":
+        """A list of integers as an array, which a long one is kept as; empty where it is absent."""
+        import numpy as np
+
+        value = self.attributes.get(name)
+        if isinstance(value, LongList) and value.numbers is not None and not value.texts:
+            return value.numbers
+        return np.array(self.ints_attr(name), np.int64)
+
+    def list_attr(self, name: str) -> tuple[object, ...] | LongList:
+        """A list attribute of any kind, of which a long one has a length; empty where it is absent."""
         value = self.attributes.get(name, ())
-        if not isinstance(value, tuple):
+        if not isinstance(value, tuple | LongList):
             raise NotModelledError(f"attribute {name} is {value!r}, wanted a list")
         return value
 

@@ -34,7 +34,9 @@ _LAYERS: dict[str, tuple[int, tuple[tuple[str, int], ...], Counts]] = {
 def _activation_counts(op: OpView, directions: int) -> Counts:
     """What the activations of one hidden element take, all directions together."""
     _, defaults, _ = _LAYERS[op.op_type]
-    names = op.list_attr("activations") or tuple(name for name, _ in defaults) * directions
+    names = op.attributes.get("activations") or tuple(name for name, _ in defaults) * directions
+    if not isinstance(names, tuple):
+        raise NotModelledError("attribute activations is no list of names")
     counts = Counts()
     for position, name in enumerate(names):
         if str(name).lower() not in _ACTIVATIONS:

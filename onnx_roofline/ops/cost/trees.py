@@ -1,81 +1,43 @@
 """Tree ensembles of ai.onnx.ml. A row takes one path in each tree: as long as the tree is deep at most."""
 
-from collections import Counter
-from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
 
-from msgspec import Struct
+from msgspec.structs import replace
 
 from onnx_roofline.base.errors import NotModelledError
 from onnx_roofline.base.units import dmax, product
+from onnx_roofline.ir.graph import LongList
 from onnx_roofline.ir.records import Counts, Work
 from onnx_roofline.ops.cost.ai_onnx_ml import DOMAIN, class_count, post_transform, rows_and_features
+from onnx_roofline.ops.cost.forest import Forest, listed, measured, most_weights
 from onnx_roofline.ops.cost.registry import rule, work
 from onnx_roofline.ops.view import OpView
 
-Node = tuple[int, int]
-# The children of a node that compares; None is a leaf.
-Children = Mapping[Node, tuple[Node | None, Node | None]]
+if TYPE_CHECKING:
+    from onnx_roofline.ops.cost.forest import Flags
 
 
-class _Forest(Struct, frozen=True):
-    """Sums over all trees: of the depths, of ceil(log2 leaves), and of the most weights that one leaf adds."""
-
-    trees: int
-    depths: int
-    expected: int
-    weights: int
-
-
-def depth_and_leaves(children: Children, root: Node) -> tuple[int, int]:
-    """(comparisons of the longest path, leaves) of one tree.
-
-    Raises NotModelledError for nodes that lead back to themselves.
-
-    >>> depth_and_leaves({(0, 0): ((0, 1), None), (0, 1): (None, None)}, (0, 0))
-    (2, 3)
-    """
-    deepest = leaves = visited = 0
-    pending: list[tuple[Node | None, int]] = [(root, 0)]
-    while pending:
-        node, depth = pending.pop()
-        if node is None or node not in children:
-            deepest, leaves = max(deepest, depth), leaves + 1
-            continue
-        visited += 1
-        if visited > len(children):
-            raise NotModelledError("the nodes of a tree form a circle")
-        pending += [(child, depth + 1) for child in children[node]]
-    return deepest, leaves
-
-
-def _forest(children: Children, roots: Iterable[Node], weights: int) -> _Forest:
-    measured = [depth_and_leaves(children, root) for root in roots]
-    expected = sum(dmax(0, leaves - 1).bit_length() for _, leaves in measured)
-    return _Forest(len(measured), sum(depth for depth, _ in measured), expected, weights)
-
-
-def _listed_forest(op: OpView, prefix: str) -> _Forest:
+def _listed_forest(op: OpView, prefix: str) -> Forest:
     """Nodes as parallel lists with a mode each; `prefix` is that of the leaves' weights: class or target."""
-    trees, nodes = op.ints_attr("nodes_treeids"), op.ints_attr("nodes_nodeids")
-    on_true, on_false = op.ints_attr("nodes_truenodeids"), op.ints_attr("nodes_falsenodeids")
+    columns = ("nodes_treeids", "nodes_nodeids", "nodes_truenodeids", "nodes_falsenodeids")
+    trees, nodes, on_true, on_false = (op.array_attr(name) for name in columns)
+    weights = most_weights(op.array_attr(f"{prefix}_treeids"), op.array_attr(f"{prefix}_nodeids"))
+    return replace(listed(trees, nodes, on_true, on_false, _is_leaf(op)), weights=weights)
+
+
+def _is_leaf(op: OpView) -> "Flags":
+    """Which of the listed nodes compare nothing."""
+    import numpy as np
+
     modes = op.list_attr("nodes_modes")
-    if not len(trees) == len(nodes) == len(on_true) == len(on_false) == len(modes):
-        raise NotModelledError("the lists of the nodes differ in length")
-    children: dict[Node, tuple[Node | None, Node | None]] = {}
-    roots: dict[Node, None] = dict.fromkeys(zip(trees, nodes, strict=True))
-    for tree, node, yes, no, mode in zip(trees, nodes, on_true, on_false, modes, strict=True):
-        if mode != "LEAF":
-            children[tree, node] = ((tree, yes), (tree, no))
-            roots.pop((tree, yes), None)
-            roots.pop((tree, no), None)
-    heaviest: dict[int, int] = {}
-    votes = Counter(zip(op.ints_attr(f"{prefix}_treeids"), op.ints_attr(f"{prefix}_nodeids"), strict=True))
-    for (tree, _), count in votes.items():
-        heaviest[tree] = max(heaviest.get(tree, 0), count)
-    return _forest(children, roots, sum(heaviest.values()))
+    if not isinstance(modes, LongList):
+        return np.array([mode == "LEAF" for mode in modes], np.bool_)
+    if modes.numbers is None or not modes.texts:
+        raise NotModelledError("the modes of the nodes are none that ONNX defines")
+    return np.equal(modes.numbers, modes.texts.index("LEAF") if "LEAF" in modes.texts else -1)
 
 
-def _work(op: OpView, forest: _Forest, scores: int, aggregate: str, extra: Counts) -> Work:
+def _work(op: OpView, forest: Forest, scores: int, aggregate: str, extra: Counts) -> Work:
     rows, _ = rows_and_features(op)
     if aggregate in ("MIN", "MAX"):
         combined = Counts(compares=rows * forest.weights)
@@ -124,15 +86,14 @@ def tree_ensemble(op: OpView) -> Work:
     Nodes and leaves are listed apart; a leaf has one weight. Bounded by the depth of each tree.
     Source: ONNX-ML TreeEnsemble-5.
     """
-    on_true, on_false = op.ints_attr("nodes_truenodeids"), op.ints_attr("nodes_falsenodeids")
-    true_leafs, false_leafs = op.ints_attr("nodes_trueleafs"), op.ints_attr("nodes_falseleafs")
-    columns = zip(on_true, true_leafs, on_false, false_leafs, strict=True)
-    children: dict[Node, tuple[Node | None, Node | None]] = {
-        (0, node): (None if yes_leaf else (0, yes), None if no_leaf else (0, no))
-        for node, (yes, yes_leaf, no, no_leaf) in enumerate(columns)
-    }
-    roots = op.ints_attr("tree_roots")
-    forest = _forest(children, [(0, root) for root in roots], len(roots))
+    import numpy as np
+
+    sides = [
+        np.where(op.array_attr(f"nodes_{side}leafs") != 0, -1, op.array_attr(f"nodes_{side}nodeids"))
+        for side in ("true", "false")
+    ]
+    roots = op.array_attr("tree_roots")
+    forest = replace(measured(sides[0], sides[1], roots), weights=len(roots))
     targets = op.int_attr("n_targets", product(op.out.shape[1:]))
     aggregate = ("AVERAGE", "SUM", "MIN", "MAX")[op.int_attr("aggregate_function", 1)]
     return _work(op, forest, targets, aggregate, Counts())

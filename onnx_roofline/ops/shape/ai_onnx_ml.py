@@ -43,8 +43,8 @@ def regressor(op: OpView) -> Types:
 @completion("TreeEnsembleClassifier", domain=ML)
 def tree_ensemble_classifier(op: OpView) -> Types:
     """The labels [N] and the scores [N, classes]. Source: ai.onnx.ml TreeEnsembleClassifier-3."""
-    names, numbers = op.attributes.get("classlabels_strings"), op.ints_attr("classlabels_int64s")
-    classes = len(names) if isinstance(names, tuple) and names else len(numbers)
-    label = "string" if isinstance(names, tuple) and names else "int64"
+    names, numbers = op.list_attr("classlabels_strings"), op.list_attr("classlabels_int64s")
+    classes = len(names) or len(numbers)
+    label = "string" if len(names) else "int64"
     is_exact = op.x.type.exact
     return TensorType(label, (_rows(op),), is_exact), TensorType("float32", (_rows(op), classes), is_exact)

@@ -1,0 +1,74 @@
+"""Windowed reads of a model's file: numbers and bytes at an offset, with errors that say what the file lacks."""
+
+import os
+
+from onnx_roofline.base.errors import NotAModelError
+
+# Bytes that one read fetches; larger than almost every run of small fields between two payloads.
+WINDOW_BYTES = 1 << 16
+
+
+class Reader:
+    """Windowed reads of a regular file."""
+
+    def __init__(self, descriptor: int, size: int, path: str) -> None:
+        self.descriptor, self.size, self.path = descriptor, size, path
+        self.base, self.window = 0, b""
+
+    def bytes_at(self, offset: int, length: int) -> bytes:
+        """`length` bytes at `offset`, from the window where they are in it."""
+        start = offset - self.base
+        if start >= 0 and start + length <= len(self.window):
+            return self.window[start : start + length]
+        if length > WINDOW_BYTES:
+            data = self._pread(offset, length)
+            if len(data) < length:
+                raise truncated(self, offset, length)
+            return data
+        self.base, self.window = offset, self._pread(offset, WINDOW_BYTES)
+        if len(self.window) < length:
+            raise truncated(self, offset, length)
+        return self.window[:length]
+
+    def _pread(self, offset: int, length: int) -> bytes:
+        parts = []
+        while length > 0:
+            data = os.pread(self.descriptor, length, offset)
+            if not data:
+                break
+            parts.append(data)
+            offset, length = offset + len(data), length - len(data)
+        return b"".join(parts)
+
+    def varint(self, offset: int) -> tuple[int, int]:
+        """The varint at `offset` and the offset behind it."""
+        start = offset - self.base
+        if not (start >= 0 and start + 10 <= len(self.window)):
+            self.bytes_at(offset, min(10, self.size - offset))
+            start = offset - self.base
+        window, value, shift = self.window, 0, 0
+        for position in range(start, min(start + 10, len(window))):
+            byte = window[position]
+            value |= (byte & 0x7F) << shift
+            if byte < 0x80:
+                return value, self.base + position + 1
+            shift += 7
+        if self.base + len(window) >= self.size and start + 10 > len(window):
+            raise truncated(self, offset, 1)
+        raise not_onnx(self, offset)
+
+
+def truncated(reader: Reader, offset: int, wanted: int) -> NotAModelError:
+    """The refusal of a file that ends too early."""
+    return NotAModelError(
+        f"{reader.path}: is truncated or damaged: found the end of the file at byte {reader.size:,}, wanted {wanted:,} "
+        f"bytes at byte {offset:,}; fetch or export the file again"
+    )
+
+
+def not_onnx(reader: Reader, offset: int) -> NotAModelError:
+    """The refusal of bytes that are no protobuf field."""
+    return NotAModelError(
+        f"{reader.path}: is not an ONNX model: found no valid protobuf field at byte {offset:,}; "
+        "wanted a binary ONNX file"
+    )
