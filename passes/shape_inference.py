@@ -249,7 +249,12 @@ class _Walk:
                 return (yield from with_modifiers(op, scope, inputs, result))
             return result
         except ShapeError as error:
-            raise ShapeError(self._located(op, scope, inputs, error)) from None
+            located = ShapeError(self._located(op, scope, inputs, error))
+            located.op, located.shapes = error.op, error.shapes
+            if located.op is None:
+                located.op = op
+                located.shapes = tuple(None if known is None else known.type.shape for known in inputs)
+            raise located from None
 
     def _infer_bodies(self, op: Op, scope: Scope, inputs: tuple[Known | None, ...]) -> Steps:
         """A control-flow op, with the trip count or branch that was observed where one was."""

@@ -2,17 +2,13 @@
 
 import time
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
 
+from onnx_roofline.analysis.dim_ties import solve_ties
 from onnx_roofline.analysis.settings import Settings
 from onnx_roofline.base.errors import ShapeError
 from onnx_roofline.ir.graph import Model
 from onnx_roofline.ir.pipeline import Pipeline
 from onnx_roofline.load import DimOptions, ParsedModel, alternatives, bind
-
-if TYPE_CHECKING:
-    pass
-
 
 Progress = Callable[[str, int, int], None]
 
@@ -37,7 +33,11 @@ def _run_valid(
     Raises the first contradiction if no assumption avoids it.
     """
     options = DimOptions(settings.dims, settings.input_shapes)
-    model = bind(parsed, options, chosen)
+    from onnx_roofline.passes.shape_inference import ShapeInference
+
+    inference = pipeline.passes[0]
+    computed = solve_ties(parsed, options, inference) if isinstance(inference, ShapeInference) and not chosen else {}
+    model = bind(parsed, options, chosen, computed)
     is_open = not chosen and any(dim.origin == "assumed" for dim in model.dims.values())
     # What runs, but without some branch of an If.
     partial: Model | None = None
@@ -56,7 +56,7 @@ def _run_valid(
     for alternative in alternatives(model):
         if time.monotonic() > deadline:
             break
-        candidate = bind(parsed, options, alternative)
+        candidate = bind(parsed, options, alternative, computed)
         try:
             found = shapes_only.run(candidate)
         except ShapeError:

@@ -44,7 +44,13 @@ class LimitError(ModelError):
 
 
 class ShapeError(RooflineError):
-    """Dims, inputs or attributes that contradict each other; the message names the node."""
+    """Dims, inputs or attributes that contradict each other; the message names the node.
+
+    `op` and `shapes`: the node and what its operands are, where they are known; the search for dims reads them.
+    """
+
+    op: object = None
+    shapes: tuple[tuple[int | None, ...] | None, ...] = ()
 
 
 class MissingExtraError(RooflineError):

@@ -23,7 +23,7 @@ Cost = int | float | Fraction
 
 def refuse_assumed(analysis: Analysis) -> None:
     """Raises UsageError, with the options that state them, where dims, trip counts or branches are assumed."""
-    dims = {key: dim for key, dim in analysis.model.dims.items() if dim.origin == "assumed"}
+    dims = {key: dim for key, dim in analysis.model.dims.items() if dim.origin == "assumed" and not dim.is_computed}
     opened = [one for one in analysis.model.whole(OpenBodies).found if one.origin == "assumed"]
     kinds = ["dims"] if dims else []
     kinds += ["trip counts"] if any(one.op_type != "If" for one in opened) else []

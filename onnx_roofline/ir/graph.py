@@ -271,6 +271,11 @@ class Dim(Struct, frozen=True):
     origin: str
     reason: str = ""
 
+    @property
+    def is_computed(self) -> bool:
+        """Whether it follows from other dims, which are stated or assumed."""
+        return self.reason.startswith("computed:")
+
 
 class Notice(Struct, frozen=True):
     """Something the reader of a report should know: a stable code, where, and one sentence."""

@@ -16,12 +16,14 @@ from onnx_roofline.base.errors import UsageError
 from onnx_roofline.ir.graph import Dim, Graph, GraphInput, Model, Notice, TensorType
 from onnx_roofline.load.assumptions import assume
 from onnx_roofline.load.build import ParsedModel
-from onnx_roofline.load.expressions import Expression, evaluate, names_in, parse_expression
+from onnx_roofline.load.expressions import LARGEST_DIM, Expression, evaluate, names_in, parse_expression
 from onnx_roofline.load.names import shown, shown_path
 from onnx_roofline.load.uses import InputUses
 
 # Names that a message lists, and names among which a similar one is looked for.
 _LISTED, _COMPARED = 12, 1000
+# Why a dim named total is as large as it is, where no op ties it to others.
+TOTAL_REASON = "computed: past + sequence"
 _TOTAL = re.compile(r"total", re.IGNORECASE)
 
 
@@ -30,6 +32,22 @@ class DimOptions(Struct, frozen=True):
 
     dims: Mapping[str, int]
     input_shapes: Mapping[str, tuple[int, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class ComputedDim:
+    """A dim that follows from others: their sum, each so many times, and a constant; `where` ties them together."""
+
+    terms: Mapping[str, int]
+    constant: int
+    where: str
+
+    def __str__(self) -> str:
+        """`past + sequence`."""
+        parts = [f"{'-' if times < 0 else '+'} {abs(times)}*{name}" for name, times in self.terms.items()]
+        if self.constant or not parts:
+            parts.append(f"{'-' if self.constant < 0 else '+'} {abs(self.constant)}")
+        return re.sub(r"\b1\*", "", " ".join(parts)).removeprefix("+ ")
 
 
 def parse_dim(text: str) -> tuple[str, int]:
@@ -69,10 +87,16 @@ class _Axis(Struct, frozen=True):
     rank: int
 
 
-def bind(parsed: ParsedModel, options: DimOptions, alternative: Mapping[str, int] | None = None) -> Model:
+def bind(
+    parsed: ParsedModel,
+    options: DimOptions,
+    alternative: Mapping[str, int] | None = None,
+    computed: Mapping[str, ComputedDim] | None = None,
+) -> Model:
     """The model with every input dim a number.
 
-    `alternative` gives sizes by dim name or by class of SIZES, where the first assumption did not hold.
+    `alternative` gives sizes by dim name or by class of SIZES, where the first assumption did not hold; `computed` are
+    dims that the ops tie to others.
     Raises UsageError where an option names no dim or input, or contradicts the file or another option.
     """
     _refuse_unknown_names(parsed, options, _symbols_of(parsed.graph))
@@ -99,7 +123,8 @@ def bind(parsed: ParsedModel, options: DimOptions, alternative: Mapping[str, int
         for axis, symbol in enumerate(declared.get(graph_input.name, ()))
         if isinstance(symbol, str)
     ]
-    dims = _sizes_of(axes, _stated(parsed, options), uses, alternative or {}, shown_path(parsed.path))
+    known = _Known(_stated(parsed, options), alternative or {}, computed or {})
+    dims = _sizes_of(axes, known, uses, shown_path(parsed.path))
     inputs = tuple(
         replace(
             graph_input,
@@ -116,20 +141,29 @@ def bind(parsed: ParsedModel, options: DimOptions, alternative: Mapping[str, int
     return Model(parsed.info, graph, parsed.functions, dims, parsed.notices + tuple(notices))
 
 
-def _sizes_of(
-    axes: list[_Axis], stated: Mapping[str, int], uses: InputUses, alternative: Mapping[str, int], path: str
-) -> dict[str, Dim]:
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What is known of the dims before anything is assumed, and sizes for what is."""
+
+    stated: Mapping[str, int]
+    alternative: Mapping[str, int]
+    computed: Mapping[str, ComputedDim]
+
+
+def _sizes_of(axes: list[_Axis], known: _Known, uses: InputUses, path: str) -> dict[str, Dim]:
     """Every dim by name: stated ones, then plain names, then what is computed from them."""
+    alternative = known.alternative
     expressions: dict[str, Expression] = {}
     for axis in axes:
         expression = parse_expression(axis.key)
         if expression is not None:
             expressions[axis.key] = expression
-    dims = {name: Dim(value, "bound") for name, value in stated.items()}
+    dims = {name: Dim(value, "bound") for name, value in known.stated.items()}
     for axis in axes:
         if axis.key not in dims and axis.key not in expressions:
             dims[axis.key] = assume(axis.key, axis.input, axis.position, axis.rank, uses, alternative)
-    dims.update(_totals(dims))
+    dims.update(_totals({key: dim for key, dim in dims.items() if key not in known.computed}))
+    dims.update(_tied(dims, known))
     for axis in axes:
         if axis.key not in expressions:
             continue
@@ -145,6 +179,25 @@ def _sizes_of(
         elif axis.key not in dims:
             dims[axis.key] = assume(axis.key, axis.input, axis.position, axis.rank, uses, alternative)
     return dims
+
+
+def _tied(dims: Mapping[str, Dim], known: _Known) -> dict[str, Dim]:
+    """Dims that the ops tie to others; one that would be negative is left to be assumed."""
+    found: dict[str, Dim] = {}
+    pending = {key: one for key, one in known.computed.items() if key in dims and key not in known.stated}
+    while pending:
+        ready = [key for key, one in pending.items() if not any(name in pending for name in one.terms)]
+        if not ready:
+            break
+        for key in ready:
+            one = pending.pop(key)
+            parts = {name: found.get(name, dims.get(name)) for name in one.terms}
+            value = one.constant + sum(one.terms[name] * part.value for name, part in parts.items() if part is not None)
+            if None in parts.values() or not 0 <= value <= LARGEST_DIM:
+                continue
+            is_sure = all(part is not None and part.origin != "assumed" for part in parts.values())
+            found[key] = Dim(value, "bound" if is_sure else "assumed", f"computed: {one}, by {one.where}")
+    return found
 
 
 def _computed(key: str, expression: Expression, dims: Mapping[str, Dim], path: str) -> Dim | None:
@@ -180,7 +233,7 @@ def _totals(dims: Mapping[str, Dim]) -> dict[str, Dim]:
         )
         new = next(sequences, 1)
     return {
-        key: Dim(past + new, "assumed", "computed: past + sequence")
+        key: Dim(past + new, "assumed", TOTAL_REASON)
         for key, dim in dims.items()
         if dim.origin == "assumed" and _TOTAL.search(key)
     }

@@ -86,7 +86,7 @@ def _statuses(summary: Summary) -> str:
 
 
 def _dims(dims: Mapping[str, Dim]) -> str:
-    own = {name: dim for name, dim in dims.items() if not dim.reason.startswith("computed:")}
+    own = {name: dim for name, dim in dims.items() if not dim.is_computed}
     shown = [f"{visible(name, 40)}={dim.value}" for name, dim in list(own.items())[:6]]
     return ", ".join(shown) + (f" and {len(own) - 6} more" if len(own) > 6 else "")
 

@@ -90,7 +90,7 @@ def sweep(path: str, settings: Settings, dim: str, values: tuple[int, ...]) -> S
         assumed.update(
             (f"{name}={found.value}", None)
             for name, found in model.dims.items()
-            if found.origin == "assumed" and not found.reason.startswith("computed:")
+            if found.origin == "assumed" and not found.is_computed
         )
         opened.update(dict.fromkeys(model.whole(OpenBodies).found))
         summary = model.whole(PlacementSummary)

@@ -187,6 +187,22 @@ def test_limit_option_of_another_form(setting: str) -> None:
         ("a//0", None),
         ("a//(b - 3)", None),
         ("999999999999999999*999999999999999999*a", None),
+        ("floor(a/2)", 3),
+        ("ceiling(a/2)", 4),
+        ("2*floor((a + 1)/3)", 2 * 2),  # 8/3 = 2.67
+        ("ceil(a/2/b)", 2),  # 7/6
+        ("floor(a/2*3)", 10),  # 21/2, not 3*3
+        ("a % b", 1),
+        ("-a % b + 0", 2),  # Python's sign, as sympy's Mod
+        ("a**2", 49),
+        ("2**b**2", 512),  # from the right
+        ("-a**2 + 50", 1),
+        ("Max(1, a - 9, b)", 3),
+        ("Min(a, b) + Mod(a, 4)", 3 + 3),
+        ("FloorDiv(a, 2) + CeilDiv(a, 2)", 3 + 4),
+        ("2**a**a", None),
+        ("a % 0", None),
+        ("a**(b - 4)", None),
     ],
 )
 def test_expressions(text: str, expected: int | None) -> None:
@@ -203,7 +219,12 @@ def test_expressions(text: str, expected: int | None) -> None:
         "a +",
         "+ a",
         "-a",
-        "a ** 2",
+        "a * * 2",
+        "floor(a, b)",
+        "Max(a)",
+        "floor a",
+        "Mod(a, b",
+        "(a, b)",
         "(a + 1",
         "a + 1)",
         "()",

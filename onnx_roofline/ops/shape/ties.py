@@ -1,0 +1,127 @@
+"""Lengths that an op makes equal: those of masks, biases and caches of attention. B batch, S queries, T all keys."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from onnx_roofline.base.errors import NotModelledError
+from onnx_roofline.ops.view import OpView
+
+
+@dataclass(frozen=True, slots=True)
+class Tie:
+    """`length` is that of an operand, `wanted` what the other operands make it; up to `room` may be fine too."""
+
+    length: int
+    wanted: int
+    what: str
+    room: int = 0
+
+
+TieRule = Callable[[OpView], Iterator[Tie]]
+
+
+def ties_of(op: OpView) -> tuple[Tie, ...]:
+    """The lengths that the op ties together; none where it has no rule, or where too little of it is known."""
+    rule = _RULES.get((op.domain, op.op_type))
+    try:
+        return () if rule is None else tuple(tie for tie in rule(op) if tie.length != 1)
+    except (NotModelledError, IndexError, ValueError):
+        return ()
+
+
+def is_tying(domain: str, op_type: str) -> bool:
+    """Whether an op has a rule here."""
+    return (domain, op_type) in _RULES
+
+
+def _bias(op: OpView, position: int, queries: int, keys: int, *, is_padded: bool = False) -> Iterator[Tie]:
+    """A mask or bias [..., S, T], each dim of which may be 1; one that `is_padded` may be too short."""
+    if not op.has(position):
+        return
+    shape = op.input(position).shape
+    yield Tie(shape[-1], keys, f"keys of input {position}", keys if is_padded else 0)
+    if len(shape) > 1:
+        yield Tie(shape[-2], queries, f"queries of input {position}")
+
+
+def _batches(op: OpView, batch: int, *positions: int) -> Iterator[Tie]:
+    for position in positions:
+        if op.has(position):
+            yield Tie(op.input(position).shape[0], batch, f"batch of input {position}")
+
+
+def _standard(op: OpView) -> Iterator[Tie]:
+    """Q [B, S, D] or [B, h, S, d], K, V, mask [..., S, T], past [B, g, P, d]; T = P + new keys.
+
+    From opset 24 on a mask may be shorter than T. Source: ONNX Attention-23, -24.
+    """
+    queries, new = op.x.shape[-2], op.input(1).shape[-2]
+    held = op.input(4).shape[2] if op.has(4) else 0
+    yield from _batches(op, op.x.shape[0], 1, 2, 4, 5)
+    yield Tie(op.input(2).shape[-2], new, "values")
+    if op.has(5):
+        yield Tie(op.input(5).shape[2], held, "past values")
+    yield from _bias(op, 3, queries, held + new, is_padded=op.version >= 24)
+
+
+def _grouped(op: OpView) -> Iterator[Tie]:
+    """The total, an input, is past and new keys together, or lies in a cache that has room for it.
+
+    Source: onnxruntime ContribOperators.md, GroupQueryAttention.
+    """
+    batch, queries = op.x.shape[:2]
+    held = op.input(3).shape[2] if op.has(3) else 0
+    new = op.input(1).shape[1] if op.has(1) and op.input(1).rank == 3 else queries
+    total = held + new
+    if op.has(6) and op.input(6).is_known:
+        yield Tie(int(op.input(6).value.reshape(-1)[0]), total, "total sequence length", room=held)
+    yield from _batches(op, batch, 3, 4, 5)
+    if op.has(4):
+        yield Tie(op.input(4).shape[2], held, "past values")
+    yield from _bias(op, 10, queries, total)
+
+
+def _multi_head(op: OpView) -> Iterator[Tie]:
+    """Q [B, S, D], K [B, L, D], padding mask [B, T] or [B, S, T], bias [B, h, S, T], past [B, h, P, d]; T = P + L.
+
+    Source: onnxruntime ContribOperators.md, MultiHeadAttention.
+    """
+    batch, queries = op.x.shape[:2]
+    new = queries
+    if op.has(1):
+        key = op.input(1).shape
+        new = key[2] if len(key) == 4 else key[1]
+    held = op.input(6).shape[2] if op.has(6) else 0
+    total = held if op.has(8) else held + new
+    if op.has(2) and op.input(2).rank == 3:
+        yield Tie(op.input(2).shape[1], new, "values")
+    yield from _batches(op, batch, 1, 2, 6, 7)
+    if op.has(4) and op.input(4).rank > 1:
+        yield Tie(op.input(4).shape[0], batch, "batch of input 4")
+        yield Tie(op.input(4).shape[-1], total, "keys of input 4")
+    yield from _bias(op, 5, queries, total)
+
+
+def _packed(op: OpView) -> Iterator[Tie]:
+    """X [B, S, D], mask [B, T] or [B, S, T], past [2, B, h, P, d], bias [B, h, S, T]; T = P + S.
+
+    Source: onnxruntime ContribOperators.md, Attention.
+    """
+    batch, queries = op.x.shape[:2]
+    held = op.input(4).shape[3] if op.has(4) else 0
+    total = held if op.int_attr("past_present_share_buffer", 0) else held + queries
+    if op.has(3) and op.input(3).rank in (2, 3):
+        yield Tie(op.input(3).shape[0], batch, "batch of input 3")
+        yield Tie(op.input(3).shape[-1], total, "keys of input 3")
+    if op.has(4):
+        yield Tie(op.input(4).shape[1], batch, "batch of input 4")
+    yield from _bias(op, 5, queries, total)
+
+
+_MICROSOFT = "com.microsoft"
+_RULES: dict[tuple[str, str], TieRule] = {
+    ("", "Attention"): _standard,
+    (_MICROSOFT, "GroupQueryAttention"): _grouped,
+    (_MICROSOFT, "MultiHeadAttention"): _multi_head,
+    (_MICROSOFT, "Attention"): _packed,
+}

@@ -1,0 +1,227 @@
+"""Dims that other dims fix: masks, totals, caches, biases and declared outputs; and stated dims that contradict."""
+
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+from onnx_roofline.analysis.analyze import analyze
+from onnx_roofline.analysis.dim_ties import probes_of
+from onnx_roofline.analysis.settings import Settings
+from onnx_roofline.base.errors import UsageError
+from onnx_roofline.ci.assumptions import refuse_assumed
+from onnx_roofline.ir.graph import Dim, GraphInput, Model
+from onnx_roofline.report.table import first_line
+
+FLOAT, INT64 = TensorProto.FLOAT, TensorProto.INT64
+Dims = Sequence[int | str | None]
+
+
+def tensor(name: str, dims: Dims | None = None, dtype: int = FLOAT) -> onnx.ValueInfoProto:
+    return helper.make_tensor_value_info(name, dtype, dims)
+
+
+def node(op: str, inputs: str, outputs: str, domain: str = "", **attributes: Any) -> onnx.NodeProto:
+    return helper.make_node(op, inputs.split(","), outputs.split(","), domain=domain, **attributes)
+
+
+def write(
+    folder: Path,
+    nodes: Sequence[onnx.NodeProto],
+    inputs: Sequence[onnx.ValueInfoProto],
+    outputs: Sequence[onnx.ValueInfoProto],
+    stored: Mapping[str, np.ndarray] | None = None,
+    opset: int = 23,
+) -> str:
+    held = [numpy_helper.from_array(value, name) for name, value in (stored or {}).items()]
+    graph = helper.make_graph(list(nodes), "g", list(inputs), list(outputs), held)
+    imports = [helper.make_opsetid("", opset), helper.make_opsetid("com.microsoft", 1)]
+    path = folder / "model.onnx"
+    path.write_bytes(helper.make_model(graph, opset_imports=imports, ir_version=11).SerializeToString())
+    return str(path)
+
+
+def dims_of(path: str, **dims: int) -> dict[str, tuple[int, str]]:
+    model = analyze(path, Settings(dims=dims)).model
+    return {name: (dim.value, dim.origin) for name, dim in model.dims.items()}
+
+
+def input_shape(model: Model, name: str) -> tuple[int, ...]:
+    found: GraphInput = next(one for one in model.graph.inputs if one.name == name)
+    return found.type.dims
+
+
+CACHE: Dims = ("b", 2, "past", 64)
+
+
+def attention(folder: Path, mask: Dims, opset: int = 23) -> str:
+    inputs = [tensor("q", ("b", "s", 512)), tensor("k", ("b", "s", 128)), tensor("v", ("b", "s", 128)),
+              tensor("m", mask), tensor("pk", CACHE), tensor("pv", CACHE)]  # fmt: skip
+    op = node("Attention", "q,k,v,m,pk,pv", "y,ok,ov", q_num_heads=8, kv_num_heads=2)
+    return write(folder, [op], inputs, [tensor("y"), tensor("ok"), tensor("ov")], opset=opset)
+
+
+def multi_head(folder: Path, padding: Dims | None, bias: Dims | None) -> str:
+    inputs = [tensor("q", ("b", "s", 512)), tensor("k", ("b", "s", 512)), tensor("v", ("b", "s", 512)),
+              tensor("pk", ("b", 8, "past", 64)), tensor("pv", ("b", 8, "past", 64))]  # fmt: skip
+    inputs += [tensor("mask", padding, TensorProto.INT32)] if padding else []
+    inputs += [tensor("bias", bias)] if bias else []
+    names = f"q,k,v,,{'mask' if padding else ''},{'bias' if bias else ''},pk,pv"
+    op = node("MultiHeadAttention", names, "y,ok,ov", "com.microsoft", num_heads=8)
+    return write(folder, [op], inputs, [tensor("y"), tensor("ok"), tensor("ov")])
+
+
+def by_hand(folder: Path, present: Dims | None = None) -> str:
+    """Scores [b, 8, s, past + s] and a mask [b, 1, s, total] that is added to them: no op of attention."""
+    nodes = [
+        node("Concat", "pk,k", "keys", axis=2), node("Transpose", "keys", "t", perm=[0, 1, 3, 2]),
+        node("MatMul", "q,t", "scores"), node("Add", "scores,m", "masked"), node("Softmax", "masked", "y"),
+    ]  # fmt: skip
+    new: Dims = ("b", 8, "s", 64)
+    mask: Dims = ("b", 1, "s", "total") if present is None else ("b", 1, "s", 1)
+    inputs = [tensor("q", new), tensor("k", new), tensor("pk", ("b", 8, "past", 64)), tensor("m", mask)]
+    inputs += [tensor("unused", ("b", "total"))] if present is not None else []
+    outputs = [tensor("y"), tensor("keys", present)] if present is not None else [tensor("y")]
+    return write(folder, nodes, inputs, outputs, opset=17)
+
+
+STATED = {"b": 3, "s": 5, "past": 20}
+
+
+@pytest.mark.parametrize(
+    ("build", "key"),
+    [
+        (lambda folder: attention(folder, ("b", 1, "s", "kv_len")), "kv_len"),
+        (lambda folder: attention(folder, ("b", 1, "s", "kv_len"), opset=24), "kv_len"),
+        (lambda folder: attention(folder, ("s", "n")), "n"),
+        (lambda folder: attention(folder, ("b", 8, 1, None)), "m.3"),
+        (lambda folder: multi_head(folder, ("b", "total_length"), None), "total_length"),
+        (lambda folder: multi_head(folder, None, (1, 8, "s", "t")), "t"),
+        (lambda folder: multi_head(folder, ("b", "s", "mask_len"), None), "mask_len"),
+        (by_hand, "total"),
+        (lambda folder: by_hand(folder, ("b", 8, "total", 64)), "total"),
+    ],
+)
+def test_totals_follow_from_what_is_stated(tmp_path: Path, build: Any, key: str) -> None:
+    path = build(tmp_path)
+    assert dims_of(path, **STATED)[key] == (20 + 5, "bound")
+    analysis = analyze(path, Settings(dims=STATED))
+    assert "ASSUMED" not in first_line(analysis)
+    refuse_assumed(analysis)
+
+
+def test_the_others_follow_from_a_total(tmp_path: Path) -> None:
+    path = attention(tmp_path, ("b", 1, "s", "kv_len"))
+    assert dims_of(path, b=1, s=4, kv_len=100)["past"] == (96, "bound")
+    assert dims_of(path, b=1, past=90, kv_len=100)["s"] == (10, "bound")
+
+
+def test_a_total_of_assumed_dims_is_assumed_and_not_asked_for(tmp_path: Path) -> None:
+    path = attention(tmp_path, ("b", 1, "s", "kv_len"))
+    analysis = analyze(path, Settings(dims={"s": 4}))
+    assert analysis.model.dims["kv_len"] == Dim(132, "assumed", "computed: s + past, by 0:Attention (keys of input 3)")
+    assert first_line(analysis).count("kv_len") == 0
+    with pytest.raises(UsageError) as refused:
+        refuse_assumed(analysis)
+    assert "--dim b=1 --dim past=128 or --allow-assumed" in str(refused.value).replace(",", "")
+    assert "kv_len" not in str(refused.value)
+
+
+def test_batches_of_different_names(tmp_path: Path) -> None:
+    """Each input of some exporters has a batch of its own; what is concatenated has the same."""
+    inputs = [tensor("x", (None, 4)), tensor("h", (None, 4)), tensor("mask", ("other", 4))]
+    nodes = [node("Concat", "x,h", "c", axis=1), node("Slice", "c,zero,four,one", "d"), node("Mul", "d,mask", "y")]
+    stored = {"zero": np.array([0]), "four": np.array([4]), "one": np.array([1])}
+    path = write(tmp_path, nodes, inputs, [tensor("y")], stored)
+    analysis = analyze(path, Settings(dims={"x.0": 8}))
+    assert [input_shape(analysis.model, name) for name in ("x", "h", "mask")] == [(8, 4)] * 3
+    assert {dim.origin for dim in analysis.model.dims.values()} == {"bound"}
+
+
+def test_layers_share_a_tie(tmp_path: Path) -> None:
+    """Caches without names: each axis follows from the first one."""
+    new: Dims = ("b", 8, "s", 64)
+    inputs = [tensor("q", new), tensor("k", new), tensor("m", ("b", 1, "s", "total"))]
+    nodes = []
+    for layer in range(3):
+        inputs.append(tensor(f"past{layer}", ("b", 8, None, 64)))
+        nodes += [node("Concat", f"past{layer},k", f"keys{layer}", axis=2),
+                  node("Transpose", f"keys{layer}", f"t{layer}", perm=[0, 1, 3, 2]),
+                  node("MatMul", f"q,t{layer}", f"scores{layer}"),
+                  node("Add", f"scores{layer},m", f"y{layer}")]  # fmt: skip
+    path = write(tmp_path, nodes, inputs, [tensor(f"y{layer}") for layer in range(3)], opset=17)
+    found = dims_of(path, b=1, s=1, total=64)
+    assert [found[f"past{layer}.2"] for layer in range(3)] == [(63, "bound")] * 3
+
+
+@pytest.mark.parametrize(
+    ("build", "dims", "expected"),
+    [
+        (
+            lambda folder: attention(folder, ("b", 1, "s", "kv_len")),
+            {**STATED, "kv_len": 50},
+            "found 'kv_len'=50 and 's'=5, 'past'=20, which 0:Attention (keys of input 3) ties together: 50 is not 25",
+        ),
+        (
+            lambda folder: multi_head(folder, ("b", "t"), None),
+            {**STATED, "t": 20},
+            "found 't'=20 and 's'=5, 'past'=20, which 0:MultiHeadAttention (keys of input 4) ties together: 20 is not",
+        ),
+        (by_hand, {**STATED, "total": 30}, "found 's'=5, 'past'=20 and 'total'=30, which 3:Add ties together"),
+    ],
+)
+def test_stated_dims_that_contradict(tmp_path: Path, build: Any, dims: dict[str, int], expected: str) -> None:
+    path = build(tmp_path)
+    with pytest.raises(UsageError) as refused:
+        analyze(path, Settings(dims=dims))
+    assert str(refused.value).startswith(f"{path}: {expected}")
+
+
+def test_what_may_differ_is_not_refused(tmp_path: Path) -> None:
+    """A mask of opset 24 may be too short, one of length 1 is broadcast, a declared output is no demand."""
+    assert dims_of(attention(tmp_path, ("b", 1, "s", "kv_len"), opset=24), **STATED, kv_len=7)["kv_len"] == (7, "bound")
+    assert dims_of(by_hand(tmp_path), **STATED, total=1)["total"] == (1, "bound")
+    path = by_hand(tmp_path, ("b", 8, "total", 64))
+    assert dims_of(path, **STATED, total=99)["total"] == (99, "bound")
+
+
+def grouped(folder: Path) -> str:
+    """GroupQueryAttention whose total is the length of the mask."""
+    attention_op = node(
+        "GroupQueryAttention", "qkv,,,pk,pv,lens,total", "y,ok,ov", "com.microsoft", num_heads=8, kv_num_heads=2
+    )
+    nodes = [node("Shape", "mask", "sh"), node("Gather", "sh,one", "t64"),
+             node("Cast", "t64", "total", to=TensorProto.INT32), attention_op]  # fmt: skip
+    inputs = [tensor("qkv", ("b", "s", 768)), tensor("mask", ("b", "len"), INT64), tensor("pk", CACHE),
+              tensor("pv", CACHE), tensor("lens", ("b",), TensorProto.INT32)]  # fmt: skip
+    return write(folder, nodes, inputs, [tensor("y"), tensor("ok"), tensor("ov")], {"one": np.array(1)})
+
+
+def test_a_cache_with_room_for_the_total(tmp_path: Path) -> None:
+    """A cache that is longer than what it holds is one that is written in place; one that is too short is wrong."""
+    path = grouped(tmp_path)
+    assert dims_of(path, b=1, s=1, past=127)["len"] == (128, "bound")
+    assert dims_of(path, b=1, s=1, past=4096, len=128)["len"] == (128, "bound")
+    with pytest.raises(UsageError, match="found 'len'=300 and 's'=1, 'past'=127, which 3:GroupQueryAttention"):
+        dims_of(path, b=1, s=1, past=127, len=300)
+
+
+def test_a_declared_dim_that_can_not_hold_solves_nothing(tmp_path: Path) -> None:
+    """y is declared [N] and is [N + 1]: no N makes that true."""
+    nodes = [node("Concat", "x,e", "y", axis=0)]
+    path = write(tmp_path, nodes, [tensor("x", ("N",)), tensor("e", (1,)), tensor("z", ("M",))], [tensor("y", ("N",))])
+    assert dims_of(path, N=6)["N"] == (6, "bound")
+    assert dims_of(path)["N"][0] == 1
+
+
+def test_probes_are_told_apart() -> None:
+    values = probes_of({str(place): "sequence" for place in range(10)})
+    numbers = list(values.values())
+    sums = [one + other for place, one in enumerate(numbers) for other in numbers[place + 1 :]]
+    lengths = sorted([*numbers, *sums])
+    assert min(b - a for a, b in pairwise(lengths)) > 2
