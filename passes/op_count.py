@@ -53,6 +53,8 @@ def _folded(work: Work, folding: Folding, alone: Mapping[str, Work]) -> Work:
 
 def _work_of(row: TypedOp, memo: dict[object, Work]) -> Work:
     op = row.op
+    if row.contradiction:
+        return _unknown(row, row.contradiction)
     if row.role != "compute":
         note = "follows from shapes alone" if row.role == "shape_only" else "depends on stored values alone, runs once"
         return Work(Counts(), (0,) * len(op.inputs), (0,) * len(op.outputs), moves_data=False, note=note)

@@ -73,6 +73,8 @@ class ShapeInference(Struct, frozen=True):
     observed: Mapping[str, Mapping[str, TensorType]] = field(default_factory=dict)
     observed_runs: Mapping[str, Fraction] = field(default_factory=dict)
     value_elements: int = 1024
+    # an op whose operands contradict each other is unknown, and so is what follows from it
+    leaves_contradictions: bool = False
 
     name: ClassVar[str] = "shape-inference"
     unprinted: ClassVar[tuple[str, ...]] = ("observed", "observed_runs")
@@ -88,7 +90,8 @@ class ShapeInference(Struct, frozen=True):
         said = stated(model, self.trips, self.branches)
         walk = _Walk(model, self, said)
         walk.infer_main()
-        rows: Mapping[str, TypedOp] = walk.rows if not walk.left_out else _reached(walk.rows)
+        is_whole = not walk.left_out and not self.leaves_contradictions
+        rows: Mapping[str, TypedOp] = walk.rows if is_whole else _reached(walk.rows)
         if self.assume_dtype:
             rows = {key: _recast(row, self.assume_dtype) for key, row in rows.items()}
         outside = notices_of_external_constants(model, rows, self.value_elements)
@@ -131,6 +134,7 @@ class _Walk:
         self._function_scopes: dict[str, int] = {}
         self._notices: list[Notice] = []
         self._contradictions = 0
+        self._left_unknown = 0
         self._refuted: set[tuple[str, str]] = set()
         # Branches that can't be valid, by row and attribute, with the reason.
         self.left_out: dict[tuple[str, str], str] = {}
@@ -140,6 +144,9 @@ class _Walk:
         if self._contradictions > SHOWN_CONTRADICTIONS:
             more = self._contradictions - SHOWN_CONTRADICTIONS
             notices.append(Notice("declared-shape", "", f"{more} more declarations contradict the inference"))
+        if self._left_unknown > SHOWN_CONTRADICTIONS:
+            more = self._left_unknown - SHOWN_CONTRADICTIONS
+            notices.append(Notice("contradiction", "", f"{more} more ops are unknown since their operands contradict"))
         for (where, branch), reason in islice(self.left_out.items(), SHOWN_BRANCHES):
             text = f"{branch} can't be valid with these shapes and is left out: {reason}"
             notices.append(Notice("branch-left-out", where, text))
@@ -254,7 +261,17 @@ class _Walk:
             if located.op is None:
                 located.op = op
                 located.shapes = tuple(None if known is None else known.type.shape for known in inputs)
-            raise located from None
+            if not self.options.leaves_contradictions:
+                raise located from None
+            self._note_left(scope.prefix + op.id, str(located))
+            return OpResult((Known(UNKNOWN_TYPE),) * len(op.outputs), contradiction=str(error))
+
+    def _note_left(self, where: str, message: str) -> None:
+        """Notes an op that is left unknown since its operands contradict each other; many are counted."""
+        self._left_unknown += 1
+        if self._left_unknown <= SHOWN_CONTRADICTIONS:
+            text = message.removeprefix(f"{self.model.info.path}: ")
+            self._notices.append(Notice("contradiction", where, f"{text}; the op is unknown"))
 
     def _infer_bodies(self, op: Op, scope: Scope, inputs: tuple[Known | None, ...]) -> Steps:
         """A control-flow op, with the trip count or branch that was observed where one was."""
@@ -390,6 +407,7 @@ class _Walk:
             role=self._role(op, scope, inputs, outputs, result),
             bodies=result.bodies,
             note=result.note,
+            contradiction=result.contradiction,
         )
 
     def _role(

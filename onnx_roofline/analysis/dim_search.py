@@ -2,21 +2,19 @@
 
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from onnx_roofline.analysis.dim_ties import solve_ties
 from onnx_roofline.analysis.settings import Settings
 from onnx_roofline.base.errors import ShapeError
-from onnx_roofline.ir.graph import Model
-from onnx_roofline.ir.pipeline import Pipeline
-from onnx_roofline.load import DimOptions, ParsedModel, alternatives, bind
+from onnx_roofline.ir.graph import Model, Notice
+from onnx_roofline.ir.pipeline import Pass, Pipeline
+from onnx_roofline.load import ComputedDim, DimOptions, ParsedModel, alternatives, bind
 
 Progress = Callable[[str, int, int], None]
 
-# Seconds that may go into finding dims that make a model valid, when the first assumption does not.
-SEARCH_TIME_S = 10.0
-
-# Seconds for finding dims with which every branch is valid, when some dims make the rest of the model valid.
-PARTIAL_SEARCH_TIME_S = 2.0
+# Seconds for finding dims that make a model valid, and every branch of it, when the first assumption does not.
+SEARCH_TIME_S = 2.0
 
 
 def _run_valid(
@@ -30,7 +28,8 @@ def _run_valid(
     """The model run with the first dims that do not contradict it; what the user states is never varied, nor are the
     assumed dims that were `chosen` before. Dims with which every branch of the model is valid are preferred.
 
-    Raises the first contradiction if no assumption avoids it.
+    Where nothing was stated and no assumption is valid, the ops whose operands contradict each other are unknown.
+    Raises the first contradiction where the user stated dims, or where the file fixes all of them.
     """
     options = DimOptions(settings.dims, settings.input_shapes)
     from onnx_roofline.passes.shape_inference import ShapeInference
@@ -50,27 +49,53 @@ def _run_valid(
         return partial
     if first is not None and not is_open:
         raise first
-    deadline = time.monotonic() + (SEARCH_TIME_S if partial is None else PARTIAL_SEARCH_TIME_S)
-    shapes_only = Pipeline(pipeline.passes[:1])
+    candidate, is_found = _search(parsed, options, pipeline.passes[0], model, computed, is_partial=partial is not None)
+    if partial is not None and not is_found:
+        return partial
+    if candidate is not None:
+        return pipeline.run(candidate, progress, timings)
+    assert first is not None
+    assumed = ", ".join(f"{name}={dim.value}" for name, dim in model.dims.items() if dim.origin == "assumed")
+    if settings.dims or settings.input_shapes or not isinstance(inference, ShapeInference):
+        raise ShapeError(f"{first}; the dims {assumed} were assumed: give the true ones with --dim NAME=SIZE") from None
+    lenient = Pipeline((replace(inference, leaves_contradictions=True), *pipeline.passes[1:]))
+    advice = f"no sizes were found that make the model valid; assumed were {assumed}: give the true ones with --dim"
+    notice = Notice("no-valid-dims", parsed.info.path, advice)
+    return lenient.run(replace(model, warnings=(*model.warnings, notice)), progress, timings)
+
+
+def _search(
+    parsed: ParsedModel,
+    options: DimOptions,
+    inference: Pass,
+    first: Model,
+    computed: Mapping[str, ComputedDim],
+    *,
+    is_partial: bool,
+) -> tuple[Model | None, bool]:
+    """The model with the first dims that do not contradict it, and whether every branch of it is valid then.
+
+    Without such dims the first ones with which all but some branches are valid, unless there are some already.
+    """
+    started = time.monotonic()
+    shapes_only = Pipeline((inference,))
     second: Model | None = None
-    for alternative in alternatives(model):
-        if time.monotonic() > deadline:
+    longest = 0.0
+    for alternative in alternatives(first):
+        begun = time.monotonic()
+        if begun + longest > started + SEARCH_TIME_S:
             break
         candidate = bind(parsed, options, alternative, computed)
         try:
             found = shapes_only.run(candidate)
         except ShapeError:
-            continue
-        if _is_whole(found):
-            return pipeline.run(candidate, progress, timings)
-        if partial is None and second is None:
-            second, deadline = candidate, min(deadline, time.monotonic() + PARTIAL_SEARCH_TIME_S)
-    if partial is not None:
-        return partial
-    if second is not None:
-        return pipeline.run(second, progress, timings)
-    assumed = ", ".join(f"{name}={dim.value}" for name, dim in model.dims.items() if dim.origin == "assumed")
-    raise ShapeError(f"{first}; the dims {assumed} were assumed: give the true ones with --dim NAME=SIZE") from None
+            found = None
+        if found is not None and _is_whole(found):
+            return candidate, True
+        if found is not None and not is_partial and second is None:
+            second = candidate
+        longest = max(longest, time.monotonic() - begun)
+    return second, False
 
 
 def _is_whole(model: Model) -> bool:

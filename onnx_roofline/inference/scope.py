@@ -91,13 +91,15 @@ class GraphResult(Struct, frozen=True):
 class OpResult(Struct, frozen=True):
     """What an op's outputs are known to be, with the bodies it runs.
 
-    `left_out` are (branch, reason) of an If whose condition is open and one of whose branches can't be valid.
+    `left_out` are (branch, reason) of an If whose condition is open and one of whose branches can't be valid;
+    `contradiction` is why nothing is known of an op whose operands can't be.
     """
 
     outputs: tuple[Known, ...]
     bodies: tuple[Body, ...] = ()
     note: str = ""
     left_out: tuple[tuple[str, str], ...] = ()
+    contradiction: str = ""
 
 
 Request = BodyRequest | CallRequest

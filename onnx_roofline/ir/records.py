@@ -39,7 +39,8 @@ class TypedOp(Struct, frozen=True, eq=False):
     """Column of the shape inference: an op in one scope with the types of its operands.
 
     A function body or loop body has one scope for each distinct signature, so rows are (scope, op); the row id is
-    `scope + op.id`. `values` holds what is known of small inputs. An absent input has type None.
+    `scope + op.id`. `values` holds what is known of small inputs. An absent input has type None. `contradiction` says
+    why nothing is known of an op whose operands can't be.
     """
 
     op: Op
@@ -50,6 +51,7 @@ class TypedOp(Struct, frozen=True, eq=False):
     role: str = "compute"
     bodies: tuple[Body, ...] = ()
     note: str = ""
+    contradiction: str = ""
 
 
 class Folding(Struct, frozen=True, eq=False):

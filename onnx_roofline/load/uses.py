@@ -10,12 +10,19 @@ from onnx_roofline.ir.graph import Graph, GraphInput, Op, StoredTensor
 
 # Names of inputs that carry the state of a recurrent network from one step to the next.
 STATE_NAME = re.compile(r"state|hidden|^(h|c|hx|cx|hn|cn|h_?0|c_?0)$", re.IGNORECASE)
+# What of an operand's axes is an axis of the input: its place there, or None.
+Axes = tuple[int | None, ...]
 # Ops that keep the axes of their first input, so that what comes behind them tells about the input too.
 _TRANSPARENT = frozenset(
     {"Cast", "Identity", "Sub", "Add", "Mul", "Div", "Relu", "Clip", "Pad", "Dropout", "BatchNormalization", "Neg",
      "Sqrt", "Log", "Abs", "Pow", "InstanceNormalization", "Tanh", "Sigmoid", "LeakyRelu", "QuantizeLinear",
-     "DequantizeLinear"}
+     "DequantizeLinear", "Resize"}
 )  # fmt: skip
+# Ops that drop boxes which overlap.
+_SUPPRESSIONS = frozenset({"NonMaxSuppression", "EfficientNMS_TRT", "BatchedNMSDynamic_TRT", "BatchedNMS_TRT",
+                           "TRTBatchedNMS", "NMSRotated", "RoiAlign"})  # fmt: skip
+# Levels of a feature pyramid.
+_LEVELS = 3
 # Ops looked at while following an input; real files tell within a few.
 _FOLLOWED_OPS = 64
 # Position tables looked at; a model has one or two.
@@ -85,9 +92,14 @@ class InputUses:
             self._found[name] = self._follow(name, rank)
         return self._found[name].get(axis)
 
+    def is_of(self, name: str, axis: int, rank: int, kind: str) -> bool:
+        """Whether the graph tells that an axis is of a kind."""
+        use = self.axis(name, axis, rank)
+        return use is not None and use.kind == kind
+
     def rank(self, graph_input: GraphInput) -> int:
         """The rank that the first telling op wants; 1 where nothing tells."""
-        for op, position in self._reached(graph_input.name):
+        for op, position, _ in self._reached(graph_input.name, None):
             if op.op_type in ("LSTM", "GRU", "RNN") and position == 0:
                 return 3
             if op.op_type in ("Conv", "ConvTranspose") and position == 0:
@@ -98,18 +110,90 @@ class InputUses:
                 return 2
         return 2 if "int" not in graph_input.type.dtype else 1
 
-    def _reached(self, name: str) -> Iterator[tuple[Op, int]]:
-        """Ops behind a tensor through ops that keep its axes, nearest first, with the operand position."""
-        pending, seen = [name], {name}
+    def _reached(self, name: str, rank: int | None) -> Iterator[tuple[Op, int, Axes]]:
+        """Ops behind a tensor through ops that keep or reorder its axes, nearest first, with the operand position and
+        the input's axes that the operand's are.
+        """
+        pending: list[tuple[str, Axes]] = [(name, tuple(range(rank or 0)))]
+        seen = {name}
         steps = 0
         while pending and steps < _FOLLOWED_OPS:
-            current = pending.pop(0)
+            current, axes = pending.pop(0)
             for op, position in self._consumers.get(current, ())[:_FOLLOWED_OPS]:
                 steps += 1
-                yield op, position
-                if op.op_type in _TRANSPARENT and op.inputs[0] == current and op.outputs and op.outputs[0] not in seen:
+                yield op, position, axes
+                behind = None if op.inputs[0] != current else self._axes_behind(op, axes, is_open=rank is None)
+                if behind is not None and op.outputs and op.outputs[0] not in seen:
                     seen.add(op.outputs[0])
-                    pending.append(op.outputs[0])
+                    pending.append((op.outputs[0], behind))
+
+    def _axes_behind(self, op: Op, axes: Axes, *, is_open: bool) -> Axes | None:
+        """The input's axes behind an op; None where they can't be followed."""
+        if op.op_type in _TRANSPARENT:
+            return axes
+        if op.op_type == "Transpose" and not is_open:
+            order = op.attributes.get("perm", tuple(reversed(range(len(axes)))))
+            if isinstance(order, tuple) and sorted(map(str, order)) == sorted(map(str, range(len(axes)))):
+                return tuple(axes[int(place)] for place in order)
+        if op.op_type == "Unsqueeze" and not is_open:
+            added = self._integers(op, "axes")
+            total = len(axes) + len(added)
+            places = {place % total for place in added if -total <= place < total}
+            if len(places) == len(added) > 0:
+                kept = iter(axes)
+                return tuple(None if place in places else next(kept) for place in range(total))
+        return None
+
+    def _integers(self, op: Op, name: str) -> tuple[int, ...]:
+        """A list of integers that is an attribute, or in later opsets the second input."""
+        given = op.attributes.get(name)
+        if isinstance(given, tuple):
+            return tuple(value for value in given if isinstance(value, int))
+        if len(op.inputs) < 2:
+            return ()
+        stored = self._graph.stored.get(op.inputs[1])
+        producer = self._producers.get(op.inputs[1])
+        if stored is None and producer is not None and producer.op_type == "Constant":
+            for value in producer.attributes.values():
+                if isinstance(value, tuple):
+                    return tuple(item for item in value if isinstance(item, int))
+                stored = value if isinstance(value, StoredTensor) else None
+        if stored is None or stored.value is None or "int" not in stored.type.dtype:
+            return ()
+        return tuple(int(value) for value in stored.value.reshape(-1).tolist())
+
+    @cached_property
+    def is_line_reader(self) -> bool:
+        """Whether the model reads a line of text from an image: its convolutions shrink the height to 1, which is then
+        squeezed away, or a recurrent layer reads what they make.
+        """
+        has_conv = False
+        for op in self._graph.ops:
+            has_conv = has_conv or op.op_type in ("Conv", "ConvTranspose", "QLinearConv", "FusedConv")
+            if has_conv and op.op_type in ("LSTM", "GRU", "RNN"):
+                return True
+            if has_conv and op.op_type == "Squeeze" and self._integers(op, "axes") == (2,):
+                return True
+        return False
+
+    @cached_property
+    def is_detector(self) -> bool:
+        """Whether the model looks for objects: it suppresses boxes that overlap, or joins three or more levels of a
+        feature pyramid, each reshaped to rows of boxes or brought to one size.
+        """
+        resized = sum(op.op_type in ("Resize", "Upsample", "ConvTranspose") for op in self._graph.ops)
+        for op in self._graph.ops:
+            if op.op_type in _SUPPRESSIONS:
+                return True
+            if op.op_type == "Concat" and resized > 1 and len(op.inputs) >= _LEVELS and self._joins_levels(op):
+                return True
+        return False
+
+    def _joins_levels(self, op: Op) -> bool:
+        makers = [self._producers.get(name) for name in op.inputs]
+        types = [maker.op_type for maker in makers if maker is not None]
+        rows = sum(kind in ("Reshape", "Transpose", "Flatten") for kind in types)
+        return rows == len(makers) or sum(kind in ("Resize", "Upsample") for kind in types) >= _LEVELS
 
     def stored_shape(self, op: Op, position: int) -> tuple[int, ...] | None:
         """Shape of an operand that the file holds, as an initializer, a constant or behind a dequantisation."""
@@ -133,8 +217,11 @@ class InputUses:
 
     def _follow(self, name: str, rank: int) -> dict[int, Use]:
         found: dict[int, Use] = {}
-        for op, position in self._reached(name):
-            for axis, use in _told_by(op, position, rank, self.stored_shape):
+        for op, position, axes in self._reached(name, rank):
+            for place, use in _told_by(op, position, len(axes), self.stored_shape):
+                axis = axes[place] if -len(axes) <= place < len(axes) else None
+                if axis is None:
+                    continue
                 known = found.get(axis)
                 if known is None or (known.size is None and use.size is not None):
                     found[axis] = use

@@ -2,7 +2,7 @@
 
 import itertools
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -290,6 +290,14 @@ def lstm(layout: int = 0) -> onnx.ModelProto:
     )
 
 
+def seen(nodes: Sequence[onnx.NodeProto], stored: Sequence[onnx.TensorProto] = ()) -> onnx.ModelProto:
+    """A Conv over an image of any size, x to y, and what comes behind it."""
+    return model(
+        [node("Conv", ["x", "w"], ["y"]), *nodes], [value("x", ["b", 3, None, None])], [],
+        [weight("w", 8, 3, 3, 3), *stored],
+    )  # fmt: skip
+
+
 ASSUMED: dict[str, tuple[onnx.ModelProto, dict[str, Shape]]] = {
     "image with 3 channels": (conv(3), {"x": (1, 3, 224, 224)}),
     "image with 1 channel": (conv(1), {"x": (1, 1, 224, 224)}),
@@ -354,7 +362,95 @@ ASSUMED: dict[str, tuple[onnx.ModelProto, dict[str, Shape]]] = {
     ),
     "a graph": (
         plain(value("x", ["num_nodes", 16]), value("edge_index", [2, "edges"], INT64), value("batch", ["num_nodes"])),
-        {"x": (2708, 16), "edge_index": (2, 10556), "batch": (2708,)},
+        {"x": (1024, 16), "edge_index": (2, 4096), "batch": (1024,)},
+    ),
+    "edges of a graph by any name": (plain(value("e", [2, "num_edges"], INT64)), {"e": (2, 4096)}),
+    "residues are no image": (
+        plain(value("pair", ["num_residues", "num_residues", 64]), value("res", ["resolution", 1])),
+        {"pair": (128, 128, 64), "res": (224, 1)},
+    ),
+    "channels last, by place": (plain(value("x", ["N", "M1", "M2", 3])), {"x": (1, 224, 224, 3)}),
+    "channels last, by the Conv": (
+        model(
+            [node("Transpose", ["x"], ["t"], perm=[0, 3, 1, 2]), node("Conv", ["t", "w"], ["y"])],
+            [value("x", [None] * 4)],
+            [],
+            [weight("w", 8, 5, 3, 3)],
+        ),
+        {"x": (1, 224, 224, 5)},
+    ),
+    "channels last, behind a quantisation": (
+        model(
+            [
+                node("QuantizeLinear", ["x", "s"], ["q"]),
+                node("DequantizeLinear", ["q", "s"], ["d"]),
+                node("Transpose", ["d"], ["t"], perm=[0, 3, 1, 2]),
+                node("Conv", ["t", "w"], ["y"]),
+            ],
+            [value("x", ["unk__1", "unk__2", "unk__3", "unk__4"])],
+            [],
+            [weight("w", 8, 2, 3, 3), numpy_helper.from_array(np.float32(0.1), "s")],
+        ),
+        {"x": (1, 224, 224, 2)},
+    ),
+    "channels last of a signal": (
+        model(
+            [node("Transpose", ["x"], ["t"], perm=[0, 2, 1]), node("Conv", ["t", "w"], ["y"])],
+            [value("x", [None] * 3)],
+            [],
+            [weight("w", 8, 40, 3)],
+        ),
+        {"x": (1, 16000, 40)},
+    ),
+    "one channel that is added": (
+        model(
+            [node("Unsqueeze", ["x", "axes"], ["u"]), node("Conv", ["u", "w"], ["y"])],
+            [value("x", [None] * 3)],
+            [],
+            [weight("w", 8, 1, 3, 3), ints("axes", 1)],
+        ),
+        {"x": (1, 224, 224)},
+    ),
+    "a detector that suppresses boxes": (seen([node("NonMaxSuppression", ["y", "y"], ["z"])]), {"x": (1, 3, 640, 640)}),
+    "a detector of three levels": (
+        seen(
+            [
+                node("Resize", ["y", "", "sc"], ["r1"]),
+                node("Resize", ["r1", "", "sc"], ["r2"]),
+                *(node("Reshape", [one, "sh"], [f"{one}_rows"]) for one in ("y", "r1", "r2")),
+                node("Concat", ["y_rows", "r1_rows", "r2_rows"], ["z"], axis=2),
+            ],
+            [numpy_helper.from_array(np.array([1, 1, 2, 2], np.float32), "sc"), ints("sh", 0, 0, -1)],
+        ),
+        {"x": (1, 3, 640, 640)},
+    ),
+    "a network that only resizes": (
+        seen(
+            [node("Resize", ["y", "", "sc"], ["z"])],
+            [numpy_helper.from_array(np.array([1, 1, 2, 2], np.float32), "sc")],
+        ),
+        {"x": (1, 3, 224, 224)},
+    ),
+    "a line of text whose height is squeezed": (
+        seen([node("Squeeze", ["y", "two"], ["z"])], [ints("two", 2)]),
+        {"x": (1, 3, 48, 320)},
+    ),
+    "a line of text of fixed height": (
+        model([node("Conv", ["x", "w"], ["y"])], [value("x", ["b", 1, 32, "width"])], [], [weight("w", 8, 1, 3, 3)]),
+        {"x": (1, 1, 32, 320)},
+    ),
+    "a line of text, channels last": (
+        model(
+            [node("Transpose", ["x"], ["t"], perm=[0, 3, 1, 2]), node("Conv", ["t", "w"], ["y"])],
+            [value("x", ["b", 32, "width", 1])],
+            [],
+            [weight("w", 8, 1, 3, 3)],
+        ),
+        {"x": (1, 32, 320, 1)},
+    ),
+    "both axes squeezed: a classifier": (
+        seen([node("Squeeze", ["y", "both"], ["z"])], [ints("both", 2, 3)]),
+        {"x": (1, 3, 224, 224)},
     ),
     "no graph: a name that only contains one": (
         plain(value("ids", ["batch", "knowledge_len"], INT64)),
@@ -476,6 +572,19 @@ def voice(samples: int) -> onnx.ModelProto:
     return model(nodes, [value("audio", [1, "samples"])], [value("y", None)], [ints("s", 1, 4, samples // 4)])
 
 
+def line(height: int) -> onnx.ModelProto:
+    """A recogniser of text: pooling leaves two rows, a convolution one, which is squeezed away."""
+    nodes = [
+        node("Conv", ["x", "w"], ["c"], pads=[1, 1, 1, 1]),
+        node("MaxPool", ["c"], ["p"], kernel_shape=[height // 2, 4], strides=[height // 2, 4]),
+        node("Conv", ["p", "w2"], ["d"]),
+        node("Squeeze", ["d", "two"], ["y"]),
+    ]
+    return model(
+        nodes, [value("x", ["b", 1, None, None])], [value("y", None)], [weight("w", 8, 1, 3, 3), ints("two", 2)]
+    )
+
+
 FITTED: dict[str, tuple[onnx.ModelProto, dict[str, Shape], int]] = {
     "28x28": (lenet(28), {"x": (1, 1, 28, 28)}, 10),
     "a size that nobody lists": (lenet(50), {"x": (1, 1, 50, 50)}, 200),
@@ -489,6 +598,13 @@ FITTED: dict[str, tuple[onnx.ModelProto, dict[str, Shape], int]] = {
     "positions 384": (embedded(384), {"ids": (1, 384)}, 2),
     "detector of 32": (detector(32), {"x": (1, 3, 224, 224)}, 1),
     "detector of 64": (detector(64), {"x": (1, 3, 256, 256)}, 3),
+    "a line of text 32 high": (line(32), {"x": (1, 1, 32, 320)}, 3),
+    "a line of text 64 high": (line(64), {"x": (1, 1, 64, 320)}, 4),
+    "a batch that is cut into rows": (
+        model([node("Reshape", ["x", "s"], ["y"])], [value("x", ["N", 4])], [value("y", None)], [ints("s", -1, 6)]),
+        {"x": (3, 4)},
+        10,
+    ),
     "audio of 512": (voice(512), {"audio": (1, 512)}, 3),
 }
 
