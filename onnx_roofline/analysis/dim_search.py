@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from onnx_roofline.analysis.dim_ties import solve_ties
+from onnx_roofline.analysis.fixed_sizes import refuse_hard_coded
 from onnx_roofline.analysis.settings import Settings
 from onnx_roofline.base.errors import ShapeError
 from onnx_roofline.ir.graph import Model, Notice
@@ -38,6 +39,8 @@ def _run_valid(
     computed = solve_ties(parsed, options, inference) if isinstance(inference, ShapeInference) and not chosen else {}
     model = bind(parsed, options, chosen, computed)
     is_open = not chosen and any(dim.origin == "assumed" for dim in model.dims.values())
+    if isinstance(inference, ShapeInference):
+        refuse_hard_coded(parsed, options, model, inference)
     # What runs, but without some branch of an If.
     partial: Model | None = None
     first: ShapeError | None = None
@@ -48,7 +51,8 @@ def _run_valid(
     if partial is not None and (not is_open or _is_whole(partial)):
         return partial
     if first is not None and not is_open:
-        raise first
+        fixed = ", ".join(f"{key}={dim.value} ({dim.reason})" for key, dim in model.dims.items() if dim.is_overridden)
+        raise ShapeError(f"{first}; given was {fixed}") if fixed else first
     candidate, is_found = _search(parsed, options, pipeline.passes[0], model, computed, is_partial=partial is not None)
     if partial is not None and not is_found:
         return partial

@@ -157,6 +157,8 @@ class _Solver:
         now = bind(parsed, options)
         self.stated = {key: dim.value for key, dim in now.dims.items() if dim.origin == "bound" and not dim.is_computed}
         self.assumed = {key: dim.value for key, dim in now.dims.items() if _kind_of(dim) != "computed"}
+        # sizes of dims that are assumed and not probed: a length that is one of them tells nothing
+        self.guesses = {size for key, size in self.assumed.items() if key not in self.stated and key not in kinds}
         self.order = {key: place for place, key in enumerate(now.dims)}
         # what is solved while shapes are inferred with primes, and what that means for dims that nobody stated
         self.eliminated: dict[str, ComputedDim] = {}
@@ -183,6 +185,8 @@ class _Solver:
         if not rest.terms or any(name in self.eliminated for name in rest.terms):
             return False
         if not equation.fixes_constants and not (length.terms and wanted.terms):
+            return False
+        if any(not side.terms and side.constant in self.guesses for side in (length, wanted)):
             return False
         if equation.is_demanded and all(name in self.stated for name in rest.terms):
             self._refuse_contradiction(equation, length, wanted, forms)

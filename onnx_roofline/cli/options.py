@@ -58,7 +58,7 @@ def _add_model_options(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="NAME=SIZE",
-        help="size of a dim, by its name (batch=8) or, unnamed, by input and axis (images.2=640)",
+        help="size of a dim, by its name (batch=8) or by input and axis (images.2=640), also where the file fixes it",
     )
     parser.add_argument(
         "--input-shape", action="append", default=[], metavar="NAME=1x3x224x224", help="shape of one input"

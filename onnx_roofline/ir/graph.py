@@ -276,6 +276,11 @@ class Dim(Struct, frozen=True):
         """Whether it follows from other dims, which are stated or assumed."""
         return self.reason.startswith("computed:")
 
+    @property
+    def is_overridden(self) -> bool:
+        """Whether an option overrides the size that the file fixes."""
+        return self.reason.startswith("overridden:")
+
 
 class Notice(Struct, frozen=True):
     """Something the reader of a report should know: a stable code, where, and one sentence."""

@@ -31,8 +31,8 @@ SIZES: Mapping[str, tuple[int, ...]] = {
     "features": (128, 64, 256, 512, 768, 80, 40, 16),
     "unknown": (1, 128, 16, 2, 4),
 }
-# Heights of an image up to which it may be a line of text.
-_LINE_HEIGHT = 64
+# Heights of a line of text.
+_LINE_HEIGHTS = range(16, 65)
 # Batches tried up to it, last of all.
 _BATCHES = 65
 # Channels of an image.
@@ -80,12 +80,12 @@ def _image(graph_input: GraphInput, axis: int, rank: int, uses: InputUses, reaso
     height = next((place for place in range(1, rank) if uses.is_of(graph_input.name, place, rank, "image")), 2)
     if rank == 4 and height + 1 < rank:
         high = symbols[height]
-        is_low = isinstance(high, int) and high <= _LINE_HEIGHT and not isinstance(symbols[height + 1], int)
+        is_low = isinstance(high, int) and high in _LINE_HEIGHTS and not isinstance(symbols[height + 1], int)
         if uses.is_line_reader and not (isinstance(high, int) and not is_low):
             if axis == height:
                 return "line-height", f"{reason}; the height of a line of text"
             return "line", f"{reason}; the width of a line of text"
-        if is_low:
+        if is_low and not reason.startswith("axis "):
             return "line", f"{reason}; an image that is {high} high and has any width"
     if uses.is_detector:
         return "detector", f"{reason}; of a detector"

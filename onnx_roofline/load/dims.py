@@ -18,6 +18,7 @@ from onnx_roofline.load.assumptions import assume
 from onnx_roofline.load.build import ParsedModel
 from onnx_roofline.load.expressions import LARGEST_DIM, Expression, evaluate, names_in, parse_expression
 from onnx_roofline.load.names import shown, shown_path
+from onnx_roofline.load.overrides import BATCH, Override, fixed_batches, overrides
 from onnx_roofline.load.uses import InputUses
 
 # Names that a message lists, and names among which a similar one is looked for.
@@ -99,8 +100,9 @@ def bind(
     dims that the ops tie to others.
     Raises UsageError where an option names no dim or input, or contradicts the file or another option.
     """
-    _refuse_unknown_names(parsed, options, _symbols_of(parsed.graph))
     uses = InputUses(parsed.graph)
+    _refuse_unknown_names(parsed, options, _symbols_of(parsed.graph), uses)
+    overridden = _overrides(parsed, options, uses)
     notices: list[Notice] = []
     declared: dict[str, tuple[int | str, ...]] = {}
     for graph_input in parsed.graph.inputs:
@@ -125,12 +127,19 @@ def bind(
     ]
     known = _Known(_stated(parsed, options), alternative or {}, computed or {})
     dims = _sizes_of(axes, known, uses, shown_path(parsed.path))
+    dims.update(
+        (one.key, Dim(one.size, "bound", f"overridden: the file fixes it to {one.fixed}")) for one in overridden
+    )
+    sizes = {(one.input, one.axis): one.size for one in overridden}
     inputs = tuple(
         replace(
             graph_input,
             type=TensorType(
                 graph_input.type.dtype,
-                tuple(dims[s].value if isinstance(s, str) else s for s in declared[graph_input.name]),
+                tuple(
+                    dims[s].value if isinstance(s, str) else sizes.get((graph_input.name, axis), s)
+                    for axis, s in enumerate(declared[graph_input.name])
+                ),
             ),
         )
         if graph_input.name in declared
@@ -138,6 +147,9 @@ def bind(
         for graph_input in parsed.graph.inputs
     )
     graph = replace(parsed.graph, inputs=inputs)
+    if overridden:
+        # What the file declares of other tensors holds for the sizes that it fixes.
+        graph = replace(graph, declared={})
     return Model(parsed.info, graph, parsed.functions, dims, parsed.notices + tuple(notices))
 
 
@@ -263,10 +275,28 @@ def _symbols_of(graph: Graph) -> dict[str, None]:
     return names
 
 
-def _refuse_unknown_names(parsed: ParsedModel, options: DimOptions, symbols: Mapping[str, None]) -> None:
+def _overrides(parsed: ParsedModel, options: DimOptions, uses: InputUses) -> tuple[Override, ...]:
+    """Sizes that the file fixes and an option makes another; `batch` only where no dim has that name."""
+    dims = options.dims
+    if BATCH in dims and BATCH in _symbols_of(parsed.graph):
+        dims = {name: size for name, size in dims.items() if name != BATCH}
+    return overrides(parsed.graph.inputs, dims, options.input_shapes, uses)
+
+
+def _refuse_unknown_names(
+    parsed: ParsedModel, options: DimOptions, symbols: Mapping[str, None], uses: InputUses
+) -> None:
     path = shown_path(parsed.path)
+    fixed = {
+        f"{graph_input.name}.{axis}": None
+        for graph_input in parsed.graph.inputs
+        for axis, symbol in enumerate(graph_input.symbols or ())
+        if isinstance(symbol, int)
+    }
     for name in options.dims:
-        if name not in symbols:
+        if name == BATCH and name not in symbols and fixed_batches(parsed.graph.inputs, uses):
+            continue
+        if name not in symbols and name not in fixed:
             choices = _choices(name, symbols, "every dim of its inputs is a number or has no name")
             raise UsageError(f"{path}: --dim {shown(name)}: found no dim of that name; {choices}")
     names = {graph_input.name: None for graph_input in parsed.graph.inputs}
@@ -289,9 +319,15 @@ def _short(known: Iterable[str]) -> list[str]:
     return [name for name in itertools.islice(known, _COMPARED) if len(name) <= 100]
 
 
+def _refuse_other_size(where: str, key: str, size: int, dims: Mapping[str, int]) -> None:
+    if dims.get(key, size) != size:
+        raise UsageError(f"{where}: dim {shown(key)}: found {size}, another option says {dims[key]}")
+
+
 def _stated(parsed: ParsedModel, options: DimOptions) -> dict[str, int]:
-    """Dims that the user fixes, by symbol name or `input.axis`."""
-    values = dict(options.dims)
+    """Dims that the user fixes, by symbol name or `input.axis`; sizes that the file fixes are none."""
+    symbols = _symbols_of(parsed.graph)
+    values = {name: size for name, size in options.dims.items() if name in symbols}
     for graph_input in parsed.graph.inputs:
         shape = options.input_shapes.get(graph_input.name)
         if shape is None or graph_input.symbols is None:
@@ -301,8 +337,7 @@ def _stated(parsed: ParsedModel, options: DimOptions) -> dict[str, int]:
             raise UsageError(f"{where}: found {len(shape)} dims, wanted {len(graph_input.symbols)}")
         for axis, (size, symbol) in enumerate(zip(shape, graph_input.symbols, strict=True)):
             if isinstance(symbol, int):
-                if symbol != size:
-                    raise UsageError(f"{where}: dim {axis}: found {size}, the file fixes it to {symbol}")
+                _refuse_other_size(where, f"{graph_input.name}.{axis}", size, options.dims)
                 continue
             key = symbol if symbol is not None else f"{graph_input.name}.{axis}"
             if values.setdefault(key, size) != size:

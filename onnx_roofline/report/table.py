@@ -72,6 +72,10 @@ def first_line(analysis: Analysis) -> str:
     assumed = {name: dim for name, dim in analysis.model.dims.items() if dim.origin == "assumed"}
     if assumed:
         parts.append(f"ASSUMED dims: {_dims(assumed)}")
+    overridden = {name: dim for name, dim in analysis.model.dims.items() if dim.is_overridden}
+    if overridden:
+        fixed = ", ".join(dict.fromkeys(dim.reason.rpartition(" ")[2] for dim in overridden.values()))
+        parts.append(f"OVERRIDDEN dims: {_dims(overridden)} (the file fixes {fixed})")
     parts += open_bodies(analysis.model.whole(OpenBodies).found)
     if analysis.settings.observe:
         parts.append("shapes OBSERVED in one run")

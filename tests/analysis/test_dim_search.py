@@ -42,7 +42,8 @@ HOPELESS = "g (float[N, 4] x, float[3, 7] w) => (y, z) { a = MatMul (x, w)  y = 
         (HOPELESS, {"MatMul", "Relu"}),
         ("g (float[N, 4] x, float[N, 5] w) => (y, z) { y = Add (x, w)  z = Neg (x) }", {"Add"}),
         (
-            "g (float[N, 4] x) => (y, z) { m = Constant <value_ints = [7, 11]> ()  r = Reshape (x, m)  y = Exp (r)  z = Neg (x) }",
+            "g (float[N, 4] x) => (y, z) { m = Constant <value_ints = [7, 11]> () "
+            "r = Reshape (x, m)  y = Exp (r)  z = Neg (x) }",
             {"Reshape", "Exp"},
         ),
         ("g (float[N, 4] x, float[3, 5] w) => (y, z) { y = Concat <axis = 0> (x, w)  z = Neg (x) }", {"Concat"}),

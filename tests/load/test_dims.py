@@ -97,6 +97,50 @@ def test_input_shape_of_an_input_without_a_rank(tmp_path: Path) -> None:
     assert bound(tmp_path, proto, shapes={"a": (4, 9)}).warnings == ()
 
 
+# Sizes that the file fixes.
+
+
+FIXED = plain(value("images", [1, 3, 8, 8]), value("ids", [1, 7]), value("scale", [4]))
+
+
+@pytest.mark.parametrize(
+    ("dims", "shapes", "expected"),
+    [
+        ({"batch": 8}, {}, {"images": (8, 3, 8, 8), "ids": (8, 7), "scale": (4,)}),
+        ({"images.0": 8}, {}, {"images": (8, 3, 8, 8), "ids": (1, 7), "scale": (4,)}),
+        ({"ids.1": 9, "batch": 2}, {}, {"images": (2, 3, 8, 8), "ids": (2, 9), "scale": (4,)}),
+        ({}, {"images": (5, 3, 16, 8)}, {"images": (5, 3, 16, 8), "ids": (1, 7), "scale": (4,)}),
+        ({"batch": 2}, {"images": (5, 3, 8, 8)}, {"images": (5, 3, 8, 8), "ids": (2, 7), "scale": (4,)}),
+        ({"batch": 1}, {"ids": (1, 7)}, {"images": (1, 3, 8, 8), "ids": (1, 7), "scale": (4,)}),
+    ],
+)
+def test_sizes_that_the_file_fixes_are_overridden(
+    tmp_path: Path, dims: dict[str, int], shapes: dict[str, Shape], expected: dict[str, Shape]
+) -> None:
+    found = bound(tmp_path, FIXED, dims, shapes)
+    assert shapes_of(found) == expected
+    changed = expected != {"images": (1, 3, 8, 8), "ids": (1, 7), "scale": (4,)}
+    assert any(dim.is_overridden for dim in found.dims.values()) == changed
+    assert all(dim.origin == "bound" for dim in found.dims.values())
+
+
+def test_batch_of_a_recurrent_model(tmp_path: Path) -> None:
+    """The LSTM says that axis 1 of what it reads is the batch, and so is axis 1 of its states."""
+    nodes = [node("LSTM", ["x", "w", "r", "", "", "h0", "c0"], ["y"], hidden_size=4)]
+    inputs = [value("x", [20, 1, 16]), value("h0", [1, 1, 4]), value("c0", [1, 1, 4])]
+    proto = model(nodes, inputs, [], [weight("w", 1, 16, 16), weight("r", 1, 16, 4)])
+    assert shapes_of(bound(tmp_path, proto, {"batch": 6})) == {"x": (20, 6, 16), "h0": (1, 6, 4), "c0": (1, 6, 4)}
+
+
+@pytest.mark.parametrize(
+    ("dims", "inputs"),
+    [({"batch": 8}, [value("x", ["N", 4])]), ({"bacth": 8}, [value("x", [1, 4])]), ({"x.2": 8}, [value("x", [1, 4])])],
+)
+def test_dims_that_override_nothing(tmp_path: Path, dims: dict[str, int], inputs: list[onnx.ValueInfoProto]) -> None:
+    with pytest.raises(UsageError, match="found no dim of that name"):
+        bound(tmp_path, plain(*inputs), dims)
+
+
 def test_zero_is_a_size(tmp_path: Path) -> None:
     assert shapes_of(bound(tmp_path, plain(value("a", ["n", 0])), {"n": 0})) == {"a": (0, 0)}
 
@@ -119,7 +163,11 @@ TWO = plain(value("images", ["batch", 3]), value("ids", ["batch", "sequence"]))
             "--input-shape 'image': found no such input; did you mean 'images'? the file has 'images', 'ids'",
         ),
         ({}, {"images": (1, 3, 4)}, "--input-shape 'images': found 3 dims, wanted 2"),
-        ({}, {"images": (1, 4)}, "--input-shape 'images': dim 1: found 4, the file fixes it to 3"),
+        (
+            {"images.1": 5},
+            {"images": (1, 4)},
+            "--input-shape 'images': dim 'images.1': found 4, another option says 5",
+        ),
         ({"batch": 2}, {"images": (1, 3)}, "--input-shape 'images': dim 'batch': found 1, another option says 2"),
         ({}, {"images": (1, 3), "ids": (2, 5)}, "--input-shape 'ids': dim 'batch': found 2, another option says 1"),
     ],
@@ -132,7 +180,7 @@ def test_options_that_do_not_fit(tmp_path: Path, dims: dict[str, int], shapes: d
 
 def test_a_dim_of_a_file_without_any(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="found no dim of that name; every dim of its inputs is a number"):
-        bound(tmp_path, plain(value("a", [1])), {"batch": 2})
+        bound(tmp_path, plain(value("a", [1])), {"sequence": 2})
 
 
 def test_names_of_the_file_are_escaped_in_the_advice(tmp_path: Path) -> None:
@@ -581,7 +629,10 @@ def line(height: int) -> onnx.ModelProto:
         node("Squeeze", ["d", "two"], ["y"]),
     ]
     return model(
-        nodes, [value("x", ["b", 1, None, None])], [value("y", None)], [weight("w", 8, 1, 3, 3), ints("two", 2)]
+        nodes,
+        [value("x", ["b", 1, None, None])],
+        [value("y", None)],
+        [weight("w", 8, 1, 3, 3), weight("w2", 8, 8, 2, 1), ints("two", 2)],
     )
 
 
