@@ -1,14 +1,14 @@
 """Dims that other dims fix: the operands of one op tie the lengths of masks, caches and totals together.
 
 Shapes are inferred once with a different prime for every dim that is open. Each length in the graph then tells which
-dims it is made of: with past = 89 and sequence = 61, a length of 150 is past + sequence. Where an op or a declared
+dims it is made of: with past = 173 and sequence = 67, a length of 240 is past + sequence. Where an op or a declared
 output makes two lengths equal, one dim follows from the others: `total = past + sequence`.
 """
 
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from itertools import combinations
+from itertools import combinations, pairwise
 from typing import TYPE_CHECKING
 
 from onnx_roofline.base.errors import ShapeError, UsageError
@@ -104,26 +104,36 @@ def _is_worthwhile(parsed: ParsedModel, probed: Mapping[str, str]) -> bool:
 
 
 def probes_of(kinds: Mapping[str, str]) -> dict[str, int]:
-    """A prime for each dim, such that no two sums or differences of two dims are close to each other.
+    """A prime for each dim, such that no sums or differences of two are close to each other or to usual sizes.
 
     >>> probes_of({"batch": "batch", "sequence": "sequence", "past": "past"})
-    {'batch': 23, 'sequence': 61, 'past': 89}
+    {'batch': 23, 'sequence': 67, 'past': 173}
     """
     found: dict[str, int] = {}
+    taken = {scale << shift for scale in (1, 3, 5) for shift in range(16)}
     for key, kind in kinds.items():
         value = 23 if kind == "batch" else 61
-        while not _is_prime(value) or not _is_apart({**found, key: value}):
+        while not _is_prime(value) or not _is_apart(value, found.values(), taken):
             value += 2
+        taken.update(one + near for one in _lengths(value, found.values()) for near in range(-2, 3))
         found[key] = value
     return found
 
 
+def _lengths(value: int, others: Iterable[int]) -> list[int]:
+    """A dim, and its sums and differences with others."""
+    return [value, *(length for other in others for length in (value + other, abs(value - other)))]
+
+
+def _is_apart(value: int, others: Iterable[int], taken: Collection[int]) -> bool:
+    """Whether the lengths that a dim adds are apart from those that are taken, and from each other."""
+    lengths = sorted(_lengths(value, others))
+    near = any(length + shift in taken for length in lengths for shift in (-2, 0, 2))
+    return not near and all(second - first > 4 for first, second in pairwise(lengths))
+
+
 def _is_prime(value: int) -> bool:
     return all(value % divisor for divisor in range(2, int(value**0.5) + 1))
-
-
-def _is_apart(values: Mapping[str, int]) -> bool:
-    return all(len(forms) == 1 for forms in _forms(values, near=1).values())
 
 
 def _forms(values: Mapping[str, int], near: int) -> dict[int, list[Form]]:
