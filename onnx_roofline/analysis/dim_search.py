@@ -2,7 +2,8 @@
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from onnx_roofline.analysis.dim_ties import solve_ties
 from onnx_roofline.analysis.fixed_sizes import refuse_hard_coded

@@ -7,9 +7,11 @@ output makes two lengths equal, one dim follows from the others: `total = past +
 
 import time
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
 from itertools import combinations, pairwise
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from onnx_roofline.base.errors import ShapeError, UsageError
 from onnx_roofline.ir.graph import Dim, Model, Op, TensorType
@@ -32,8 +34,7 @@ _BROADCAST = frozenset(
 )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class Form:
+class Form(Struct, frozen=True):
     """A sum of dims, each so many times, and a constant."""
 
     terms: Mapping[str, int] = field(default_factory=dict)
@@ -50,8 +51,7 @@ class Form:
         return self.constant + sum(times * dims[name] for name, times in self.terms.items())
 
 
-@dataclass(frozen=True, slots=True)
-class Equation:
+class Equation(Struct, frozen=True):
     """Two lengths that have to be equal; `length` may also be 1, or up to `room`. Ops demand it or the file says so."""
 
     length: int

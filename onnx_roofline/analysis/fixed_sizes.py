@@ -1,7 +1,8 @@
 """Reshapes that hard-code a size which the user overrides: the model can't be run with another one as it is."""
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from onnx_roofline.base.errors import ShapeError
 from onnx_roofline.ir.graph import Model

@@ -35,8 +35,7 @@ class DimOptions(Struct, frozen=True):
     input_shapes: Mapping[str, tuple[int, ...]]
 
 
-@dataclass(frozen=True, slots=True)
-class ComputedDim:
+class ComputedDim(Struct, frozen=True):
     """A dim that follows from others: their sum, each so many times, and a constant; `where` ties them together."""
 
     terms: Mapping[str, int]
@@ -153,8 +152,7 @@ def bind(
     return Model(parsed.info, graph, parsed.functions, dims, parsed.notices + tuple(notices))
 
 
-@dataclass(frozen=True, slots=True)
-class _Known:
+class _Known(Struct, frozen=True):
     """What is known of the dims before anything is assumed, and sizes for what is."""
 
     stated: Mapping[str, int]

@@ -1,7 +1,8 @@
 """Sizes that the file fixes and the user overrides: a model that was exported for one image, run with eight."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from onnx_roofline.ir.graph import GraphInput
 from onnx_roofline.load.uses import STATE_NAME, InputUses
@@ -10,8 +11,7 @@ from onnx_roofline.load.uses import STATE_NAME, InputUses
 BATCH = "batch"
 
 
-@dataclass(frozen=True, slots=True)
-class Override:
+class Override(Struct, frozen=True):
     """A fixed size of one axis of an input that is another by an option; `key` is the name of the option's dim."""
 
     key: str

@@ -1,14 +1,14 @@
 """Lengths that an op makes equal: those of masks, biases and caches of attention. B batch, S queries, T all keys."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from onnx_roofline.base.errors import NotModelledError
 from onnx_roofline.ops.view import OpView
 
 
-@dataclass(frozen=True, slots=True)
-class Tie:
+class Tie(Struct, frozen=True):
     """`length` is that of an operand, `wanted` what the other operands make it; up to `room` may be fine too."""
 
     length: int
