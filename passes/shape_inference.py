@@ -34,6 +34,7 @@ from onnx_roofline.inference.scope import (
     Steps,
 )
 from onnx_roofline.inference.user_trips import Stated, notices_of_unused, stated
+from onnx_roofline.inference.user_values import stated_values
 from onnx_roofline.inference.value_bounds import bounded_outputs
 from onnx_roofline.ir.graph import (
     UNKNOWN_TYPE,
@@ -62,9 +63,9 @@ _NOT_FOLDED = frozenset({"DequantizeLinear", "DynamicQuantizeLinear"})
 
 
 class ShapeInference(Struct, frozen=True):
-    """Options: `assume_dtype` recosts floating tensors at another width; `trips`, `branches`: what the user says of
-    loops and branches; `observed` holds the true types that one real run showed, scope -> tensor -> type, and
-    `observed_runs` how often each body ran per run of its op, by the body's scope.
+    """Options: `assume_dtype` recosts floating tensors at another width; `trips`, `branches`, `values`: what the user
+    says of loops, branches and integer inputs; `observed` holds the true types that one real run showed, scope ->
+    tensor -> type, and `observed_runs` how often each body ran per run of its op, by the body's scope.
     """
 
     assume_dtype: str = ""
@@ -75,6 +76,7 @@ class ShapeInference(Struct, frozen=True):
     value_elements: int = 1024
     # an op whose operands contradict each other is unknown, and so is what follows from it
     leaves_contradictions: bool = False
+    values: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
     name: ClassVar[str] = "shape-inference"
     unprinted: ClassVar[tuple[str, ...]] = ("observed", "observed_runs")
@@ -85,10 +87,11 @@ class ShapeInference(Struct, frozen=True):
         """A TypedOp for every op of every scope.
 
         Raises ShapeError where operands contradict each other; the message names the file, the op and the tensors.
-        Raises UsageError where `trips` or `branches` name no op.
+        Raises UsageError where `trips` or `branches` name no op, and `values` no integer input or none of its shape.
         """
         said = stated(model, self.trips, self.branches)
-        walk = _Walk(model, self, said)
+        values = stated_values(model, self.values, self.value_elements) if self.values else {}
+        walk = _Walk(model, self, said, values)
         walk.infer_main()
         is_whole = not walk.left_out and not self.leaves_contradictions
         rows: Mapping[str, TypedOp] = walk.rows if is_whole else _reached(walk.rows)
@@ -126,8 +129,8 @@ GraphSteps = Generator[Request, GraphResult, GraphResult]
 class _Walk:
     """One inference: the rows so far, the memo of signatures, and the notices."""
 
-    def __init__(self, model: Model, options: ShapeInference, said: Stated) -> None:
-        self.model, self.options, self.stated = model, options, said
+    def __init__(self, model: Model, options: ShapeInference, said: Stated, values: "Mapping[str, Array]") -> None:
+        self.model, self.options, self.stated, self.values = model, options, said, values
         self.rows: dict[str, TypedOp] = {}
         self._outputs_by_signature: dict[object, tuple[tuple[TensorType, ...], tuple[Array | None, ...]]] = {}
         self._functions: dict[object, GraphResult] = {}
@@ -159,7 +162,8 @@ class _Walk:
         """Drive the main graph and whatever it asks for, with an explicit stack."""
         main = Scope("", self.model.graph)
         for graph_input in self.model.graph.inputs:
-            main.tensors[graph_input.name] = self._observed(graph_input.name, Known(graph_input.type), main)
+            known = Known(graph_input.type, self.values.get(graph_input.name))
+            main.tensors[graph_input.name] = self._observed(graph_input.name, known, main)
         stack: list[tuple[GraphSteps, object]] = [(self._infer_graph(main), None)]
         answer: GraphResult | ShapeError | None = None
         while stack:
@@ -337,8 +341,12 @@ class _Walk:
         answer = self._outputs_by_signature.get(signature)
         if answer is None:
             outputs = output_types(op, types, values)
+            # What is fed has a value where the user states it; it is computed with at run time all the same.
+            is_known = origin != DATA or (
+                self.values and all(item is None or item.value is not None for item in inputs)
+            )
             limit = self.options.value_elements
-            answer = outputs, evaluate(op, types, values, outputs, limit) if origin != DATA else (None,) * len(outputs)
+            answer = outputs, evaluate(op, types, values, outputs, limit) if is_known else (None,) * len(outputs)
             self._outputs_by_signature[signature] = answer
         outputs, results = answer
         bounds: tuple[Array | None, ...] = (None,) * len(outputs)

@@ -86,6 +86,8 @@ def _observed(
 
     if settings.trips or settings.branches:
         raise UsageError("--observe: a run shows how often loops run and which branches; drop --trip and --branch")
+    if settings.values:
+        raise UsageError("--observe: a run has the values that it is fed; drop --value")
     options = bound_by_inputs(parsed, settings.observe, DimOptions(settings.dims, settings.input_shapes))
     settings = replace(settings, input_shapes=options.input_shapes)
     model = bind(parsed, options)
@@ -115,6 +117,7 @@ def default_pipeline(settings: Settings, system: "System", observation: "Observa
         assume_dtype=settings.assume_dtype,
         trips=settings.trips,
         branches=settings.branches,
+        values=settings.values,
         observed=observation.tensors if observation else {},
         observed_runs=observation.runs if observation else {},
         value_elements=settings.limits.value_elements,

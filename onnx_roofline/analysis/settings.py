@@ -21,6 +21,8 @@ class Settings(Struct, frozen=True):
     assume_dtype: str = ""
     trips: Mapping[str, int] = field(default_factory=dict)
     branches: Mapping[str, Fraction] = field(default_factory=dict)
+    # numbers that integer inputs hold, such as how full a cache is: one fills an input
+    values: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     limits: Limits = field(default_factory=Limits)
     # which ops fuse: "compiler", "ort", "none", or a pack of one's own
     backend: str = "compiler"

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from onnx_roofline.ir.graph import Model, StoredTensor, nested_graphs, op_reads
+from onnx_roofline.analysis.weights import Weights, find_weights
+from onnx_roofline.ir.graph import Model, op_reads
 from onnx_roofline.ir.records import (
     COUNT_CLASSES,
     STATUSES,
@@ -33,8 +34,9 @@ if TYPE_CHECKING:
 class Group(Struct, frozen=True):
     """A roll-up: ops of one type or module. `time_s` is that of the placement.
 
-    Sums are over what is known; the last three say how many ops that run are missing from the counts, from the bytes,
-    and (kernels, at their roots) from the time.
+    Sums are over what is known; `unknown_ops`, `unknown_bytes_ops` and `untimed_kernels` say how many ops that run are
+    missing from the counts, from the bytes, and (kernels, at their roots) from the time. `parameters` and
+    `weight_bytes` are of the weights that the ops read, each once; `weight_readers` are the rows of those ops.
     """
 
     name: str
@@ -47,6 +49,9 @@ class Group(Struct, frozen=True):
     unknown_ops: int
     unknown_bytes_ops: int = 0
     untimed_kernels: int = 0
+    parameters: int = 0
+    weight_bytes: int | None = 0
+    weight_readers: tuple[str, ...] = ()
 
 
 class Summary(Struct, frozen=True):
@@ -79,6 +84,7 @@ class Summary(Struct, frozen=True):
     unsupported_ops: Mapping[str, int]
     by_type: tuple[Group, ...]
     by_module: tuple[Group, ...]
+    weights: Weights
 
     @property
     def unknown_ops(self) -> int:
@@ -112,7 +118,7 @@ def summarize(model: Model, system: "System") -> Summary:
         elif work.status == "unknown":
             unknown_bytes += size * count
         known_bytes += (size or 0) * count
-    parameters, weight_bytes = _weights(model)
+    weights = find_weights(model)
     known_time_s, untimed = _times(model, system)
     share = None if unsized else float(unknown_bytes / known_bytes) if known_bytes else 0.0
     return Summary(
@@ -127,57 +133,18 @@ def summarize(model: Model, system: "System") -> Summary:
         compulsory_bytes=round(sum((traffics[key].compulsory_bytes or 0) * executions[key].count for key in rows)),
         moved={device.slug: _moved(model, device.slug) for device in system.devices},
         kernels=sum(kernel.id == key for key, kernel in model.column(Kernel).items()),
-        parameters=parameters,
-        weight_bytes=weight_bytes,
+        parameters=weights.total.parameters,
+        weight_bytes=weights.total.weight_bytes,
         peak_activation_bytes=_peak(model),
         sequential_steps=_sequential_steps(model),
         time_s={name: None if untimed[name] else time_s for name, time_s in known_time_s.items()},
         known_time_s=known_time_s,
         untimed_kernels=untimed,
         unsupported_ops=_unsupported(model, system),
-        by_type=_groups(model, {key: row.op.qualified_type for key, row in rows.items()}),
-        by_module=_groups(model, {key: row.op.module for key, row in rows.items()}),
+        by_type=_groups(model, weights, {key: row.op.qualified_type for key, row in rows.items()}),
+        by_module=_groups(model, weights, {key: row.op.module for key, row in rows.items()}),
+        weights=weights,
     )
-
-
-def _stored_weights(model: Model) -> list[StoredTensor]:
-    """Every weight that the file stores, once: two initializers of the same external bytes are one weight."""
-    weights: list[StoredTensor] = []
-    seen: set[tuple[str, int, int]] = set()
-    for graph in nested_graphs((model.graph, *(function.graph for function in model.functions.values()))):
-        tensors = list(graph.stored.values())
-        tensors += [
-            value
-            for op in graph.ops
-            if op.op_type == "Constant" and op.outputs
-            for value in op.attributes.values()
-            if isinstance(value, StoredTensor)
-        ]
-        for stored in tensors:
-            if not stored.is_weight or (stored.alias is not None and stored.alias in seen):
-                continue
-            if stored.alias is not None:
-                seen.add(stored.alias)
-            weights.append(stored)
-    return weights
-
-
-def _weights(model: Model) -> tuple[int, int | None]:
-    """(parameters, bytes): stored weights, and weights that the file makes from nothing (ConstantOfShape)."""
-    parameters = 0
-    size: int | None = 0
-    for stored in _stored_weights(model):
-        parameters += stored.type.elements or 0
-        stored_bytes = stored.stored_bytes
-        size = None if size is None or stored_bytes is None else size + stored_bytes
-    for row in model.column(TypedOp).values():
-        if row.role != "constant" or row.op.op_type != "ConstantOfShape":
-            continue
-        kind = row.outputs[0]
-        if StoredTensor(kind, None, is_constant_node=True).is_weight:
-            parameters += kind.elements or 0
-            size = None if size is None or kind.bytes is None else size + kind.bytes
-    return parameters, size
 
 
 def _moved(model: Model, slug: str) -> Moved:
@@ -226,7 +193,7 @@ def _unsupported(model: Model, system: "System") -> dict[str, int]:
     return {device.slug: sum(not row.devices[device.slug].supported for row in roofs) for device in system.devices}
 
 
-def _groups(model: Model, names: Mapping[str, str]) -> tuple[Group, ...]:
+def _groups(model: Model, weights: Weights, names: Mapping[str, str]) -> tuple[Group, ...]:
     """Roll-up of the compute rows by name, the most expensive first."""
     rows, works, traffics = model.column(TypedOp), model.column(Work), model.column(Traffic)
     executions, placements = model.column(Executions), model.column(Placement)
@@ -251,12 +218,19 @@ def _groups(model: Model, names: Mapping[str, str]) -> tuple[Group, ...]:
         entry[4] += (time_s or 0.0) * float(count)
         entry[7] += size is None
         entry[8] += kernels[key].id == key and time_s is None
-    groups = [
-        Group(
-            name, int(e[0]), round(e[1]), round(e[2]), round(e[6]), round(e[3]), float(e[4]), *map(int, (e[5], *e[7:]))
-        )
-        for name, e in sums.items()
-    ]
+    held: dict[str, list[str]] = {}
+    for key in weights.by_row:
+        held.setdefault(names[key], []).append(key)
+    groups = []
+    for name, e in sums.items():
+        readers = tuple(held.get(name, ()))
+        parts = weights.of(readers)
+        groups.append(
+            Group(
+                name, int(e[0]), round(e[1]), round(e[2]), round(e[6]), round(e[3]), float(e[4]), int(e[5]), int(e[7]),
+                int(e[8]), parts.parameters, parts.weight_bytes, readers,
+            )
+        )  # fmt: skip
     return tuple(sorted(groups, key=lambda group: (-group.time_s, -group.flops, group.name)))
 
 

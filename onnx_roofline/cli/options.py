@@ -114,6 +114,13 @@ def _add_model_options(parser: argparse.ArgumentParser) -> None:
         help="probability of an If's branch (default: the costlier branch)",
     )
     parser.add_argument(
+        "--value",
+        action="append",
+        default=[],
+        metavar="NAME=N[,N]",
+        help="what an integer input holds, such as how full a cache is: one number for all its elements, or each",
+    )
+    parser.add_argument(
         "--observe",
         default="",
         metavar="FILE.npz|random",
@@ -215,6 +222,7 @@ def settings_of(options: argparse.Namespace) -> "Settings":
         assume_dtype=options.assume_dtype,
         trips=_unique("--trip", [_parse_trip(text) for text in options.trip]),
         branches=_unique("--branch", [_parse_branch(text) for text in options.branch]),
+        values=_unique("--value", [_parse_value(text) for text in options.value]),
         limits=Limits().override(tuple(options.limit)),
         backend=options.backend,
         pim_model=options.pim_model,
@@ -257,6 +265,16 @@ def _parse_trip(text: str) -> tuple[str, int]:
             f"--trip {shown(text)}: wanted NODE=N with a whole number of up to 9 digits, such as --trip 1:Loop=32"
         )
     return name, int(count)
+
+
+def _parse_value(text: str) -> tuple[str, tuple[int, ...]]:
+    """`total_sequence_length=129` -> ("total_sequence_length", (129,)); `offsets=0,4,9` has three numbers."""
+    name, _, numbers = text.rpartition("=")
+    if not name or not re.fullmatch(r"-?[0-9]{1,19}(,-?[0-9]{1,19})*", numbers):
+        raise UsageError(
+            f"--value {shown(text)}: wanted NAME=N or NAME=N,N,... with whole numbers, such as --value past_length=128"
+        )
+    return name, tuple(int(number) for number in numbers.split(","))
 
 
 def _parse_branch(text: str) -> tuple[str, Fraction]:

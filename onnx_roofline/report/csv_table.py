@@ -30,12 +30,12 @@ def write_csv(analysis: Analysis) -> Iterator[str]:
               "macs", "flops", *COUNT_CLASSES[1:], "naive_bytes", "compulsory_bytes", "intensity_flops_per_byte",
               "kernel", "pattern"]  # fmt: skip
     header += [f"{device.slug}_{figure}" for device in devices for figure in ("time_s", "bound")]
-    yield _line([*header, "placement", "placement_reason"])
+    yield _line([*header, "placement", "placement_reason", "parameters", "weight_bytes"])
     works, traffics, executions = model.column(Work), model.column(Traffic), model.column(Executions)
     roofs, placements, kernels = model.column(Roofline), model.column(Placement), model.column(Kernel)
     for key, row in model.column(TypedOp).items():
         work, counts, count = works[key], works[key].counts, executions[key].count
-        roof = roofs[key].devices
+        roof, held = roofs[key].devices, analysis.summary.weights.of((key,))
         names = (key, row.op.name, row.op.op_type, row.op.domain, row.op.module)
         yield _line(
             [
@@ -55,6 +55,8 @@ def write_csv(analysis: Analysis) -> Iterator[str]:
                 *(cell for device in devices for cell in _time(placements[key], roof[device.slug], device.slug)),
                 placements[key].device,
                 placements[key].reason,
+                held.parameters,
+                held.weight_bytes,
             ]
         )
 

@@ -145,6 +145,7 @@ class _Projection:
         self.model = analysis.model
         self.dtype = analysis.settings.assume_dtype
         self.primary = analysis.system.gpu.slug
+        self.weights = analysis.summary.weights
         self.open = {one.key: one for one in self.model.whole(OpenBodies).found}
         self.system, self.pim_model = analysis.system, analysis.settings.pim_model
         self.kernel_graph = kernel_graph(self.model, self.system, self.pim_model)
@@ -183,7 +184,8 @@ class _Projection:
         for graph_input in graph.inputs:
             found[graph_input.name] = _tensor(graph_input.type.at_width_of(self.dtype), "input")
         for name, stored in graph.stored.items():
-            found[name] = _tensor(stored.type.at_width_of(self.dtype), "weight" if stored.is_weight else "constant")
+            role = "weight" if self.weights.holds(stored) else "constant"
+            found[name] = _tensor(stored.type.at_width_of(self.dtype), role)
         for row in self.scopes.get(scope, {}).values():
             for name, kind in zip(row.op.outputs, row.outputs, strict=True):
                 if name:

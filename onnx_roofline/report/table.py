@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from onnx_roofline.analysis.analyze import Analysis
 from onnx_roofline.analysis.summary import Group, Summary
+from onnx_roofline.analysis.weights import Weights
 from onnx_roofline.base.quantities import format_si
 from onnx_roofline.base.text import visible
 from onnx_roofline.ir.graph import Dim, Model
@@ -52,7 +53,7 @@ def render(analysis: Analysis, top: int, depth: int, width: int) -> "Iterator[Re
     yield _alternatives_table(analysis, width)
     yield _ops_table(analysis, top, width)
     yield _groups_table("By op type", analysis.summary.by_type, analysis.summary, top, width)
-    modules = merge_modules(analysis.summary.by_module, depth)
+    modules = merge_modules(analysis.summary.by_module, depth, analysis.summary.weights)
     if len(modules) > 1:
         yield _groups_table("By module", modules, analysis.summary, top, width)
     yield from (Text(line) for line in _remarks(analysis))
@@ -126,6 +127,13 @@ def _model_line(analysis: Analysis) -> str:
     bound = {name: dim for name, dim in analysis.model.dims.items() if dim.origin == "bound"}
     if bound:
         parts.append(f"dims: {_dims(bound)}")
+    if analysis.settings.values:
+        stated = (
+            f"{visible(name, NAME_WIDTH)}={','.join(map(str, numbers[:SHOWN_BODIES]))}"
+            + ("..." if len(numbers) > SHOWN_BODIES else "")
+            for name, numbers in analysis.settings.values.items()
+        )
+        parts.append(f"values: {', '.join(stated)}")
     if info.producer:
         parts.append(visible(info.producer, 60))
     return " · ".join(parts)
@@ -309,13 +317,15 @@ def _ops_table(analysis: Analysis, top: int, width: int) -> "Table":
             "FLOPs": "unknown" if counts is None else format_si(counts.flops),
             "moved": "unknown" if first.moved_bytes is None else format_si(first.moved_bytes, "B"),
             "FLOP/B": _number(first.intensity),
+            "parameters": format_si(analysis.summary.weights.of(kernel.members).parameters),
         }
         line |= {f"on {device.slug}": _time_cell(roofs[device.slug], placement, device.slug) for device in devices}
         line |= {"place": placement.device or placement.reason}
         share = "?" if placement.time_s is None else f"{100 * alike.time_s / whole:.1f} %" if whole else "–"
         lines.append(line | {"share": share})
     on_devices = [f"on {device.slug}" for device in devices]
-    ranked = ["op", "share", "place", "alike", "FLOPs", "FLOP/B", *on_devices, "moved", "MACs", "fused", "runs", "name"]
+    ranked = ["op", "share", "place", "alike", "FLOPs", "FLOP/B", *on_devices, "moved", "MACs", "fused", "runs", "name",
+              "parameters"]  # fmt: skip
     return _fitted(
         "The costliest kernels, by their root op; figures of one execution, share of all alike", lines, ranked, width
     )
@@ -359,7 +369,7 @@ def _time_cell(roof: Roof, placement: Placement, slug: str) -> str:
     return f"{format_si(entry.time_s, 's')} {_BOUNDS.get(entry.bound, entry.bound)}{unsure}"
 
 
-def merge_modules(groups: tuple[Group, ...], depth: int) -> tuple[Group, ...]:
+def merge_modules(groups: tuple[Group, ...], depth: int, weights: Weights) -> tuple[Group, ...]:
     """Module roll-up with paths cut to `depth` levels; 0 leaves them whole."""
     if depth <= 0:
         return groups
@@ -367,14 +377,17 @@ def merge_modules(groups: tuple[Group, ...], depth: int) -> tuple[Group, ...]:
     for group in groups:
         name = "/".join(group.name.split("/")[:depth])
         known = merged.get(name)
-        merged[name] = replace(group, name=name) if known is None else _sum(name, known, group)
+        merged[name] = replace(group, name=name) if known is None else _sum(name, known, group, weights)
     return tuple(sorted(merged.values(), key=lambda group: (-group.time_s, -group.flops, group.name)))
 
 
-def _sum(name: str, a: Group, b: Group) -> Group:
+def _sum(name: str, a: Group, b: Group, weights: Weights) -> Group:
+    readers = a.weight_readers + b.weight_readers
+    held = weights.of(readers)
     return Group(name, a.ops + b.ops, a.macs + b.macs, a.flops + b.flops, a.operations + b.operations,
                  a.naive_bytes + b.naive_bytes, a.time_s + b.time_s, a.unknown_ops + b.unknown_ops,
-                 a.unknown_bytes_ops + b.unknown_bytes_ops, a.untimed_kernels + b.untimed_kernels)  # fmt: skip
+                 a.unknown_bytes_ops + b.unknown_bytes_ops, a.untimed_kernels + b.untimed_kernels,
+                 held.parameters, held.weight_bytes, readers)  # fmt: skip
 
 
 def _groups_table(title: str, groups: tuple[Group, ...], summary: Summary, top: int, width: int) -> "Table":
@@ -392,11 +405,13 @@ def _groups_table(title: str, groups: tuple[Group, ...], summary: Summary, top: 
                 "FLOPs": _sum_cell(group.flops, "", group.unknown_ops),
                 "naive": _sum_cell(group.naive_bytes, "B", group.unknown_bytes_ops),
                 "FLOP/B": _number(group.operations / group.naive_bytes if is_whole else None),
+                "parameters": format_si(group.parameters),
+                "weights": format_si(group.weight_bytes, "B"),
                 "time, placed": _sum_cell(group.time_s, "s", untimed) if group.time_s or untimed else "–",
                 "share": _share_cell(group, whole),
             }
         )
-    ranked = ["", "share", "time, placed", "FLOPs", "FLOP/B", "naive", "MACs", "ops"]
+    ranked = ["", "share", "time, placed", "FLOPs", "FLOP/B", "naive", "MACs", "ops", "parameters", "weights"]
     return _fitted(shown, lines, ranked, width)
 
 

@@ -86,8 +86,8 @@ def test_reports_mark_what_an_unknown_op_leaves_out(tmp_path: Path, capsys: pyte
     assert ["on", "teaching-gpu", "160", "ps", "+", "?"] in [row[:6] for row in rows]
     assert "optimal for this cost model, of 1 kernel; 1 without a time is left out" in out
     assert "Placements, PIM time model full, + 1 kernel without a time" in out
-    # by type: name, ops, MACs, FLOPs, naive, FLOP/B, time, share
-    assert ["my.dom.Foo", "1", "?", "?", "128", "B", "–", "?", "?"] in rows
+    # by type: name, ops, MACs, FLOPs, naive, FLOP/B, parameters, weights, time, share
+    assert ["my.dom.Foo", "1", "?", "?", "128", "B", "–", "0", "0", "B", "?", "?"] in rows
     assert main(["explain", path, "0:Foo"]) == 0
     # 128 B at 800 GB/s
     assert "plain roofline: unknown, at least the 160 ps that launch and bytes take" in capsys.readouterr().out
@@ -103,8 +103,8 @@ def test_an_op_of_an_unknown_shape_has_unknown_bytes(tmp_path: Path, capsys: pyt
     assert main(["analyze", str(path)]) == 0
     rows = [line.split() for line in capsys.readouterr().out.splitlines()]
     assert ["naive", "?", "bytes,"] in [row[:3] for row in rows]
-    assert ["my.dom.Foo", "1", "?", "?", "?", "–", "?", "?"] in rows
-    assert ["Relu", "1", "0", "16", "?", "–", "?", "?"] in rows
+    assert ["my.dom.Foo", "1", "?", "?", "?", "–", "0", "0", "B", "?", "?"] in rows
+    assert ["Relu", "1", "0", "16", "?", "–", "0", "0", "B", "?", "?"] in rows
 
 
 def test_nothing_is_taken_to_be_on_chip_behind_a_kernel_of_unknown_bytes(tmp_path: Path) -> None:

@@ -170,7 +170,7 @@ def test_packed_weights_of_a_weight_only_product(tmp_path: Path, columns: int) -
     packed = -(-33 * columns // 2)
     assert traffic_of(analysis, "y").read_bytes == (5 * 33 * 2, packed + 2)
     assert analysis.summary.naive_bytes == 5 * 33 * 2 + packed + 2 + 5 * columns * 2
-    assert analysis.summary.weight_bytes == packed  # a scalar is no parameter
+    assert analysis.summary.weight_bytes == packed + 2  # the scale feeds arithmetic too
 
 
 @pytest.mark.parametrize("bits", [2, 4, 8])

@@ -120,6 +120,9 @@ CASES: tuple[Case, ...] = (
          {"num_heads": 4, "kv_num_heads": 2}, (6,)),
     Case("GroupQueryAttention", (f(2, 1, 64), None, None, f(2, 2, 6, 8), f(2, 2, 6, 8), i32(3, 3), np.int32(4)), 3,
          {"num_heads": 4, "kv_num_heads": 2}, bounded=(1, 2)),
+    # no keys of its own: the cache of another layer
+    Case("GroupQueryAttention", (f(2, 1, 32), f(2, 0, 16), f(2, 0, 16), f(2, 2, 6, 8), f(2, 2, 6, 8), i32(4, 4),
+         np.int32(5)), 3, {"num_heads": 4, "kv_num_heads": 2}),
     Case("GroupQueryAttention", (f(2, 3, 128), None, None, None, None, i32(2, 2), np.int32(3), f(8, 8), f(8, 8)), 3,
          {"num_heads": 4, "kv_num_heads": 2, "do_rotary": 1}),
     Case("GroupQueryAttention", (f(2, 1, 32), f(2, 1, 16), f(2, 1, 16), f(2, 2, 6, 8), f(2, 2, 6, 8), i32(6, 6),
@@ -135,6 +138,8 @@ CASES: tuple[Case, ...] = (
     Case("AttnLSTM", (f(3, 2, 4), f(1, 20, 4 + 7), f(1, 20, 5), f(1, 40), None, None, None, None, f(1, 5, 6),
          f(1, 7, 6), f(1, 6), f(2, 8, 7)), 3, {"hidden_size": 5, "activations": ["sigmoid", "tanh", "tanh"]},
          types=("float32",) * 3),
+    Case("GatedDeltaNet", (f(6, 2, 4), f(6, 2, 4), f(6, 4, 3), i32(0, 2, 6), f(6, 4), f(6, 4), f(2, 4, 3, 4)), 2),
+    Case("VarlenCausalConvWithState", (f(7, 4), f(4, 1, 3), i32(0, 3, 7), f(4), f(2, 4, 2)), 2),
     # Products.
     Case("FusedConv", (f(1, 3, 8, 8), f(4, 3, 3, 3), f(4), f(1, 4, 4, 4)), 1,
          {"strides": [2, 2], "pads": [1, 1, 1, 1], "activation": "Relu"}),
@@ -153,6 +158,10 @@ CASES: tuple[Case, ...] = (
     Case("DynamicQuantizeMatMul", (f(2, 3, 4), u8(4, 5), SCALE, ZERO, f(5))),
     Case("QGemm", (u8(3, 4), SCALE, ZERO, u8(4, 5), SCALE, ZERO, ids(3, 5), SCALE, ZERO)),
     Case("QGemm", (u8(3, 4), SCALE, ZERO, u8(5, 4), SCALE, ZERO), 1, {"transB": 1}),
+    # 18 bytes hold a block of 32
+    Case("GatherPacked", (u8(100, 18), ids(2, 3, dtype=np.int64)), 1, {"K": 32, "packed_type": 2, "output_dtype": 1}),
+    Case("MoEGroupRouter", (f(2, 3, 8), f(8)), 1, {"top_k": 3, "n_group": 4, "topk_group": 2}),
+    Case("MoEGroupRouter", (f(3, 8), f(8)), 3, {"top_k": 2}, skipped=(0,)),
     Case("MoE", (f(6, 8), f(6, 4), f(4, 16, 8), f(4, 16), f(4, 8, 16), f(4, 8)), 1, {"k": 2}),
     Case("QMoE", (f(6, 32), f(6, 4), u8(4, 64, 16), f(4, 64), None, u8(4, 32, 32), f(4, 32)), 1,
          {"k": 2, "expert_weight_bits": 4, "activation_type": "relu"}),

@@ -1,5 +1,6 @@
 """One-node models of the ops that onnxruntime's CPU provider has no kernel for."""
 
+import ml_dtypes
 import numpy as np
 from microsoft_cases import SCALE, ZERO, Case, f, i8, i32, i64, ids, u8
 
@@ -10,6 +11,11 @@ FALSE, TRUE = np.array([False]), np.array([True])
 def h(*shape: int) -> np.ndarray:
     """Half-precision floats of this shape."""
     return np.zeros(shape, np.float16)
+
+
+def b(*shape: int) -> np.ndarray:
+    """Brain floats of this shape."""
+    return np.zeros(shape, ml_dtypes.bfloat16)
 
 
 CASES: tuple[Case, ...] = (
@@ -28,9 +34,29 @@ CASES: tuple[Case, ...] = (
     Case("DequantizeBFP", (u8(72), i64(4, 16), i64(16, 1)), 1, {"bfp_type": 0, "dtype": 1}, (1, 2)),
     Case("DequantizeWithOrder", (i8(2, 3), SCALE), 1, {"to": 10, "order_input": 1, "order_output": 1}),
     Case("DynamicSparseAttention", (f(2, 1, 16), f(2, 1, 8), f(2, 1, 8), f(2, 2, 6, 4), f(2, 2, 6, 4), None, None,
-         ids(2, 3), i32(1, 1), i32(5, 5), i32(6)), 3, {"num_heads": 4, "kv_num_heads": 2}),
+         ids(2, 3), i32(1, 1), i32(5, 5), i32(6)), 4, {"num_heads": 4, "kv_num_heads": 2}),
     Case("FusedMatMulActivation", (f(2, 4, 3), f(5, 4)), 1, {"transA": 1, "transB": 1, "activation": "Relu"}),
-    Case("GatedDeltaNet", (f(6, 2, 4), f(6, 2, 4), f(6, 4, 3), i32(0, 2, 6), f(6, 4), f(6, 4), f(2, 4, 3, 4)), 2),
+    Case("ConvStateReplay", (h(200), h(300), h(200), i64(0, 0, 0, 2, 3, 4, 8, 1)), 1, {}, (3,)),
+    Case("GatedDeltaNetStateReplay", (f(200), f(300), f(200), i64(0, 0, 0, 16, 40, 2, 4, 3, 1, 8, 2)), 1, {}, (3,)),
+    Case("HyperConnectionLowRankMix", (f(1, 3, 8), f(8), f(8, 5), f(5, 8), f(8, 2)), 3, {"num_branches": 2}),
+    Case("Mamba2Verify", (b(3, 514), b(5, 384, 3), f(5, 2, 128, 64), b(384, 4), b(384), f(2), f(2), f(2), f(128),
+         i32(0)), 5, {"heads": 2, "n_groups": 1}),
+    Case("MatMulNBitsQLoRA", (f(2, 3, 64), u8(8, 2, 16), f(8, 2), u8(4, 2, 32), f(4, 2), u8(8, 1, 32), f(8, 1)), 1,
+         {"N": 8, "K": 64, "block_size": 32, "lora_block_size": 32}),
+    Case("MatMulPacked", (h(2, 3, 32), u8(8, 18)), 1, {"N": 8, "K": 32, "packed_type": 2}),
+    Case("MoEPacked", (h(6, 32), f(6, 4), u8(4, 64, 18), u8(4, 64, 18), u8(4, 32, 36)), 1,
+         {"k": 2, "gate_type": 2, "up_type": 2, "down_type": 2}),
+    Case("PackedSparseAttentionIndexerMerge", (ids(4, 5), i32(5, 5, 5, 5), i32(0, 1, 2), None, None, ids(3, 2),
+         i32(2, 2, 2)), 3, {"max_output_entries": 6, "policy_mode": "append_indices"}),
+    Case("RMSNormRotary", (h(2, 3, 4, 10), f(8), ids(2, 3, dtype=np.int64), f(50, 2), f(50, 2)), 2,
+         {"input_width": 8, "rotary_embedding_dim": 4, "output_fp16": 1}),
+    Case("RMSNormRotary", (h(2, 3, 4, 8), f(8), ids(2, 3, dtype=np.int64), f(50, 2), f(50, 2)), 1,
+         {"flatten_batch": 1, "rotary_embedding_dim": 4}),
+    Case("RouterGateUpProj", (h(3, 16), h(16, 16)), 2, {"router_size": 4}),
+    Case("SpeculativePrefixCommit", (ids(2, 8, dtype=np.int64), ids(2, 8, dtype=np.int64), i32(0),
+         ids(2, 16, dtype=np.int64), ids(2, 2, dtype=np.int64), ids(2, 16, dtype=np.int64), i64(0, 1)), 3),
+    Case("SwiGLU", (f(2, 8), f(2, 8))),
+    Case("SwiGLU", (f(2, 16),)),
     Case("GatedRelativePositionBias", (f(2, 3, 8), f(8), f(1, 2, 3, 3), f(4, 8), f(8), f(1, 2, 1, 1)), 1,
          {"num_heads": 2}),
     Case("GemmFastGelu", (f(2, 3, 4), f(4, 5), f(5))),
@@ -52,8 +78,8 @@ CASES: tuple[Case, ...] = (
     Case("PackedAttention", (f(5, 6), f(6, 24), f(24), ids(2, 4), i32(0, 2, 5)), 1, {"num_heads": 2}),
     Case("PackedMultiHeadAttention", (f(5, 8), f(5, 8), f(5, 12), None, ids(2, 4), i32(0, 2, 5)), 1, {"num_heads": 2}),
     Case("PackedSparseAttentionIndexer", (f(3, 8), f(3, 4), f(4), f(4), f(9, 2), f(9, 2), i32(0, 1, 3), i32(2, 2), None,
-         None, None, None, f(2, 5, 4), f(2, 7, 4), None, ids(2, 2)), 6, {"policy_mode": "qsa", "compress_ratio": 4,
-         "token_budget": 4, "state_capacity": 5}, skipped=(4,)),
+         None, None, None, f(2, 5, 4), f(2, 7, 4), None, ids(2, 2)), 9, {"policy_mode": "qsa", "compress_ratio": 4,
+         "token_budget": 4, "state_capacity": 5}, skipped=(4, 6, 7)),
     Case("SparseAttentionIndexer", (f(1, 2, 8), f(1, 2, 4), f(4), f(4), f(9, 2), f(9, 2), None, f(1, 6, 4)), 2,
          {"policy_mode": "qsa", "compress_ratio": 4, "token_budget": 4}),
     Case("SparseAttentionIndexer", (f(1, 2, 8), f(1, 2, 8), f(4), f(4), f(9, 2), f(9, 2), None, f(1, 3, 4),
@@ -81,7 +107,6 @@ CASES: tuple[Case, ...] = (
     Case("Rfft", (f(3, 8),), 1, {"signal_ndim": 1}),
     Case("Irfft", (f(3, 5, 2),), 1, {"signal_ndim": 1}),
     Case("TorchEmbedding", (f(100, 4), i64(1, 2, 3))),
-    Case("VarlenCausalConvWithState", (f(7, 4), f(4, 1, 3), i32(0, 3, 7), f(4), f(2, 4, 2)), 2),
     Case("DisentangledAttention_TRT", (f(2, 4, 4), f(2, 4, 64), f(2, 4, 64)), 1, {"factor": 0.1, "span": 32},
          domain=""),
     Case("EfficientNMS_TRT", (f(1, 10, 4), f(1, 10, 3)), 4, {"max_output_boxes": 4, "score_threshold": 0.5,

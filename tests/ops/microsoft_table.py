@@ -52,6 +52,9 @@ FUSED: tuple[Row, ...] = (
         adds=12 + 6, muls=12 + 6, divs=6, transcendentals=6), domain=MS),
     Row("BiasAdd", 1, (x(1, 2, 3), x(3), x(1, 2, 3)), (x(1, 2, 3),), Counts(adds=12), domain=MS),
     Row("GatedAdd", 1, (x(2, 3), x(2, 3), x(2, 1)), (x(2, 3),), Counts(adds=6, muls=6), domain=MS),
+    # a gate for each of 2 rows from 5 columns
+    Row("GatedAdd", 1, (x(2, 3), x(2, 3), x(2, 5), x(5, 1)), (x(2, 3),), Counts(macs=10, adds=6 + 2, muls=6, divs=2,
+        transcendentals=2), domain=MS),
     # bias, then a softmax of 2 rows of 12
     Row("BiasSoftmax", 1, (x(2, 3, 4), x(2, 3, 4)), (x(2, 3, 4),), Counts(
         adds=24 + 48 - 2, divs=24, compares=24 - 2, transcendentals=24), {"axis": 1, "is_inner_broadcast": 0},

@@ -131,6 +131,13 @@ ROWS: tuple[Row, ...] = (
         divs=48 + 8 + 4 + 2 * 16, compares=48 - 8 + 2 * 2 * 16, transcendentals=48 + 8 + 4),
         {"num_heads": 4, "kv_num_heads": 2},
         reads=(32, 16, 16, 80, 80, 2, 1, 0, 0, 0, 0, 0, 1, 1, 4, 4), writes=(32, 16, 16), domain=MS),
+    # no keys of its own: the 5 of 6 in another layer's cache, 40 scores; nothing is added, only queries are rotated
+    *[Row("GroupQueryAttention", 1, (x(2, 1, 16), *new, x(2, 2, 6, 4), x(2, 2, 6, 4), i32(2), ("int32", (), 5),
+          x(9, 2), x(9, 2)), (x(2, 1, 16), x(2, 2, 6, 4), x(2, 2, 6, 4)), Counts(
+          macs=2 * 4 * 5 * (4 + 4), adds=40 + 2 * 40 - 8 + 32, muls=40 + 2 * 32, divs=40, compares=40 - 8,
+          transcendentals=40), {"num_heads": 4, "kv_num_heads": 2, "do_rotary": 1},
+          reads=(32, 0, 0, 2 * 2 * 5 * 4, 2 * 2 * 5 * 4, 2, 1, 18, 18), writes=(32, 0, 0), domain=MS)
+      for new in ((None, None), (x(2, 0, 8), x(2, 0, 8)))],
     # 3 tokens, h 4, g 2, d 4; 2 sequences of at most 2 blocks of 8: 16 keys, 4*3*16 = 192 scores in 12 rows
     Row("PagedAttention", 1, (x(3, 16), x(3, 8), x(3, 8), x(10, 8, 2, 4), x(10, 8, 2, 4), i32(3), i32(2), i32(2, 2)),
         (x(3, 16), x(10, 8, 2, 4), x(10, 8, 2, 4)), Counts(

@@ -80,20 +80,23 @@ PRODUCTS: tuple[Row, ...] = (
     # 6 rows, N 8, K 32; 8 * 32 weights less their zero point, times their scale; B is 8 * 2 blocks of 8 bytes
     Row("MatMulNBits", 1, (h(2, 3, 32), u8(8, 2, 8), h(8, 2), u8(8, 1)), (h(2, 3, 8),), Counts(
         macs=6 * 8 * 32, adds=256, muls=256), {"K": 32, "N": 8, "bits": 4, "block_size": 16},
-        reads=(192, 128, 16, 8), domain=MS, dtype="float16"),
+        reads=(192, 128, 16, 8), domain=MS, dtype="float16", parameters={1: 8 * 32, 2: 16, 3: 8 * 2}),
     Row("MatMulNBits", 1, (x(1, 32), u8(8, 1, 32), x(8, 1), None, None, x(8)), (x(1, 8),), Counts(
         macs=8 * 32, adds=256 + 8, muls=256), {"K": 32, "N": 8, "bits": 8, "block_size": 32}, domain=MS),
     Row("MatMulNBits", 1, (x(1, 32), u8(8, 1, 8), x(8, 1)), (x(1, 8),), Counts(macs=8 * 32, adds=256, muls=256),
-        {"K": 32, "N": 8, "bits": 2, "block_size": 32}, reads=(32, 64, 8), domain=MS),
+        {"K": 32, "N": 8, "bits": 2, "block_size": 32}, reads=(32, 64, 8), domain=MS, parameters={1: 8 * 32, 2: 8}),
+    # nothing is stored: the projection is left out
+    Row("MatMulNBits", 1, (x(1, 32), u8(0, 1, 8), x(0)), (x(1, 8),), Counts(), {"K": 32, "N": 8, "bits": 2,
+        "block_size": 32}, domain=MS, parameters={1: 0}),
     Row("MatMulBnb4", 1, (x(3, 32), u8(128), x(16)), (x(3, 8),), Counts(macs=3 * 8 * 32, muls=256),
-        {"K": 32, "N": 8, "block_size": 16, "quant_type": 1}, domain=MS),
+        {"K": 32, "N": 8, "block_size": 16, "quant_type": 1}, domain=MS, parameters={1: 8 * 32}),
     Row("MatMulBnb4", 1, (x(3, 8), u8(128), x(16)), (x(3, 32),), Counts(macs=3 * 8 * 32, muls=256),
         {"K": 32, "N": 8, "block_size": 16, "quant_type": 1, "transB": 0}, domain=MS),
     Row("MatMulFpQ4", 1, (x(3, 32), u8(160), ("int64", (2,))), (x(3, 8),), Counts(macs=3 * 8 * 32, muls=256, adds=256),
-        {"blk_quant_type": 1}, domain=MS),
+        {"blk_quant_type": 1}, domain=MS, parameters={1: 8 * 32}),
     # N 8, K 32 in 2 blocks of 16
     Row("MatMulBlockQuantizedFp4Weight", 1, (h(3, 32), u8(8, 16), u8(8, 2), x(), None, h(8)), (h(3, 8),), Counts(
-        macs=3 * 8 * 32, muls=256 + 16, adds=24), domain=MS, dtype="float16"),
+        macs=3 * 8 * 32, muls=256 + 16, adds=24), domain=MS, dtype="float16", parameters={1: 8 * 32, 2: 16, 3: 1}),
     # A of 96 quantised (div, 2 compares) and scaled back
     Row("MatMulBlockQuantizedFp8Weight", 1, (h(3, 32), ("float8e4m3fn", (8, 32)), x(8, 1), x()), (h(3, 8),), Counts(
         macs=3 * 8 * 32, muls=256 + 96, divs=96, compares=2 * 96), domain=MS, dtype="float16"),
@@ -101,12 +104,14 @@ PRODUCTS: tuple[Row, ...] = (
     Row("MatMulNBitsMlp", 1, (x(3, 32), x(3, 32), x(32), u8(8, 1, 16), x(8, 1), None, u8(8, 1, 16), x(8, 1)),
         (x(3, 8), x(3, 32)), Counts(macs=2 * 3 * 8 * 32, adds=96 + 96 + 2 * 256 + 24,
         muls=3 * 96 + 2 * 256 + 24 + 24, divs=3 + 24, transcendentals=3 + 24),
-        {"K": 32, "N": 8, "bits": 4, "block_size": 32, "activation": "silu"}, domain=MS),
+        {"K": 32, "N": 8, "bits": 4, "block_size": 32, "activation": "silu"}, domain=MS,
+        parameters={3: 8 * 32, 6: 8 * 32}),
     # RMS norm of 3 rows; N 8 + 4 + 4; the bias of Q
     Row("MatMulNBitsQkv", 1, (x(3, 32), None, x(32), u8(8, 1, 16), x(8, 1), x(8), u8(4, 1, 16), x(4, 1), None,
         u8(4, 1, 16), x(4, 1)), (x(3, 8), x(3, 4), x(3, 4)), Counts(
         macs=3 * 16 * 32, adds=96 + 16 * 32 + 24, muls=3 * 96 + 16 * 32, divs=3, transcendentals=3),
-        {"K": 32, "Nq": 8, "Nkv": 4, "bits": 4, "block_size": 32}, domain=MS),
+        {"K": 32, "Nq": 8, "Nkv": 4, "bits": 4, "block_size": 32}, domain=MS,
+        parameters={3: 8 * 32, 6: 4 * 32, 9: 4 * 32}),
     # 6 tokens, 2 of 4 experts each: 12 rows; softmax of 6 rows of 4, choice of 2 bits; ReLU; biases; weighted sum
     Row("MoE", 1, (x(6, 8), x(6, 4), x(4, 16, 8), x(4, 16), x(4, 8, 16), x(4, 8)), (x(6, 8),), Counts(
         macs=12 * 16 * 8 * 2, adds=2 * 24 - 6 + 12 * 16 + 12 * 8 + 6 * 8, divs=24, transcendentals=24,
@@ -121,7 +126,7 @@ PRODUCTS: tuple[Row, ...] = (
     Row("QMoE", 1, (x(1, 8), x(1, 4), u8(4, 16, 4), x(4, 16), None, u8(4, 8, 8), x(4, 8)), (x(1, 8),), Counts(
         macs=2 * 16 * 8, adds=2 * 4 - 1 + 256, divs=4, transcendentals=4, compares=4 - 1 + 4 * 1 + 16, muls=8 + 256),
         {"k": 1, "expert_weight_bits": 4}, reads=(8, 4, 64, 16, 0, 64, 8), status="bounded", domain=MS,
-        dtype="float32"),
+        dtype="float32", parameters={2: 4 * 16 * 8, 3: 4 * 16, 5: 4 * 8 * 16, 6: 4 * 8}),
     # 3 words of 6 characters, window 2: 15 places of 5 filters over 2 * 4; bias, tanh, maximum over 5 places
     Row("WordConvEmbedding", 1, (i32(3, 6), x(5, 1, 2, 4), x(5), x(100, 4)), (x(3, 5),), Counts(
         macs=15 * 5 * 8, adds=75, transcendentals=75, compares=75 - 15), reads=(18, 40, 5, 18 * 4), status="bounded",
@@ -179,7 +184,7 @@ QUANTISED: tuple[Row, ...] = (
         dtype="int8"),
     # offsets of 12 and 20, C, requantised
     Row("QGemm", 1, (u8(3, 4), *Q, u8(4, 5), *Q, i32(3, 5), *Q), (u8(3, 5),), Counts(
-        macs=15 * 4, int_ops=12 + 20 + 15 + 4 * 15), domain=MS, dtype="int8"),
+        macs=15 * 4, int_ops=12 + 20 + 15 + 4 * 15), domain=MS, dtype="int8", parameters={3: 20, 4: 1, 5: 1, 6: 15}),
     Row("QGemm", 1, (u8(3, 4), *Q, u8(5, 4), *Q), (x(3, 5),), Counts(macs=15 * 4, int_ops=12 + 20, muls=15),
         {"transB": 1}, domain=MS),
     # scaled, bias, saturated
@@ -194,10 +199,11 @@ QUANTISED: tuple[Row, ...] = (
     Row("QuantizeBFP", 1, (x(4, 16),), (u8(72), ("int64", (2,)), ("int64", (2,))), Counts(int_ops=2 * 64),
         status="heuristic", domain=MS),
     Row("DequantizeBFP", 1, (u8(72), ("int64", (2,)), ("int64", (2,))), (x(4, 16),), Counts(int_ops=2 * 64),
-        status="heuristic", domain=MS),
+        status="heuristic", domain=MS, parameters={0: 64}),
     # 3 of 100 rows of 16 bytes, 2 scales, 1 byte of offsets; 3 * 32 results
     Row("GatherBlockQuantized", 1, (u8(100, 16), ("int64", (3,)), x(100, 2), u8(100, 1)), (x(3, 32),), Counts(
-        muls=96, adds=96), {"bits": 4, "block_size": 16, "quantize_axis": 1}, reads=(48, 3, 6, 3), domain=MS),
+        muls=96, adds=96), {"bits": 4, "block_size": 16, "quantize_axis": 1}, reads=(48, 3, 6, 3), domain=MS,
+        parameters={0: 100 * 32, 2: 100 * 2, 3: 100 * 2}),
 )  # fmt: skip
 
 LAYOUTS: tuple[Row, ...] = (

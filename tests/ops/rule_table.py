@@ -22,7 +22,10 @@ OperandSpec = tuple[str, tuple[int, ...]] | tuple[str, tuple[int, ...], object] 
 
 @dataclass(frozen=True)
 class Row:
-    """`reads` and `writes` are elements touched; None stands for every present operand once and whole."""
+    """`reads` and `writes` are elements touched; None stands for every present operand once and whole.
+
+    `parameters` are the logical elements that the rule gives for some of its input positions.
+    """
 
     op: str
     version: int
@@ -37,6 +40,7 @@ class Row:
     dtype: str = ""
     is_view: bool = False
     steps: int = 1
+    parameters: Mapping[int, int] = field(default_factory=dict)
 
     @property
     def label(self) -> str:
@@ -107,6 +111,8 @@ def check_row(row: Row) -> None:
     assert (work.status, work.moves_data, work.sequential_steps) == (row.status, not row.is_view, row.steps), row.label
     assert work.reads == _expected(row.reads, view.inputs, row.is_view), (row.label, work.reads)
     assert work.writes == _expected(row.writes, view.outputs, row.is_view), (row.label, work.writes)
+    for position, elements in row.parameters.items():
+        assert work.parameters[position] == elements, (row.label, position, work.parameters)
     if row.dtype:
         assert work.compute_dtype == row.dtype, (row.label, work.compute_dtype)
     if work.contractions and "complex" not in work.compute_dtype:

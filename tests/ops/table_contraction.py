@@ -94,6 +94,10 @@ ROWS: tuple[Row, ...] = (
         ((F, (1, 1, 4, 8)),), Counts(macs=16 * 16, muls=16, compares=12, adds=16 + 16 + 12, transcendentals=16,
         divs=16),
         status="bounded"),
+    # 3 of 4 keys count in one sequence and all in the other: S = 4 * 3 + 4 * 4; no others are read, nothing is masked
+    Row("Attention", 24, ((F, (2, 1, 4, 8)), (F, (2, 1, 4, 8)), (F, (2, 1, 4, 8)), None, None, None, (I, (2,), [3, 4])),
+        ((F, (2, 1, 4, 8)),), Counts(macs=28 * 16, muls=28, compares=28 - 8, adds=28 + 28 - 8, transcendentals=28,
+        divs=28), reads=(64, 7 * 8, 7 * 8, 0, 0, 0, 2)),
     Row("FlexAttention", 1, ((F, (2, 8, 3, 4)), (F, (2, 2, 5, 4)), (F, (2, 2, 5, 6))), ((F, (2, 8, 3, 6)),),
         Counts(macs=240 * 10, muls=240, compares=192, adds=240 + 192, transcendentals=240, divs=240),
         domain="ai.onnx.preview"),

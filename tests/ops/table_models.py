@@ -176,6 +176,13 @@ CLASSIC: tuple[Row, ...] = (
           "class_nodeids": LEAVES["nodeids"], "class_ids": LEAVES["ids"], "classlabels_int64s": (0, 1), **base},
           domain=ML, status="bounded")
       for version, extra, base in ((1, 0, {}), (3, 5 * 2, {"base_values_as_tensor": tensor(D, [0.5, 0.5])}))],
+    # Branches share nodes 2 and 3: the longest path is 0, 1, 2, 3 and a leaf.
+    Row("TreeEnsembleRegressor", 1, (X,), ((F, (5, 1)),), Counts(compares=5 * 4, adds=5), {
+        "nodes_treeids": (0,) * 7, "nodes_nodeids": (0, 1, 2, 3, 4, 5, 6),
+        "nodes_modes": ("BRANCH_EQ", "BRANCH_EQ", "BRANCH_EQ", "BRANCH_LEQ", "LEAF", "LEAF", "LEAF"),
+        "nodes_truenodeids": (3, 3, 3, 4, 0, 0, 0), "nodes_falsenodeids": (1, 2, 6, 5, 0, 0, 0),
+        "target_treeids": (0, 0, 0), "target_nodeids": (4, 5, 6), "target_ids": (0, 0, 0)}, domain=ML,
+        status="bounded"),
     # two targets: mean of the trees
     Row("TreeEnsembleRegressor", 1, (X,), ((F, (5, 2)),), Counts(compares=5 * 3, adds=5 * 2, divs=5 * 2),
         {**NODES, "target_treeids": LEAVES["treeids"], "target_nodeids": LEAVES["nodeids"], "target_ids": LEAVES["ids"],

@@ -1,7 +1,10 @@
 """Attention and what goes with it. S scores = B x q heads x queries x keys; R = B x q heads x queries rows."""
 
+from collections import Counter
+from collections.abc import Sequence
+
 from onnx_roofline.base.errors import NotModelledError
-from onnx_roofline.base.units import dmin
+from onnx_roofline.base.units import dmax, dmin
 from onnx_roofline.ir.records import Contraction, Counts, Work
 from onnx_roofline.ops.cost.normalization import softmax_counts
 from onnx_roofline.ops.cost.registry import rule, work
@@ -30,17 +33,38 @@ def attention_contractions(
     )
 
 
-def _dense_attention(op: OpView, past_keys: int, extra: Counts, status: str = "exact") -> Work:
-    """Q K' and P V over all keys, the scale, the softmax and `extra` for each score."""
+def _dense_attention(
+    op: OpView, past_keys: int, extra: Counts, status: str = "exact", used: Sequence[int] | None = None
+) -> Work:
+    """Q K' and P V over all keys, the scale, the softmax and `extra` for each score.
+
+    `used` is how many keys count in each sequence of the batch: no more of K and V are read.
+    """
     batch, q_heads, queries, size = heads_of(op.input(0), op.int_attr("q_num_heads", 0))
     _, kv_heads, new_keys, _ = heads_of(op.input(1), op.int_attr("kv_num_heads", 0))
     *_, value_size = heads_of(op.input(2), op.int_attr("kv_num_heads", 0))
-    keys, rows = past_keys + new_keys, batch * q_heads * queries
-    products = attention_contractions(batch, q_heads, kv_heads, queries, keys, size, value_size)
-    scale = Counts(muls=0 if op.float_attr("scale", 0.0) == 1.0 else rows * keys)
-    macs = Counts(macs=rows * keys * (size + value_size))
-    counts = macs + scale + extra.scaled(rows * keys) + softmax_counts(rows, keys)
-    return work(op, counts, contractions=products, dtype=op.x.dtype, status=status)
+    # Sequences of one length are one product.
+    lengths = Counter(used) if used is not None else {past_keys + new_keys: batch}
+    counts, products = Counts(), list[Contraction]()
+    for keys, sequences in sorted(lengths.items()):
+        rows = sequences * q_heads * queries
+        products += attention_contractions(sequences, q_heads, kv_heads, queries, keys, size, value_size)
+        scale = Counts(muls=0 if op.float_attr("scale", 0.0) == 1.0 else rows * keys)
+        macs = Counts(macs=rows * keys * (size + value_size))
+        counts += macs + scale + extra.scaled(rows * keys) + softmax_counts(rows, keys)
+    held = kv_heads * sum(keys * sequences for keys, sequences in lengths.items())
+    reads = {1: held * size, 2: held * value_size} if used is not None else None
+    return work(op, counts, contractions=products, dtype=op.x.dtype, status=status, reads=reads)
+
+
+def _used_keys(op: OpView, past_keys: int) -> tuple[int, ...] | None:
+    """The keys that count in each sequence, where the file or the user states them; at most those that are there."""
+    if not op.has(6) or not op.input(6).is_known:
+        return None
+    batch = op.input(0).shape[0]
+    *_, new_keys, _ = heads_of(op.input(1), op.int_attr("kv_num_heads", 0))
+    stated = [dmax(0, dmin(int(keys), past_keys + new_keys)) for keys in op.input(6).value.reshape(-1)]
+    return tuple(stated) if len(stated) == batch else (stated[0],) * batch if len(stated) == 1 else None
 
 
 @rule("Attention")
@@ -48,16 +72,19 @@ def attention(op: OpView) -> Work:
     """macs: S (D + Dv) + muls: S for the scale + softmax of R rows; a mask: adds: S; softcap: 1 div, tanh and mul each.
 
     Q [B, Hq, L, D] or [B, L, Hq D], K and V with Hkv heads, after the past ones. Dense, as every published figure:
-    masks, causality and windows take nothing off; any of them is one bias that is added. Bounded where
-    `nonpad_kv_seqlen` says at run time how many keys count. Source: ONNX Attention-23, 24, 25.
+    masks, causality and windows take nothing off; any of them is one bias that is added. Where `nonpad_kv_seqlen`
+    says how many keys count, no others are read; bounded by all where it is known at run time only.
+    Source: ONNX Attention-23, 24, 25.
     """
     past = op.input(4).shape[2] if op.has(4) else 0
     windows = (op.int_attr("left_window_size", -1), op.int_attr("right_window_size", -1))
-    has_bias = op.has(3) or op.has(6) or op.int_attr("is_causal", 0) == 1 or windows != (-1, -1)
+    used = _used_keys(op, past)
+    is_padded = op.has(6) and used is None
+    has_bias = op.has(3) or is_padded or op.int_attr("is_causal", 0) == 1 or windows != (-1, -1)
     extra = Counts(adds=1 if has_bias else 0)
     if op.float_attr("softcap", 0.0):
         extra += Counts(divs=1, transcendentals=1, muls=1)
-    return _dense_attention(op, past, extra, status="bounded" if op.has(6) else "exact")
+    return _dense_attention(op, past, extra, "bounded" if is_padded else "exact", used)
 
 
 @rule("FlexAttention", domain="ai.onnx.preview")

@@ -3,6 +3,8 @@
 Where a rule interpolates, the weights and coordinates depend on the position alone, not on the channel: not counted.
 """
 
+from collections.abc import Sequence
+
 from onnx_roofline.base.errors import NotModelledError
 from onnx_roofline.base.units import ceil_div, dmax, dmin, product
 from onnx_roofline.ir.records import Contraction, Counts, Work
@@ -79,13 +81,18 @@ def deform_conv(op: OpView) -> Work:
     x [N, C, *spatial], W, offset, bias, mask; N C_in x output positions x taps samples, shared by all filters; the
     offsets are added to the positions (adds: their number). Source: ONNX DeformConv-22.
     """
-    product_ = conv_contraction(op, op.input(0), op.input(1), op.out)
-    taps, axes = product(op.input(1).shape[2:]), op.x.rank - 2
+    return deformable_convolution(op, weight=1, offset=2, bias=3, mask=4)
+
+
+def deformable_convolution(op: OpView, weight: int, offset: int, bias: int | None, mask: int | None) -> Work:
+    """DeformConv with its operands at these positions."""
+    product_ = conv_contraction(op, op.input(0), op.input(weight), op.out, rhs=weight)
+    taps, axes = product(op.input(weight).shape[2:]), op.x.rank - 2
     samples = op.x.shape[0] * op.x.shape[1] * product(op.out.shape[2:]) * taps
     sampling = linear_taps(2**axes).scaled(samples)
     extra = Counts(
-        adds=op.input(2).elements + (op.out.elements if op.has(3) else 0),
-        muls=samples if op.has(4) else 0,
+        adds=op.input(offset).elements + (op.out.elements if bias is not None and op.has(bias) else 0),
+        muls=samples if mask is not None and op.has(mask) else 0,
     )
     counts = Counts(macs=op.out.elements * product_.k) + sampling + extra
     return work(op, counts, contractions=(product_,))
@@ -107,13 +114,19 @@ def roi_align(op: OpView) -> Work:
     X [N, C, H, W], rois [R, 4]; s = sampling_ratio squared. Ratio 0 takes ceil(roi / output) a side: bounded by the
     whole image. Source: ONNX RoiAlign-22.
     """
+    return aligned_regions(op, (0,), takes_maximum=op.str_attr("mode", "avg") == "max")
+
+
+def aligned_regions(op: OpView, levels: Sequence[int], takes_maximum: bool) -> Work:
+    """RoiAlign from the feature maps at these positions, each region from one of them; the first is the largest."""
     ratio, n = op.int_attr("sampling_ratio", 0), op.out.elements
-    bins = [ceil_div(size, dmax(1, out)) for size, out in zip(op.x.shape[2:], op.out.shape[2:], strict=True)]
-    samples = dmax(1, ratio * ratio if ratio else product(bins))
-    pooled = {"max": Counts(compares=samples - 1)}.get(op.str_attr("mode", "avg"), Counts(adds=samples - 1, divs=1))
+    sides = zip(op.input(levels[0]).shape[2:], op.out.shape[2:], strict=True)
+    samples = dmax(1, ratio * ratio if ratio else product(ceil_div(size, dmax(1, out)) for size, out in sides))
+    pooled = Counts(compares=samples - 1) if takes_maximum else Counts(adds=samples - 1, divs=1)
     counts = linear_taps(4).scaled(samples * n) + pooled.scaled(n)
-    reads = {0: dmin(op.x.elements, 4 * samples * n)}
-    return work(op, counts, reads=reads, dtype=op.x.dtype, status="exact" if ratio else "bounded")
+    reads = {level: dmin(op.input(level).elements, 4 * samples * n) for level in levels}
+    status = "exact" if ratio and len(levels) == 1 else "bounded"
+    return work(op, counts, reads=reads, dtype=op.input(levels[0]).dtype, status=status)
 
 
 @rule("MaxRoiPool")
@@ -125,6 +138,10 @@ def max_roi_pool(op: OpView) -> Work:
     sides = zip(op.x.shape[2:], op.out.shape[2:], strict=True)
     taps = product(dmin(size, ceil_div(size, dmax(1, out)) + 1) for size, out in sides)
     return work(op, Counts(compares=dmax(0, taps - 1) * op.out.elements), dtype=op.x.dtype, status="bounded")
+
+
+# Intersection over union of two boxes against a threshold, and the area of one.
+OVERLAP, AREA = Counts(compares=7, adds=4, muls=1, divs=1), Counts(adds=2, muls=1)
 
 
 @rule("NonMaxSuppression")
@@ -140,7 +157,7 @@ def non_max_suppression(op: OpView) -> Work:
     most = op.input(2) if op.has(2) else None
     kept = 0 if most is None else dmin(boxes, int(most.value.reshape(-1)[0])) if most.is_known else boxes
     pairs, scored = batch * classes * boxes * kept, batch * classes * boxes
-    counts = Counts(compares=7, adds=4, muls=1, divs=1).scaled(pairs) + Counts(adds=2, muls=1).scaled(batch * boxes)
+    counts = OVERLAP.scaled(pairs) + AREA.scaled(batch * boxes)
     counts += Counts(compares=scored * (dmax(0, boxes - 1).bit_length() + (1 if op.has(4) else 0)))
     if op.int_attr("center_point_box", 0):
         counts += Counts(adds=4, muls=2).scaled(batch * boxes)

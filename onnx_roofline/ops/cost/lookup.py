@@ -13,8 +13,9 @@ _COMMON = (
 )  # fmt: skip
 _RARE = (
     "ai_onnx_ml", "einsum", "image", "loss", "random", "sequence", "signal", "training", "trees", "contrib.attention",
-    "contrib.cached_attention", "contrib.fused", "contrib.layout", "contrib.movement", "contrib.products",
-    "contrib.quantized", "contrib.recurrent",
+    "contrib.cached_attention", "contrib.fused", "contrib.layout", "contrib.mmdeploy", "contrib.movement",
+    "contrib.packed", "contrib.products", "contrib.qonnx", "contrib.quantized", "contrib.recurrent",
+    "contrib.speculative", "contrib.tensorrt",
 )  # fmt: skip
 
 

@@ -6,7 +6,7 @@ A zero point that is given is subtracted from every element of its operand, once
 from onnx_roofline.base.units import FLOAT_DTYPES, dmax
 from onnx_roofline.ir.records import Contraction, Counts, Work
 from onnx_roofline.ops.cost.contraction import conv_contraction, matmul_contraction
-from onnx_roofline.ops.cost.registry import rule, work
+from onnx_roofline.ops.cost.registry import own_elements, rule, work
 from onnx_roofline.ops.view import Operand, OpView
 
 # Requantisation of an accumulator: factor, zero point, and saturation at two ends.
@@ -29,7 +29,10 @@ def _peak(operand: Operand) -> str:
 
 
 def _product(op: OpView, contraction: Contraction, macs: int, surroundings: Counts) -> Work:
-    return work(op, Counts(macs=macs) + surroundings, contractions=(contraction,), dtype=_peak(op.x))
+    """The product; what stands beside its operands are scales, zero points and the bias: parameters at any rank."""
+    held = own_elements(op, *range(1, len(op.inputs)))
+    counts = Counts(macs=macs) + surroundings
+    return work(op, counts, contractions=(contraction,), dtype=_peak(op.x), parameters=held)
 
 
 @rule("MatMulInteger")
@@ -86,7 +89,8 @@ def quantize_linear(op: OpView) -> Work:
     counts = Counts(divs=n, compares=2 * n if saturates else 0, adds=n if has_zero_point(op, 2) else 0)
     # The scale's type is that of the division, except for a scale that is a mere exponent.
     scale = op.input(1).dtype
-    return work(op, counts, dtype=op.x.dtype if scale == "float8e8m0" else scale)
+    dtype = op.x.dtype if scale == "float8e8m0" else scale
+    return work(op, counts, dtype=dtype, parameters=own_elements(op, 1, 2))
 
 
 @rule("DequantizeLinear")
@@ -96,7 +100,8 @@ def dequantize_linear(op: OpView) -> Work:
     One scale per tensor, per index of an axis or per block. Source: ONNX DequantizeLinear-21.
     """
     n = op.x.elements
-    return work(op, Counts(muls=n, adds=n if has_zero_point(op, 2) else 0), dtype=op.out.dtype)
+    counts = Counts(muls=n, adds=n if has_zero_point(op, 2) else 0)
+    return work(op, counts, dtype=op.out.dtype, parameters=own_elements(op, 0, 1, 2))
 
 
 @rule("DynamicQuantizeLinear")

@@ -127,12 +127,14 @@ def work(
     status: str = "exact",
     sequential_steps: int = 1,
     note: str = "",
+    parameters: Mapping[int, int] | None = None,
 ) -> Work:
     """The answer of a rule: every present operand is touched once and whole, except where `reads` and `writes` differ.
 
-    `reads` and `writes` give the elements touched by operand position. `counts` are floating-point counts; for an
-    integer or boolean `dtype` (default: that of the operands) they become integer or bit operations, MACs excepted,
-    and a complex one costs its real operations.
+    `reads` and `writes` give the elements touched by operand position, `parameters` the logical elements of those that
+    are parameters whatever their type; the operands of contractions are so without being listed. `counts` are
+    floating-point counts; for an integer or boolean `dtype` (default: that of the operands) they become integer or bit
+    operations, MACs excepted, and a complex one costs its real operations.
     """
     dtype = dtype or _dtype_of(op)
     touched_in = [0 if operand is None else operand.type.elements for operand in op.inputs]
@@ -152,7 +154,26 @@ def work(
         compute_dtype=dtype,
         sequential_steps=sequential_steps,
         note=note,
+        parameters=_parameters(op, contractions, parameters or {}),
     )
+
+
+def _parameters(op: OpView, contractions: Sequence[Contraction], given: Mapping[int, int]) -> tuple[int | None, ...]:
+    """Logical elements by input position: what the rule gives, and of a contraction's operands their own."""
+    multiplied = {position for part in contractions for position in (part.lhs, part.rhs) if position is not None}
+    found = [
+        operand.type.elements if position in multiplied and operand is not None else None
+        for position, operand in enumerate(op.inputs)
+    ]
+    for position, elements in given.items():
+        if op.has(position):
+            found[position] = elements
+    return tuple(found)
+
+
+def own_elements(op: OpView, *positions: int) -> dict[int, int]:
+    """Those of the input positions that are given, with the elements of their operands."""
+    return {position: op.input(position).elements for position in positions if op.has(position)}
 
 
 def _for_dtype(counts: Counts, dtype: str) -> Counts:

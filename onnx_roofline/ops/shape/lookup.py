@@ -7,7 +7,7 @@ from onnx_roofline.ops.shape.registry import ShapeRule, completion_of, shape_rul
 
 _STANDARD = ("ai_onnx_ml", "data_dependent", "old_opsets", "reshape", "sequences")
 _CONTRIB = ("contrib.attention", "contrib.layout", "contrib.movement", "contrib.products")
-# Ops that onnxruntime adds to the default domain. Source: get_all_operator_schema() of onnxruntime 1.31.
+# Ops that onnxruntime adds to the default domain. Source: get_all_operator_schema() of onnxruntime 1.32.
 _INTERNAL = frozenset({
     "Affine", "Crop", "DisentangledAttention_TRT", "DynamicSlice", "EfficientNMS_TRT", "GRUUnit", "GivenTensorFill",
     "ImageScaler", "MemcpyFromHost", "MemcpyToHost", "MultilevelCropAndResize_TRT", "ParametricSoftplus",
@@ -15,9 +15,22 @@ _INTERNAL = frozenset({
 })  # fmt: skip
 
 
+# Families of other tools, by the domain of their ops.
+_BY_DOMAIN = {
+    "trt": "contrib.tensorrt",
+    "mmdeploy": "contrib.mmdeploy",
+    "mmcv": "contrib.mmdeploy",
+    "onnx.brevitas": "contrib.qonnx",
+    "qonnx.custom_op.general": "contrib.qonnx",
+    "finn.custom_op.general": "contrib.qonnx",
+}
+
+
 def find_shape_rule(domain: str, op_type: str) -> ShapeRule | None:
     """The rule that is asked before the library, or None."""
     _load(_STANDARD)
+    if domain in _BY_DOMAIN:
+        _load((_BY_DOMAIN[domain],))
     if domain.startswith("com.m") or (not domain and op_type in _INTERNAL):
         _load(_CONTRIB)
     return shape_rule_of(domain, op_type)

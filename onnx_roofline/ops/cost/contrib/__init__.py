@@ -1,1 +1,1 @@
-"""Cost rules of onnxruntime's ops: contrib ops (com.microsoft), its optimizer's layouts, and its internal ops."""
+"""Cost rules of ops outside the standard: onnxruntime's, and those of TensorRT's, OpenMMLab's and QONNX' exporters."""

@@ -1,6 +1,6 @@
 """Attention of onnxruntime in one op: projections, scores, softmax and context; the score matrices stay inside.
 
-Source of every layout: the operator schemas of onnxruntime 1.31 (domain com.microsoft). MACs are dense: causality and
+Source of every layout: the operator schemas of onnxruntime 1.32 (domain com.microsoft). MACs are dense: causality and
 masks save nothing, and any of them is one bias that is added to the scores. B sequences, h heads of width d, S queries,
 T keys.
 """
@@ -21,7 +21,7 @@ from onnx_roofline.ops.cost.contrib.parts import (
     quantize_counts,
     rotary_counts,
 )
-from onnx_roofline.ops.cost.registry import work
+from onnx_roofline.ops.cost.registry import own_elements, work
 from onnx_roofline.ops.view import OpView
 
 
@@ -260,7 +260,7 @@ def quantized_attention(op: OpView) -> Work:
         counts += rotary_counts(2 * batch * queries * width)
     eight_bit = 2 * projection.macs >= macs_of(contractions).macs
     answer = replace(
-        contraction_work(op, contractions, counts, status),
+        contraction_work(op, contractions, counts, status, own_elements(op, 1, 2, 3, 4, 6, 7)),
         compute_dtype=op.x.dtype if eight_bit else op.input(2).dtype,
     )
     if not shared or not op.has(8):
@@ -288,7 +288,7 @@ def ordered_attention(op: OpView) -> Work:
     rescaled = projected + heads.scores + op.out.elements
     counts = attention_counts(op, heads, op.has(17) or op.has(19)) + Counts(adds=projected)
     counts += dequantize_counts(rescaled, zero_point=False) + quantize_counts(rescaled, zero_point=False)
-    answer = work(op, contractions=contractions, dtype=op.x.dtype)
+    answer = work(op, contractions=contractions, dtype=op.x.dtype, parameters=own_elements(op, *range(1, 17)))
     return replace(answer, counts=counts + macs_of(contractions))
 
 

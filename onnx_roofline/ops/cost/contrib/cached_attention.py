@@ -1,7 +1,7 @@
 """Grouped-query, paged and sparse attention of onnxruntime: caches of keys and values that are updated in place.
 
 How long each sequence of a batch really is only the values tell: the counts take all to be as long as the longest.
-Source of every layout: the operator schemas of onnxruntime 1.31 (domain com.microsoft).
+Source of every layout: the operator schemas of onnxruntime 1.32 (domain com.microsoft).
 """
 
 from msgspec import Struct
@@ -43,12 +43,30 @@ class Queries(Struct, frozen=True):
         return tokens * self.kv_heads * self.width
 
 
+def reads_cache_alone(op: OpView) -> bool:
+    """Whether the op has no keys of its own: none of the operand's rows, or Q alone by the width of the cache's heads.
+
+    Layers that share another layer's cache are written so. Source: onnxruntime, issue 28318.
+    """
+    if op.has(1):
+        return op.input(1).rank == 3 and op.input(1).shape[1] == 0
+    if not op.has(3):
+        return False
+    packing = 2 if op.int_attr("kv_cache_bit_width", 0) == 4 else 1
+    return op.x.shape[-1] == op.int_attr("num_heads", 1) * op.input(3).shape[3] * packing
+
+
+def head_width(op: OpView) -> int:
+    """Width of a head, of the queries [.., h d] or of what is packed [.., (h + 2g) d]."""
+    heads, kv_heads = op.int_attr("num_heads", 1), op.int_attr("kv_num_heads", 1)
+    is_packed = not op.has(1) and not reads_cache_alone(op)
+    return op.x.shape[-1] // (heads + 2 * kv_heads if is_packed else heads)
+
+
 def _queries(op: OpView, tokens: int) -> Queries:
     heads, kv_heads = op.int_attr("num_heads", 1), op.int_attr("kv_num_heads", 1)
-    columns = op.x.shape[-1]
-    if op.has(1):
-        return Queries(tokens, heads, kv_heads, columns // heads, 1, 2 if op.has(2) else 1)
-    return Queries(tokens, heads, kv_heads, columns // (heads + 2 * kv_heads), 0, 0)
+    k, v = (3, 4) if reads_cache_alone(op) else (1, 2 if op.has(2) else 1) if op.has(1) else (0, 0)
+    return Queries(tokens, heads, kv_heads, head_width(op), k, v)
 
 
 def _prepared(op: OpView, sizes: Queries, new: int, cos: int, norm: int) -> Counts:
@@ -86,11 +104,11 @@ def group_query_attention(op: OpView) -> Work:
 
     query [B, S, h d] or packed [B, S, (h + 2g) d], caches [B, g, T, d]. Where present is as long as past, the cache
     is one buffer: only new tokens are written. The total length is a value; unless it is known, the cache is taken as
-    full. Source: com.microsoft GroupQueryAttention-1.
+    full. Without keys of its own the op reads the cache alone. Source: com.microsoft GroupQueryAttention-1.
     """
     batch, queries = op.x.shape[:2]
     sizes = _queries(op, batch * queries)
-    new = op.input(1).shape[1] if op.has(1) and op.input(1).rank == 3 else queries
+    new = 0 if reads_cache_alone(op) else op.input(1).shape[1] if op.has(1) and op.input(1).rank == 3 else queries
     held = op.input(3).shape[2] if op.has(3) else 0
     room = op.output(1).shape[2] if op.has_output(1) else held + new
     total, status = held + new, "bounded" if held else "exact"

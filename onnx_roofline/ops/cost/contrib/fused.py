@@ -1,6 +1,6 @@
 """Fused element-wise ops and normalisations of onnxruntime, and its own small float ops. n: output elements; R: rows.
 
-Source of every layout: the operator schemas of onnxruntime 1.31 (domain com.microsoft, and its internal ops in the
+Source of every layout: the operator schemas of onnxruntime 1.32 (domain com.microsoft, and its internal ops in the
 default domain).
 """
 
@@ -16,6 +16,7 @@ from onnx_roofline.ops.cost.contrib.parts import (
     contrib,
     dequantize_counts,
     rotary_counts,
+    swiglu_counts,
 )
 from onnx_roofline.ops.cost.normalization import layer_norm_counts, rms_norm_counts, softmax_counts
 from onnx_roofline.ops.cost.registry import elementwise, rows_and_columns, work
@@ -28,13 +29,26 @@ contrib("BiasGelu", source="x + bias, then 0.5 x (1 + erf(x / sqrt 2))")(
 )
 contrib("Gelu")(elementwise(adds=1, muls=2, divs=1, transcendentals=1))
 contrib("BiasAdd", source="com.microsoft BiasAdd-1: x + bias + skip")(elementwise(adds=2))
-contrib("GatedAdd", source="com.microsoft GatedAdd-1: x + y gate")(elementwise(adds=1, muls=1))
 contrib("Affine", "ImageScaler", domain="", source="onnxruntime, internal: a x + b")(elementwise(adds=1, muls=1))
 contrib("Scale", domain="", source="onnxruntime, internal: a x")(elementwise(muls=1))
 contrib("ScaledTanh", domain="", source="onnxruntime, internal: a tanh(b x)")(elementwise(muls=2, transcendentals=1))
 contrib("ParametricSoftplus", domain="", source="onnxruntime, internal: a log(exp(b x) + 1)")(
     elementwise(muls=2, adds=1, transcendentals=2)
 )
+
+
+@contrib("GatedAdd")
+def gated_add(op: OpView) -> Work:
+    """adds: n + muls: n; with a projection macs: R K and a sigmoid for the gate of each row.
+
+    x, y [..., C], gate [..., 1], or [..., K] with weight [K, 1]. Source: com.microsoft GatedAdd-1: x + y gate.
+    """
+    n = op.out.elements
+    counts = Counts(adds=n, muls=n)
+    if not op.has(3):
+        return work(op, counts)
+    rows, width = product(op.x.shape[:-1]), op.input(2).shape[-1]
+    return contraction_work(op, (Contraction(1, rows, 1, width, lhs=2, rhs=3),), counts + SIGMOID.scaled(rows))
 
 
 @contrib("FastGelu")
@@ -64,6 +78,15 @@ def scaled_silu(op: OpView) -> Work:
     Source: com.microsoft ScaledSiLU-1: z sigmoid(z), z = scale x.
     """
     return work(op, (SILU + _MUL).scaled(op.out.elements))
+
+
+@contrib("SwiGLU")
+def swiglu(op: OpView) -> Work:
+    """transcendentals: n + adds: n + divs: n + muls: 2n; alpha, beta and limits as their values ask.
+
+    gate [..., I] and up [..., I], or both in one [..., 2I]. Source: com.microsoft SwiGLU-1.
+    """
+    return work(op, swiglu_counts(op, op.out.elements))
 
 
 @contrib("BiasSplitGelu")
@@ -264,6 +287,46 @@ def hyper_connection_post_mix(op: OpView) -> Work:
     if op.has(3):
         parts.append(Contraction(rows, streams, width, streams, lhs=3, rhs=0))
     return contraction_work(op, parts, Counts())
+
+
+@contrib("HyperConnectionLowRankMix")
+def hyper_connection_low_rank_mix(op: OpView) -> Work:
+    """macs: 2 t C H R + t C H C: a norm of each of C streams, a gate of rank R for each element, their sum, a new gate.
+
+    streams [..., C H], down [C H, R], up [R, C H], inject [C H, C] -> [..., H], gates [..., C], and the streams with
+    the previous block's output and gate. Source: com.microsoft HyperConnectionLowRankMix-1.
+    """
+    columns, rank = op.input(2).shape
+    streams = op.input(4).shape[1]
+    n, rows, width = op.x.elements, op.x.elements // columns, columns // streams
+    parts = (
+        Contraction(1, rows, rank, columns, lhs=None, rhs=2),
+        Contraction(1, rows, columns, rank, lhs=None, rhs=3),
+        Contraction(1, rows, streams, columns, lhs=None, rhs=4),
+    )
+    counts = Counts(muls=n, adds=n) if op.has(5) else Counts()
+    counts += rms_norm_counts(n, rows * streams)
+    counts += (SILU + Counts(muls=1 if op.float_attr("silu_alpha", 1.0) != 1.0 else 0)).scaled(rows * rank)
+    counts += SIGMOID.scaled(n) + Counts(muls=n, adds=rows * width * (streams - 1))
+    counts += Counts(muls=rows * width if op.float_attr("reduction_scale", 1.0) != 1.0 else 0)
+    gate = Counts(divs=1 if op.float_attr("gate_div", 1.0) != 1.0 else 0)
+    gate += Counts(muls=1 if op.float_attr("gate_mul", 1.0) != 1.0 else 0)
+    return contraction_work(op, parts, counts + (SIGMOID + gate).scaled(rows * streams))
+
+
+@contrib("RMSNormRotary")
+def rms_norm_rotary(op: OpView) -> Work:
+    """As RMSNormalization of each head, then muls: 2r + adds: r for the r elements that are rotated.
+
+    x [B, S, h, stride], of which a slice of `input_width` is normed -> [B, S, h width]; reads a row of both tables for
+    each token. Source: com.microsoft RMSNormRotary-1.
+    """
+    batch, length, heads, stride = op.x.shape
+    width, rotated = op.int_attr("input_width", 0) or stride, op.int_attr("rotary_embedding_dim", 0)
+    rows = batch * length * heads
+    table = dmin(op.input(3).elements, batch * length * rotated // 2)
+    counts = rms_norm_counts(rows * width, rows) + rotary_counts(rows * rotated)
+    return work(op, counts, reads={0: rows * width, 3: table, 4: table})
 
 
 def _embedding_reads(op: OpView, tables: dict[int, int], tokens: int) -> dict[int, int | None]:

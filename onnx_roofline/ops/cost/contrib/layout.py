@@ -24,7 +24,7 @@ NCHWC = "com.microsoft.nchwc"
 NHWC = "com.ms.internal.nhwc"
 
 # Ops of the standard that onnxruntime registers in the channels-last domain with the same meaning.
-# Source: get_all_operator_schema() of onnxruntime 1.31.
+# Source: get_all_operator_schema() of onnxruntime 1.32.
 _STANDARD = (
     "AveragePool", "BatchNormalization", "Conv", "ConvTranspose", "DepthToSpace", "GlobalAveragePool", "GlobalLpPool",
     "GlobalMaxPool", "GridSample", "InstanceNormalization", "LRN", "LpPool", "MaxPool", "MaxUnpool", "QLinearConv",

@@ -1,6 +1,6 @@
 """Ops of onnxruntime that move, sample, hash or search, and those that hold what only another program can read.
 
-Source of every layout: the operator schemas of onnxruntime 1.31 (domain com.microsoft, and its internal ops in the
+Source of every layout: the operator schemas of onnxruntime 1.32 (domain com.microsoft, and its internal ops in the
 default domain). n: output elements, N: input elements.
 """
 

@@ -3,7 +3,7 @@
 Each gives the counts of the plain ops it stands for, so that a fused op costs the sum of its parts.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -55,6 +55,8 @@ _ACTIVATIONS = {
     "identity": Counts(),
     "linear": Counts(),
     "relu": Counts(compares=1),
+    "relu2": Counts(compares=1, muls=1),
+    "relu_squared": Counts(compares=1, muls=1),
     "leakyrelu": Counts(compares=1, muls=1),
     "thresholdedrelu": Counts(compares=1, muls=1),
     "clip": Counts(compares=2),
@@ -85,6 +87,14 @@ def activation_counts(name: str, n: int) -> Counts:
     return each.scaled(n)
 
 
+def swiglu_counts(op: OpView, n: int) -> Counts:
+    """G sigmoid(alpha G) (L + beta) for n pairs; a limit above 0 clamps G above and L on both sides."""
+    each = SILU + Counts(muls=1)
+    each += Counts(muls=1) if op.float_attr("activation_alpha", 1.0) != 1.0 else Counts()
+    each += Counts(adds=1) if op.float_attr("activation_beta", 0.0) != 0.0 else Counts()
+    return (each + Counts(compares=3 if op.float_attr("limit", 0.0) > 0.0 else 0)).scaled(n)
+
+
 def rotary_counts(n: int) -> Counts:
     """Rotary embedding of n elements with tables: two products and a sum each."""
     return Counts(muls=2 * n, adds=n)
@@ -106,10 +116,15 @@ def dynamic_quantize_counts(n: int) -> Counts:
 
 
 def low_precision_work(
-    op: OpView, contractions: Sequence[Contraction], float_counts: Counts, dtype: str, status: str = "exact"
+    op: OpView,
+    contractions: Sequence[Contraction],
+    float_counts: Counts,
+    dtype: str,
+    status: str = "exact",
+    parameters: Mapping[int, int] | None = None,
 ) -> Work:
     """Products in an integer or 8-bit type with float arithmetic around them: the MACs choose the peak."""
-    answer = work(op, contractions=contractions, dtype=dtype, status=status)
+    answer = work(op, contractions=contractions, dtype=dtype, status=status, parameters=parameters)
     return replace(answer, counts=macs_of(contractions) + float_counts)
 
 
@@ -168,6 +183,13 @@ def macs_of(contractions: Sequence[Contraction]) -> Counts:
     return Counts(macs=sum(part.macs for part in contractions))
 
 
-def contraction_work(op: OpView, contractions: Sequence[Contraction], counts: Counts, status: str = "exact") -> Work:
+def contraction_work(
+    op: OpView,
+    contractions: Sequence[Contraction],
+    counts: Counts,
+    status: str = "exact",
+    parameters: Mapping[int, int] | None = None,
+) -> Work:
     """Contractions with other counts around them, every operand touched once and whole."""
-    return work(op, macs_of(contractions) + counts, contractions=contractions, status=status)
+    counts = macs_of(contractions) + counts
+    return work(op, counts, contractions=contractions, status=status, parameters=parameters)

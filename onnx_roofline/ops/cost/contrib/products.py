@@ -1,7 +1,8 @@
 """Matrix products, convolutions and mixtures of experts of onnxruntime, with what is fused to them.
 
-Weights that are stored packed keep the element count of the packed tensor, so that their bytes are what is stored; the
-dequantisation is counted for each weight. Source of every layout: the operator schemas of onnxruntime 1.31.
+Reads of weights that are stored packed are elements of the packed tensor, so that their bytes are what is stored; the
+dequantisation is counted for each weight, and `parameters` are the weights that the bytes hold. Source of every layout:
+the operator schemas of onnxruntime 1.32.
 """
 
 from msgspec.structs import replace
@@ -19,7 +20,7 @@ from onnx_roofline.ops.cost.contrib.parts import (
     quantize_counts,
 )
 from onnx_roofline.ops.cost.normalization import rms_norm_counts, softmax_counts
-from onnx_roofline.ops.cost.registry import work
+from onnx_roofline.ops.cost.registry import own_elements, work
 from onnx_roofline.ops.view import Operand, OpView
 
 
@@ -199,12 +200,14 @@ def _rows(op: OpView) -> int:
 def matmul_nbits(op: OpView) -> Work:
     """macs: rows N K + adds: N K + muls: N K to dequantise every weight once; adds: rows N with a bias.
 
-    A [..., K], B packed [N, blocks, bytes of a block]; a zero point that is not given is half the range. Computes in
-    A's type; accuracy_level may choose a narrower one. Source: com.microsoft MatMulNBits-1.
+    A [..., K], B packed [N, blocks, bytes of a block]; a zero point that is not given is half the range, and a B
+    without elements leaves the product out. Computes in A's type; accuracy_level may choose a narrower one.
+    Source: com.microsoft MatMulNBits-1.
     """
-    n, k = op.int_attr("N", 0), op.int_attr("K", 0)
+    n, k = op.int_attr("N", 0) if op.input(1).elements else 0, op.int_attr("K", 0)
     counts = dequantize_counts(n * k) + Counts(adds=_rows(op) * n if op.has(5) else 0)
-    return contraction_work(op, (Contraction(1, _rows(op), n, k),), counts)
+    held = {1: n * k, 2: op.input(2).elements, 3: n * ceil_div(k, op.int_attr("block_size", k))}
+    return contraction_work(op, (Contraction(1, _rows(op), n, k),), counts, parameters=held)
 
 
 @contrib("MatMulBnb4")
@@ -215,18 +218,20 @@ def matmul_bnb4(op: OpView) -> Work:
     """
     n, k = op.int_attr("N", 0), op.int_attr("K", 0)
     part = Contraction(1, _rows(op), n, k) if op.int_attr("transB", 1) else Contraction(1, _rows(op), k, n)
-    return contraction_work(op, (part,), Counts(muls=n * k))
+    return contraction_work(op, (part,), Counts(muls=n * k), parameters={1: n * k})
 
 
 @contrib("MatMulFpQ4")
 def matmul_fp_q4(op: OpView) -> Work:
     """macs: rows N K + muls: N K, and adds: N K for blk_quant_type 1, which has offsets.
 
-    A [..., K], B a blob, N from the output. Source: com.microsoft MatMulFpQ4-1.
+    A [..., K], B a blob of N K weights with their scales between them, N from the output.
+    Source: com.microsoft MatMulFpQ4-1.
     """
     n, k = op.out.shape[-1], op.x.shape[-1]
     offsets = n * k if op.int_attr("blk_quant_type", 1) == 1 else 0
-    return contraction_work(op, (Contraction(1, _rows(op), n, k),), Counts(muls=n * k, adds=offsets))
+    counts = Counts(muls=n * k, adds=offsets)
+    return contraction_work(op, (Contraction(1, _rows(op), n, k),), counts, parameters={1: n * k})
 
 
 @contrib("MatMulBlockQuantizedFp4Weight")
@@ -238,7 +243,8 @@ def matmul_fp4_weight(op: OpView) -> Work:
     n, k = op.input(1).shape[0], 2 * op.input(1).shape[1]
     blocks = n * ceil_div(k, op.int_attr("block_size", 16))
     counts = Counts(muls=n * k + blocks, adds=_rows(op) * n if op.has(5) else 0)
-    return contraction_work(op, (Contraction(1, _rows(op), n, k),), counts)
+    held = {1: n * k, **own_elements(op, 2, 3)}
+    return contraction_work(op, (Contraction(1, _rows(op), n, k),), counts, parameters=held)
 
 
 @contrib("MatMulBlockQuantizedFp8Weight")
@@ -251,7 +257,7 @@ def matmul_fp8_weight(op: OpView) -> Work:
     counts = Counts(muls=n * k, adds=_rows(op) * n if op.has(4) else 0)
     if op.has(3):
         counts += quantize_counts(op.x.elements, False) + dequantize_counts(op.x.elements, False)
-    return contraction_work(op, (Contraction(1, _rows(op), n, k),), counts, "exact")
+    return contraction_work(op, (Contraction(1, _rows(op), n, k),), counts, parameters=own_elements(op, 2, 3))
 
 
 def _normed(op: OpView) -> Counts:
@@ -270,7 +276,7 @@ def matmul_nbits_mlp(op: OpView) -> Work:
     parts = (Contraction(1, rows, n, k, rhs=3), Contraction(1, rows, n, k, rhs=6))
     counts = _normed(op) + dequantize_counts(2 * n * k) + Counts(adds=rows * n * (op.has(5) + op.has(8)))
     counts += activation_counts(op.str_attr("activation", ""), rows * n) + Counts(muls=rows * n)
-    return contraction_work(op, parts, counts)
+    return contraction_work(op, parts, counts, parameters={3: n * k, 6: n * k})
 
 
 @contrib("MatMulNBitsQkv")
@@ -283,7 +289,8 @@ def matmul_nbits_qkv(op: OpView) -> Work:
     sizes = (op.int_attr("Nq", 0), op.int_attr("Nkv", 0), op.int_attr("Nkv", 0))
     parts = tuple(Contraction(1, rows, n, k, rhs=at) for n, at in zip(sizes, (3, 6, 9), strict=True))
     biases = sum(rows * n for n, at in zip(sizes, (5, 8, 11), strict=True) if op.has(at))
-    return contraction_work(op, parts, _normed(op) + dequantize_counts(sum(sizes) * k) + Counts(adds=biases))
+    counts = _normed(op) + dequantize_counts(sum(sizes) * k) + Counts(adds=biases)
+    return contraction_work(op, parts, counts, parameters={part.rhs or 0: part.n * k for part in parts})
 
 
 def _expert_activation(op: OpView, elements: int, gated: bool) -> Counts:
@@ -359,7 +366,18 @@ def quantized_mixture_of_experts(op: OpView) -> Work:
     used = dmin(op.input(1).shape[-1], _rows(op) * op.int_attr("k", 1))
     weights = used * (op.input(2).shape[1] * hidden + hidden * inner + (inner * hidden if op.has(8) else 0))
     counts = answer.counts + dequantize_counts(weights, zero_point=kind == "int")
-    return replace(answer, counts=counts, compute_dtype=op.x.dtype)
+    return replace(answer, counts=counts, compute_dtype=op.x.dtype, parameters=_held_by_experts(op, inner))
+
+
+def _held_by_experts(op: OpView, inner: int) -> tuple[int | None, ...]:
+    """Weights of all experts, one zero point for each scale, and every other scale and bias as it is stored."""
+    experts, hidden = op.input(1).shape[-1], op.x.shape[-1]
+    held = own_elements(op, *range(2, len(op.inputs)))
+    held |= {2: experts * op.input(2).shape[1] * hidden, 5: experts * hidden * inner, 8: experts * inner * hidden}
+    held |= {zeros: op.input(scales).elements for scales, zeros in ((3, 11), (6, 12), (9, 13)) if op.has(scales)}
+    # The router's second operand belongs to the tokens.
+    held.pop(_ROUTER_WEIGHTS, None)
+    return tuple(held.get(position) if op.has(position) else None for position in range(len(op.inputs)))
 
 
 @contrib("WordConvEmbedding")

@@ -2,7 +2,7 @@
 
 An integer product counts as MACs at the int8 peak; what stands around it is integer operations where the result is
 quantised, and float operations where it is float. A zero point that is given and not known to be 0 is handled.
-Source of every layout: the operator schemas of onnxruntime 1.31 (domain com.microsoft).
+Source of every layout: the operator schemas of onnxruntime 1.32 (domain com.microsoft).
 """
 
 from msgspec.structs import replace
@@ -23,7 +23,7 @@ from onnx_roofline.ops.cost.contrib.products import channels_first
 from onnx_roofline.ops.cost.normalization import layer_norm_counts, softmax_counts
 from onnx_roofline.ops.cost.pooling import max_pool
 from onnx_roofline.ops.cost.quantization import dequantize_linear, has_zero_point, qlinear_conv, quantize_linear
-from onnx_roofline.ops.cost.registry import elementwise, rows_and_columns, work
+from onnx_roofline.ops.cost.registry import elementwise, own_elements, rows_and_columns, work
 from onnx_roofline.ops.view import OpView
 
 contrib("QuantizeLinear", source="com.microsoft QuantizeLinear-1")(quantize_linear)
@@ -42,7 +42,8 @@ def mul_integer(op: OpView) -> Work:
     A, its zero point, B, its zero point. Source: com.microsoft MulInteger-1.
     """
     offsets = has_zero_point(op, 1) + has_zero_point(op, 3)
-    return work(op, Counts(muls=op.out.elements, adds=offsets * op.out.elements), dtype="int32")
+    counts = Counts(muls=op.out.elements, adds=offsets * op.out.elements)
+    return work(op, counts, dtype="int32", parameters=_every_operand(op))
 
 
 @contrib("QLinearAdd", "QLinearMul")
@@ -55,14 +56,20 @@ def qlinear_binary(op: OpView) -> Work:
     n = op.out.elements
     counts = dequantize_counts(n, has_zero_point(op, 2)) + dequantize_counts(n, has_zero_point(op, 5))
     counts += Counts(adds=n) if op.op_type == "QLinearAdd" else Counts(muls=n)
-    return work(op, counts + quantize_counts(n, has_zero_point(op, 7)), dtype="float32")
+    counts += quantize_counts(n, has_zero_point(op, 7))
+    return work(op, counts, dtype="float32", parameters=_every_operand(op))
+
+
+def _every_operand(op: OpView) -> dict[int, int]:
+    """Elements of data, scales and zero points; of stored data and of those beside it all are parameters."""
+    return own_elements(op, *range(len(op.inputs)))
 
 
 def _between(op: OpView, inner: Counts, zero_point: int = 2, out_zero_point: int = 4) -> Work:
     """Dequantise N, do `inner`, quantise n, in float32."""
     before = dequantize_counts(op.x.elements, has_zero_point(op, zero_point))
     after = quantize_counts(op.out.elements, has_zero_point(op, out_zero_point))
-    return work(op, before + inner + after, dtype="float32")
+    return work(op, before + inner + after, dtype="float32", parameters=_every_operand(op))
 
 
 @contrib("QLinearSigmoid")
@@ -126,7 +133,8 @@ def qlinear_concat(op: OpView) -> Work:
     n, counts = op.out.elements, Counts()
     for position in range(2, len(op.inputs), 3):
         counts += dequantize_counts(op.input(position).elements, has_zero_point(op, position + 2))
-    return work(op, counts + quantize_counts(n, has_zero_point(op, 1)), dtype="float32")
+    counts += quantize_counts(n, has_zero_point(op, 1))
+    return work(op, counts, dtype="float32", parameters=_every_operand(op))
 
 
 @contrib("QLinearWhere")
@@ -139,7 +147,7 @@ def qlinear_where(op: OpView) -> Work:
     n = op.out.elements
     offset = has_zero_point(op, 3) or has_zero_point(op, 6)
     counts = Counts(compares=n) + dequantize_counts(n, offset) + quantize_counts(n, has_zero_point(op, 8))
-    return work(op, counts, dtype="float32")
+    return work(op, counts, dtype="float32", parameters=own_elements(op, *range(1, len(op.inputs))))
 
 
 @contrib("QLinearConv")
@@ -173,7 +181,8 @@ def matmul_integer_to_float(op: OpView) -> Work:
     n = op.out.elements
     offsets = Counts(int_ops=_offset_elements(op, (0, 4), (1, 5)))
     counts = offsets + Counts(muls=n, adds=n if op.has(6) else 0)
-    return low_precision_work(op, (matmul_contraction(op.input(0), op.input(1), op.out),), counts, "int8")
+    part = matmul_contraction(op.input(0), op.input(1), op.out)
+    return low_precision_work(op, (part,), counts, "int8", parameters=own_elements(op, 2, 3, 4, 5))
 
 
 @contrib("DynamicQuantizeMatMul")
@@ -185,7 +194,8 @@ def dynamic_quantize_matmul(op: OpView) -> Work:
     n = op.out.elements
     offsets = Counts(int_ops=op.x.elements + _offset_elements(op, (1, 3)))
     counts = dynamic_quantize_counts(op.x.elements) + offsets + Counts(muls=n, adds=n if op.has(4) else 0)
-    return low_precision_work(op, (matmul_contraction(op.input(0), op.input(1), op.out),), counts, "int8")
+    part = matmul_contraction(op.input(0), op.input(1), op.out)
+    return low_precision_work(op, (part,), counts, "int8", parameters=own_elements(op, 2, 3))
 
 
 @contrib("QGemm")
@@ -199,7 +209,8 @@ def quantized_gemm(op: OpView) -> Work:
     k = op.x.shape[0] if op.int_attr("transA", 0) else op.x.shape[1]
     around = _offset_elements(op, (0, 2), (3, 5)) + (m * n if op.has(6) else 0)
     counts = Counts(int_ops=around + 4 * m * n) if op.has(7) else Counts(int_ops=around, muls=m * n)
-    return low_precision_work(op, (Contraction(1, m, n, k, rhs=3),), counts, "int8")
+    held = own_elements(op, 1, 2, 4, 5, 6, 7, 8)
+    return low_precision_work(op, (Contraction(1, m, n, k, rhs=3),), counts, "int8", parameters=held)
 
 
 @contrib("QOrderedMatMul")
@@ -213,7 +224,7 @@ def ordered_matmul(op: OpView) -> Work:
     part = Contraction(1, product(op.x.shape[:-1]), op.out.shape[-1], op.x.shape[-1], rhs=2)
     counts = Counts(muls=n, compares=2 * n, adds=n if op.has(5) else 0)
     counts += Counts(muls=n, adds=n) if op.has(6) else Counts()
-    return low_precision_work(op, (part,), counts, "int8")
+    return low_precision_work(op, (part,), counts, "int8", parameters=own_elements(op, 1, 3, 4, 7))
 
 
 @contrib("QOrderedGelu")
@@ -245,7 +256,8 @@ def block_floating_point(op: OpView) -> Work:
     Source: com.microsoft QuantizeBFP-1, DequantizeBFP-1. Ignored: the layout of the raw data, which the type decides.
     """
     n = op.x.elements if op.op_type == "QuantizeBFP" else op.out.elements
-    return work(op, Counts(int_ops=2 * n), status="heuristic")
+    held = {0: n} if op.op_type == "DequantizeBFP" else None
+    return work(op, Counts(int_ops=2 * n), status="heuristic", parameters=held)
 
 
 @contrib("GatherBlockQuantized")
@@ -265,5 +277,8 @@ def gather_block_quantized(op: OpView) -> Work:
         return operand.elements if whole else dmin(operand.elements, operand.elements // available * picked)
 
     reads: dict[int, int | None] = {position: touched(position) for position in (0, 2, 3) if op.has(position)}
-    answer = work(op, dequantize_counts(n, "int" in op.x.dtype), reads=reads, dtype=op.out.dtype)
+    # A byte holds 8 / bits values; narrower types count their own.
+    values = 8 // op.int_attr("bits", 4) if op.x.dtype == "uint8" else 1
+    held = {0: op.x.elements * values, 2: op.input(2).elements, 3: op.input(2).elements}
+    answer = work(op, dequantize_counts(n, "int" in op.x.dtype), reads=reads, dtype=op.out.dtype, parameters=held)
     return replace(answer, compute_dtype=op.out.dtype)

@@ -1,6 +1,6 @@
 """Ops of onnxruntime that carry a state from token to token: linear attention, causal convolutions, LSTM variants.
 
-Source of every layout: the operator schemas of onnxruntime 1.31 (domain com.microsoft).
+Source of every layout: the operator schemas of onnxruntime 1.32 (domain com.microsoft).
 """
 
 from msgspec.structs import replace

@@ -1,1 +1,1 @@
-"""Shape rules of onnxruntime's ops."""
+"""Shape rules of ops outside the standard, as their cost rules."""

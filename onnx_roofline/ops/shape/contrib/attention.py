@@ -5,6 +5,7 @@ from msgspec.structs import replace
 from onnx_roofline.base.errors import NotModelledError
 from onnx_roofline.base.units import dmax, dmin
 from onnx_roofline.ir.graph import TensorType
+from onnx_roofline.ops.cost.contrib.cached_attention import head_width, reads_cache_alone
 from onnx_roofline.ops.shape.contrib.parts import Types, contrib, like, number
 from onnx_roofline.ops.view import OpView
 
@@ -118,10 +119,8 @@ def decoder_attention(op: OpView) -> Types:
 
 def _query_width(op: OpView) -> tuple[int, int]:
     """(width of the output, width of one head)."""
-    heads, kv_heads = op.int_attr("num_heads", 1), op.int_attr("kv_num_heads", 1)
-    columns = op.x.shape[-1]
-    width = columns // heads if op.has(1) else columns // (heads + 2 * kv_heads)
-    return heads * width, width
+    width = head_width(op)
+    return op.int_attr("num_heads", 1) * width, width
 
 
 @contrib("GroupQueryAttention", "DynamicSparseAttention")
@@ -129,11 +128,11 @@ def group_query_attention(op: OpView) -> Types:
     """[B, S, h d], caches [B, g, T, d], scores [B, h, S, T].
 
     A cache is as long as the total length, never shorter than it was; unless the total is known, as the past and the
-    new keys together at most.
+    new keys together at most. DynamicSparseAttention has a status [1] in place of the scores.
     """
     batch, queries = op.x.shape[:2]
     columns, width = _query_width(op)
-    new = op.input(1).shape[1] if op.has(1) and op.input(1).rank == 3 else queries
+    new = 0 if reads_cache_alone(op) else op.input(1).shape[1] if op.has(1) and op.input(1).rank == 3 else queries
     total_at = 6 if op.op_type == "GroupQueryAttention" else 10
     held = op.input(3).shape[2] if op.has(3) else 0
     known = op.has(total_at) and op.input(total_at).is_known
@@ -143,10 +142,14 @@ def group_query_attention(op: OpView) -> Types:
         known, room = True, held
     cache_dtype = op.input(3).dtype if op.has(3) else op.x.dtype
     stored = op.input(3).shape[3] if op.has(3) else width
-    is_exact = known or not op.has(3)
+    # Where nothing is added, the cache stays as it is.
+    is_exact = known or not op.has(3) or not new
     cache = TensorType(cache_dtype, (batch, op.int_attr("kv_num_heads", 1), room, stored), is_exact)
-    scores = TensorType(op.x.dtype, (batch, op.int_attr("num_heads", 1), queries, total), is_exact)
-    return TensorType(op.x.dtype, (batch, queries, columns)), cache, cache, scores
+    last = TensorType(op.x.dtype, (batch, op.int_attr("num_heads", 1), queries, total), is_exact)
+    if op.op_type == "DynamicSparseAttention":
+        last = TensorType("int32", (1,))
+    dtype = "bfloat16" if op.int_attr("output_bf16", 0) else op.x.dtype
+    return TensorType(dtype, (batch, queries, columns)), cache, cache, last
 
 
 @contrib("SparseAttention")
@@ -192,13 +195,46 @@ def sparse_attention_indexer(op: OpView) -> Types:
 
 @contrib("PackedSparseAttentionIndexer")
 def packed_sparse_attention_indexer(op: OpView) -> Types:
-    """Selected entries [t, capacity] and their number; states as they were."""
+    """Selected entries [t, capacity] and their number; states as they were; a status of each."""
     tokens = op.x.shape[0]
     state = op.input(12)
     gate = like(op.input(14)) if op.has(14) else like(op.input(13))
     update = TensorType(op.x.dtype, (state.shape[0], op.int_attr("state_update_capacity", 0), state.shape[2]))
-    return (TensorType("int32", (tokens, _capacity(op))), TensorType("int32", (tokens,)), like(state),
-            like(op.input(13)), gate, like(op.input(15)), update)  # fmt: skip
+    width = op.int_attr("max_output_entries", 0) if op.has(18) else _capacity(op)
+    row, requests = TensorType("int32", (tokens,)), TensorType("int32", (state.shape[0],))
+    return (TensorType("int32", (tokens, width)), row, like(state), like(op.input(13)), gate, like(op.input(15)),
+            update, row, requests)  # fmt: skip
+
+
+@contrib("PackedSparseAttentionIndexerMerge")
+def indexer_merge(op: OpView) -> Types:
+    """Selected entries [N, most], their number and a status [N]."""
+    queries = op.input(2).elements
+    row = TensorType("int32", (queries,))
+    return TensorType("int32", (queries, op.int_attr("max_output_entries", 0))), row, row
+
+
+@contrib("ConvStateReplay", "GatedDeltaNetStateReplay")
+def state_replay(op: OpView) -> Types:
+    """The backing tensor of the new state."""
+    return (like(op.input(2)),)
+
+
+@contrib("Mamba2Verify")
+def mamba2_verify(op: OpView) -> Types:
+    """[R, di], both states, the convolution [R, C] and the read-out [R, di]."""
+    tokens, (_, heads, _, head) = op.x.shape[0], op.input(2).shape
+    result = TensorType(op.x.dtype, (tokens, heads * head))
+    convolved = TensorType(op.x.dtype, (tokens, op.input(1).shape[1]))
+    read_out = TensorType("float32", result.shape)
+    return result, like(op.input(1)), like(op.input(2)), convolved, read_out
+
+
+@contrib("SpeculativePrefixCommit")
+def speculative_prefix_commit(op: OpView) -> Types:
+    """The lengths of the caches before [B], and both states."""
+    # 16 words for each request
+    return TensorType("int32", (op.input(3).elements // 16,)), like(op.input(3)), like(op.input(4))
 
 
 @contrib("RelativePositionBias")
@@ -247,12 +283,23 @@ def gated_delta_net(op: OpView) -> Types:
 
 @contrib("CausalConvWithState")
 def causal_convolution(op: OpView) -> Types:
-    """The input's type, and the last positions that later taps reach."""
+    """The input's channels that are convolved, the last positions that later taps reach, and what of it is kept."""
     weight, shape = op.input(1).shape, op.x.shape
     kept = (weight[-1 if op.int_attr("ndim", 1) > 1 else 2] - 1) * op.int_attr("dilation", 1)
     window = op.int_attr("state_window", 0)
-    state = (shape[0], kept, *shape[2:]) if op.int_attr("channels_last", 0) else (*shape[:-1], kept)
-    return like(op.x), TensorType(op.x.dtype, (*((window,) if window else ()), *state))
+    kept = op.int_attr("state_length", 0) or kept
+    is_last = bool(op.int_attr("channels_last", 0))
+    channels = (op.int_attr("input_channels", 0) or shape[-1]) if is_last else shape[1]
+    lead, spatial = (shape[0], *shape[1:-1]) if is_last else (shape[0], *shape[2:]), shape[2:-1]
+    out = (*lead, channels) if is_last else shape
+    layout = op.int_attr("state_channels_last", -1)
+    if layout < 0 or len(shape) > 3:
+        state = (shape[0], kept, *spatial, channels) if is_last else (*shape[:-1], kept)
+    else:
+        state = (shape[0], kept, channels) if layout else (shape[0], channels, kept)
+    update = (shape[0], op.int_attr("state_update_capacity", 0), channels)
+    return (TensorType(op.x.dtype, out), TensorType(op.x.dtype, (*((window,) if window else ()), *state)),
+            TensorType(op.x.dtype, update))  # fmt: skip
 
 
 @contrib("VarlenCausalConvWithState")

@@ -1,6 +1,6 @@
 """What the output types of onnxruntime's ops share: registration, windows, products.
 
-Source: the operator schemas of onnxruntime 1.31 and its own shape inference; compared with real runs in the tests.
+Source: the operator schemas of onnxruntime 1.32 and its own shape inference; compared with real runs in the tests.
 """
 
 from collections.abc import Callable, Sequence

@@ -19,7 +19,7 @@ from onnx_roofline.ops.view import OpView
 
 @contrib(
     "BiasAdd", "BiasGelu", "BiasSoftmax", "BranchwiseRMSNorm", "FastGelu", "GatedAdd", "GatedRMSNorm", "Gelu",
-    "GroupNorm", "HyperConnectionPostMix", "Inverse", "LongformerAttention", "MoE", "MRotaryEmbedding",
+    "GroupNorm", "HyperConnectionPostMix", "Inverse", "LongformerAttention", "MoE", "MRotaryEmbedding", "MoEPacked",
     "QLinearLeakyRelu", "QLinearSigmoid", "QLinearSoftmax", "QMoE", "QOrderedGelu", "QOrderedLayerNormalization",
     "QOrderedLongformerAttention", "QuickGelu", "RotaryEmbedding", "SampleOp", "ScaledSiLU", "Trilu",
 )  # fmt: skip
@@ -47,6 +47,31 @@ def dropout(op: OpView) -> Types:
     if op.op_type == "BiasDropout":
         return like(op.x), like(op.x, "bool")
     return like(op.x), TensorType("uint32", ((op.x.elements + 31) // 32,))
+
+
+@contrib("SwiGLU")
+def swiglu(op: OpView) -> Types:
+    """As the gate, or half of what holds both."""
+    return (like(op.x) if op.has(1) else TensorType(op.x.dtype, (*op.x.shape[:-1], op.x.shape[-1] // 2)),)
+
+
+@contrib("RMSNormRotary")
+def rms_norm_rotary(op: OpView) -> Types:
+    """[B, S, h width], or [1, B S, h width]; the normed elements [B, S, h, width]."""
+    batch, length, heads, stride = op.x.shape
+    width = op.int_attr("input_width", 0) or stride
+    tokens = (1, batch * length) if op.int_attr("flatten_batch", 0) else (batch, length)
+    dtype = "float16" if op.int_attr("output_fp16", 0) else "bfloat16"
+    normed = TensorType("float32", (batch, length, heads, width))
+    return TensorType(dtype, (*tokens, heads * width)), normed
+
+
+@contrib("HyperConnectionLowRankMix")
+def hyper_connection_low_rank_mix(op: OpView) -> Types:
+    """[..., H], the gates [..., C], the streams."""
+    streams, lead = op.int_attr("num_branches", 1), op.x.shape[:-1]
+    block = TensorType(op.x.dtype, (*lead, op.x.shape[-1] // streams))
+    return block, TensorType(op.x.dtype, (*lead, streams)), like(op.x)
 
 
 @contrib("ComplexMul", "ComplexMulConj")
@@ -221,6 +246,33 @@ def integer_matmul(op: OpView) -> Types:
         unsigned = op.x.dtype == "uint16" and op.input(1).dtype == "uint16"
         return (TensorType("uint32" if unsigned else "int32", shape),)
     return (TensorType(op.input(2).dtype, shape),)
+
+
+@contrib("MatMulPacked", "MatMulNBitsQLoRA")
+def packed_rows_matmul(op: OpView) -> Types:
+    """[..., K] -> [..., N]."""
+    return (TensorType(op.x.dtype, (*op.x.shape[:-1], op.int_attr("N", 0))),)
+
+
+@contrib("RouterGateUpProj")
+def router_gate_up_projection(op: OpView) -> Types:
+    """The router's logits and the activated half of the rest."""
+    router, columns = op.int_attr("router_size", 0), op.input(1).shape[1]
+    return tuple(TensorType(op.x.dtype, (*op.x.shape[:-1], size)) for size in (router, (columns - router) // 2))
+
+
+@contrib("MoEGroupRouter")
+def group_router(op: OpView) -> Types:
+    """[t, E] three times: the routed scores in the type of the logits, the others in float32."""
+    experts = op.input(1).elements
+    shape = (op.x.elements // op.x.shape[-1], experts)
+    return TensorType(op.x.dtype, shape), TensorType("float32", shape), TensorType("float32", shape)
+
+
+@contrib("GatherPacked")
+def gather_packed(op: OpView) -> Types:
+    """[*indices, K], in bfloat16 unless an attribute names another type."""
+    return (TensorType(dtype_attr(op, "output_dtype", "bfloat16"), (*op.input(1).shape, op.int_attr("K", 0))),)
 
 
 @contrib("MatMulNBits", "MatMulBnb4")
