@@ -3,22 +3,24 @@
 `ONNX_ROOFLINE_UPDATE=1 python -m pytest tests/test_docs.py` rewrites the outputs, the generated lines and the pictures.
 """
 
-import json
 import os
 import re
 import shutil
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated, Any
 
 import onnx
 import pytest
+from msgspec import Meta
 
 from onnx_roofline.load import Limits
 from onnx_roofline.ops.cost.lookup import all_rules
+from onnx_roofline.report import contract
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCUMENTS = ("README.md", *(f"docs/{path.name}" for path in sorted((ROOT / "docs").glob("*.md"))))
@@ -260,20 +262,65 @@ def test_limits_table_is_the_loaders() -> None:
     assert {name: int(value.replace(",", "")) for name, value in rows} == Limits().as_dict()
 
 
-def test_json_page_explains_every_field() -> None:
-    schema = json.loads((ROOT / "onnx_roofline/report/annotated-graph-1.0.schema.json").read_text("utf-8"))
+def field_sections(schemas: Iterable[Mapping[str, Any]]) -> list[str]:
+    """A heading and a table for each record that the schemas have, in their order."""
+    records = {name: record for schema in schemas for name, record in schema["$defs"].items()}
+    lines = []
+    for name, record in records.items():
+        lines += [f"### {name}", "", record["description"], "", "| field | type | content |", "|---|---|---|"]
+        for field, about in record["properties"].items():
+            type_ = type_text(about) + ("" if field in record["required"] else "; may be absent")
+            lines.append(f"| `{field}` | {type_} | {about['description']} |")
+        lines.append("")
+    return lines
+
+
+def type_text(part: Mapping[str, Any]) -> str:
+    """A field's type as a reader says it: `integer or null`, `list of [Node](#node)`."""
+    if "$ref" in part:
+        name = part["$ref"].rpartition("/")[2]
+        return f"[{name}](#{name.lower()})"
+    if "enum" in part:
+        return ", ".join(f"`{value}`" for value in part["enum"])
+    if "anyOf" in part:
+        *choices, last = dict.fromkeys(map(type_text, part["anyOf"]))
+        return f"{', '.join(choices)} or {last}"
+    if part["type"] == "array":
+        return f"list of {type_text(part['items'])}"
+    if part["type"] == "object":
+        return f"map to {type_text(part['additionalProperties'])}"
+    return {"string": "text", "boolean": "true or false"}.get(part["type"], part["type"])
+
+
+def written_fields() -> tuple[str, str]:
+    """The JSON page and the field tables in it."""
     text = (ROOT / "docs/json.md").read_text("utf-8")
+    (written,) = re.findall(r"(?<=<!-- fields -->\n).*?(?=<!-- /fields -->)", text, re.DOTALL)
+    return text, written
 
-    def fields(part: object) -> Iterator[str]:
-        if isinstance(part, dict):
-            yield from part.get("properties", {})
-            for value in part.values():
-                yield from fields(value)
-        elif isinstance(part, list):
-            for value in part:
-                yield from fields(value)
 
-    assert sorted({name for name in fields(schema) if f"`{name}" not in text}) == []
+def test_json_page_has_the_fields_of_the_records() -> None:
+    text, written = written_fields()
+    fields = "\n".join(["", *field_sections(map(contract.schema_of, contract.DOCUMENTS)), ""])
+    if UPDATE:
+        new = text.replace(f"<!-- fields -->\n{written}", f"<!-- fields -->\n{fields}")
+        (ROOT / "docs/json.md").write_text(new, "utf-8")
+    else:
+        assert written.splitlines() == fields.splitlines(), "run this test with ONNX_ROOFLINE_UPDATE=1"
+
+
+def test_a_field_more_is_missed_on_the_json_page() -> None:
+    class Edge(contract.Edge, frozen=True):
+        """A tensor that one node makes and another reads."""
+
+        weight: Annotated[int, Meta(description="bytes of the tensor")]
+
+    known, more = contract.schema_of("edge", contract.Edge), contract.schema_of("edge", Edge)
+    (before, after) = ("\n".join(field_sections([schema])) for schema in (known, more))
+    _, written = written_fields()
+    assert before in written
+    assert after not in written
+    assert set(more["$defs"]["Edge"]["required"]) - set(known["$defs"]["Edge"]["required"]) == {"weight"}
 
 
 # What the teaching sheet asks for, by the section of the tutorial whose outputs must hold it.

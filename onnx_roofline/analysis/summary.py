@@ -54,13 +54,25 @@ class Group(Struct, frozen=True):
     weight_readers: tuple[str, ...] = ()
 
 
+class WholeTime(Struct, frozen=True):
+    """Seconds of the whole model in one place: of the kernels with a time there, and how many that run have none."""
+
+    known_s: float
+    untimed_kernels: int
+
+    @property
+    def time_s(self) -> float | None:
+        """Seconds of all kernels that run; None where one of them has no time."""
+        return None if self.untimed_kernels else self.known_s
+
+
 class Summary(Struct, frozen=True):
     """What holds for the whole model in one run of it.
 
     `status_counts` are by the least sure of an op's figures and of how often it runs. Sums are over what is known;
-    `unknown_counts_ops` and `unknown_bytes_ops` say how many ops that run are missing from them. `time_s` is None for a
-    device that can't run the whole model and where the time of a kernel is unknown; `known_time_s` is that of the other
-    kernels, and `untimed_kernels` how many are missing from it.
+    `unknown_counts_ops` and `unknown_bytes_ops` say how many ops that run are missing from them. `times_alone` are by
+    device, all kernels there, by the plain roofline; `time_placed` is that of the kernels where they are placed, with
+    transfers, under the placement's time model.
     """
 
     ops: int
@@ -78,9 +90,8 @@ class Summary(Struct, frozen=True):
     weight_bytes: int | None
     peak_activation_bytes: int | None
     sequential_steps: int
-    time_s: Mapping[str, float | None]
-    known_time_s: Mapping[str, float]
-    untimed_kernels: Mapping[str, int]
+    times_alone: Mapping[str, WholeTime]
+    time_placed: WholeTime
     unsupported_ops: Mapping[str, int]
     by_type: tuple[Group, ...]
     by_module: tuple[Group, ...]
@@ -119,7 +130,6 @@ def summarize(model: Model, system: "System") -> Summary:
             unknown_bytes += size * count
         known_bytes += (size or 0) * count
     weights = find_weights(model)
-    known_time_s, untimed = _times(model, system)
     share = None if unsized else float(unknown_bytes / known_bytes) if known_bytes else 0.0
     return Summary(
         ops=len(rows),
@@ -137,9 +147,8 @@ def summarize(model: Model, system: "System") -> Summary:
         weight_bytes=weights.total.weight_bytes,
         peak_activation_bytes=_peak(model),
         sequential_steps=_sequential_steps(model),
-        time_s={name: None if untimed[name] else time_s for name, time_s in known_time_s.items()},
-        known_time_s=known_time_s,
-        untimed_kernels=untimed,
+        times_alone={device.slug: _time_alone(model, device.slug) for device in system.devices},
+        time_placed=_time_placed(model.whole(PlacementSummary)),
         unsupported_ops=_unsupported(model, system),
         by_type=_groups(model, weights, {key: row.op.qualified_type for key, row in rows.items()}),
         by_module=_groups(model, weights, {key: row.op.module for key, row in rows.items()}),
@@ -167,24 +176,21 @@ def _peak(model: Model) -> int | None:
     return None if len(known) < len(sizes) else max(known, default=0)
 
 
-def _times(model: Model, system: "System") -> tuple[dict[str, float], dict[str, int]]:
-    """(seconds, kernels that run and are missing from them) on each device alone, and where the placement puts each."""
+def _time_alone(model: Model, slug: str) -> WholeTime:
     executions = model.column(Executions)
-    times: dict[str, float] = {}
-    missing: dict[str, int] = {}
-    for device in system.devices:
-        seconds, untimed = 0.0, 0
-        for key, row in model.column(Roofline).items():
-            time_s, count = row.devices[device.slug].total_time_s, executions[key].count
-            if count and time_s is None:
-                untimed += 1
-            elif count and time_s is not None:
-                seconds += time_s * float(count)
-        times[device.slug], missing[device.slug] = seconds, untimed
-    placed = model.whole(PlacementSummary)
+    seconds, untimed = 0.0, 0
+    for key, row in model.column(Roofline).items():
+        time_s, count = row.devices[slug].total_time_s, executions[key].count
+        if count and time_s is None:
+            untimed += 1
+        elif count and time_s is not None:
+            seconds += time_s * float(count)
+    return WholeTime(seconds, untimed)
+
+
+def _time_placed(placed: PlacementSummary) -> WholeTime:
     optimum = next(item for item in placed.alternatives if item.name == "optimum")
-    times["placement"], missing["placement"] = optimum.total_s or 0.0, placed.untimed_kernels
-    return times, missing
+    return WholeTime(optimum.total_s or 0.0, placed.untimed_kernels)
 
 
 def _unsupported(model: Model, system: "System") -> dict[str, int]:

@@ -7,6 +7,9 @@ from onnx_roofline.base.errors import UsageError
 from onnx_roofline.base.quantities import format_si, parse_quantity
 from onnx_roofline.base.text import did_you_mean
 
+# `time_s.placement` is the time of the placement, of whatever name the devices are.
+_PLACED = "placement"
+
 
 class Limit(Struct, frozen=True):
     """An upper limit on one metric, in the metric's base unit."""
@@ -60,8 +63,12 @@ def metrics_of(analysis: Analysis) -> dict[str, tuple[float | int | None, str]]:
         "ops": (summary.ops, ""),
         "unknown_ops": (summary.unknown_ops, ""),
     }
-    for name, time_s in summary.time_s.items():
-        metrics[f"time_s.{name}"] = (time_s if complete and sized else None, "s")
+    times = {slug: time.time_s for slug, time in summary.times_alone.items()}
+    if _PLACED in times:
+        # The placement's own metric has the name that this device would have.
+        times[f"devices.{_PLACED}"] = times[_PLACED]
+    times[_PLACED] = summary.time_placed.time_s
+    metrics.update((f"time_s.{name}", (time_s if complete and sized else None, "s")) for name, time_s in times.items())
     return metrics
 
 

@@ -130,10 +130,10 @@ def _run_analyze(options: argparse.Namespace) -> int:
     analysis = _analyzed(options)
     _print_warnings(analysis)
     if options.json:
-        from onnx_roofline.report.document import build_document, write_document
+        from onnx_roofline.report.document import write_document
         from onnx_roofline.report.files import write_atomically
 
-        text = write_document(build_document(analysis))
+        text = write_document(analysis)
         if options.json == "-":
             sys.stdout.writelines(text)
         else:
@@ -176,10 +176,9 @@ def _run_sweep(options: argparse.Namespace) -> int:
 
     dim, values = parse_sweep(options.sweep)
     found = sweep(options.model, settings_of(options), dim, values)
-    if found.assumed:
-        print(_one_line(f"ASSUMED dims: {', '.join(found.assumed)}"))
-    for line in open_bodies(found.open):
-        print(_one_line(line))
+    notes = [f"ASSUMED dims: {', '.join(found.assumed)}"] if found.assumed else []
+    for line in (*notes, *open_bodies(found.open)):
+        print(_one_line(line), file=sys.stderr if options.json == "-" else sys.stdout)
     if options.json == "-":
         sys.stdout.write(sweep_document(found))
         return EXIT_DONE
@@ -228,11 +227,10 @@ def _run_explain(options: argparse.Namespace) -> int:
     _print_warnings(analysis)
     keys = [find_row(analysis, wanted) for wanted in options.node]
     if options.json:
-        import json
-
+        from onnx_roofline.report.encoding import encode_indented
         from onnx_roofline.report.files import write_atomically
 
-        text = json.dumps(explain_documents(analysis, keys), allow_nan=False, indent=1) + "\n"
+        text = encode_indented(explain_documents(analysis, keys))
         if options.json == "-":
             sys.stdout.write(text)
             return EXIT_DONE
@@ -334,9 +332,11 @@ def _run_ops(options: argparse.Namespace) -> int:
 
 
 def _run_schema(options: argparse.Namespace) -> int:
-    from importlib.resources import files
+    import json
 
-    sys.stdout.write(files("onnx_roofline.report").joinpath("annotated-graph-1.0.schema.json").read_text("utf-8"))
+    from onnx_roofline.report.contract import schema_of
+
+    sys.stdout.write(json.dumps(schema_of(options.document), indent=1) + "\n")
     return EXIT_DONE
 
 

@@ -46,7 +46,15 @@ def command_parser() -> argparse.ArgumentParser:
     ops.add_argument("--domain", help="only this domain, such as ai.onnx or com.microsoft")
     ops.add_argument("--format", choices=("table", "csv"), default="table", help="default: table")
     ops.set_defaults(run="ops")
-    schema = commands.add_parser("schema", help="the JSON Schema of the annotated graph")
+    schema = commands.add_parser("schema", help="the JSON Schema of what --json writes")
+    schema.add_argument(
+        "document",
+        nargs="?",
+        metavar="DOCUMENT",
+        default="annotated-graph",
+        choices=("annotated-graph", "explanations", "sweep"),
+        help="annotated-graph (analyze --json, the default), explanations (explain --json) or sweep (analyze --sweep)",
+    )
     schema.set_defaults(run="schema")
     return parser
 

@@ -17,7 +17,6 @@ from onnx_roofline.hardware.records import (
     Layout,
     Link,
     System,
-    profile_document,
 )
 
 __all__ = [
@@ -39,7 +38,6 @@ __all__ = [
     "lint",
     "load_device",
     "load_system",
-    "profile_document",
     "profile_kind",
     "shipped_profiles",
 ]

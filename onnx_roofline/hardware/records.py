@@ -1,11 +1,11 @@
-"""Records of devices and systems, in base units (FLOP/s, bytes/s, bytes, s, J), and their JSON form."""
+"""Records of devices and systems, in base units (FLOP/s, bytes/s, bytes, s, J)."""
 
 from collections.abc import Mapping
 from typing import Literal
 
 from msgspec import Struct, field
 
-from onnx_roofline.hardware.pim_model import PimModel, pim_document
+from onnx_roofline.hardware.pim_model import PimModel
 
 Kind = Literal["gpu", "pim", "cpu"]
 Label = Literal["read", "derived", "assumed"]
@@ -148,64 +148,3 @@ class System(Struct, frozen=True):
     def devices(self) -> tuple[Device, Device]:
         """The GPU, then the PIM."""
         return self.gpu, self.pim
-
-
-def profile_document(profile: Device | System) -> dict[str, object]:
-    """The profile as JSON-ready values in base units, each figure with its source; null where nothing is stated."""
-    if isinstance(profile, System):
-        link = profile.link
-        return {
-            "slug": profile.slug,
-            "name": profile.name,
-            "devices": {device.slug: profile_document(device) for device in profile.devices},
-            "gpu": profile.gpu.slug,
-            "pim": profile.pim.slug,
-            "link": {
-                "bandwidth_bytes_per_s": link.bandwidth_bytes_per_s,
-                "latency_s": link.latency_s,
-                "j_per_byte": link.j_per_byte,
-                "duplex": link.duplex,
-                "shared_memory": link.shared_memory,
-                "figures": _figures_document(link.figures),
-            },
-            "layout": None
-            if profile.layout is None
-            else {
-                "relayout_bytes_per_s": profile.layout.relayout_bytes_per_s,
-                "constants": profile.layout.constants,
-            },
-            "concurrency": profile.concurrency,
-            "gpu_bandwidth_share": profile.gpu_bandwidth_share,
-            "facts": _facts_document(profile.facts),
-            "notes": dict(profile.notes),
-        }
-    return {
-        "slug": profile.slug,
-        "name": profile.name,
-        "kind": profile.kind,
-        "peak_flops_per_s": dict(profile.peaks_flops_per_s),
-        "bandwidth_bytes_per_s": {"external": profile.external_bytes_per_s, "internal": profile.internal_bytes_per_s},
-        "capacity_bytes": profile.capacity_bytes,
-        "cache_bytes": profile.cache_bytes,
-        "launch_s": profile.launch_s,
-        "energy": {
-            "dram_j_per_byte": profile.dram_j_per_byte,
-            "cache_j_per_byte": profile.cache_j_per_byte,
-            "j_per_mac": profile.j_per_mac,
-            "idle_w": profile.idle_w,
-        },
-        "efficiency": {"compute": profile.compute_efficiency, "memory": profile.memory_efficiency},
-        "pim": None if profile.pim is None else pim_document(profile.pim),
-        "ridge_flops_per_byte": {dtype: profile.ridge(dtype) for dtype in profile.peaks_flops_per_s},
-        "figures": _figures_document(profile.figures),
-        "facts": _facts_document(profile.facts),
-        "notes": dict(profile.notes),
-    }
-
-
-def _figures_document(figures: Mapping[str, Figure]) -> dict[str, dict[str, object]]:
-    return {path: {"value": f.value, "source": f.source, "label": f.label} for path, f in figures.items()}
-
-
-def _facts_document(facts: Mapping[str, Fact]) -> dict[str, dict[str, str]]:
-    return {path: {"value": f.value, "source": f.source, "label": f.label} for path, f in facts.items()}

@@ -1,7 +1,6 @@
 """Where an op's figures come from, line by line, as a person would say it."""
 
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 from onnx_roofline.analysis.analyze import Analysis
 from onnx_roofline.base.quantities import format_si
@@ -25,11 +24,11 @@ from onnx_roofline.ir.records import (
 )
 from onnx_roofline.ir.tensor_index import TensorUses
 from onnx_roofline.memory.kv_caches import SHARED_BUFFER, Caches
-from onnx_roofline.placement.kernel_graph import kernel_graph
-from onnx_roofline.placement.splitting import Splitter
+from onnx_roofline.report import contract
+from onnx_roofline.report.alternatives import Alternatives, flip_record
+from onnx_roofline.report.graph_records import GraphRecords
 from onnx_roofline.report.table import without_time
-from onnx_roofline.timing.break_even import VectorFlips, vector_flips
-from onnx_roofline.what_if.flips import flips_of
+from onnx_roofline.timing.break_even import VectorFlips
 
 # Loops and branches around an op that are named.
 SHOWN_BODIES = 6
@@ -123,39 +122,25 @@ def _bytes(size: int | None) -> str:
     return "unknown" if size is None else f"{size:,} B"
 
 
-def explain_documents(analysis: Analysis, keys: Sequence[str]) -> list[dict[str, Any]]:
+def explain_documents(analysis: Analysis, keys: Sequence[str]) -> list[contract.Explanation]:
     """What `explain_op` says of each op, for programs: its node as in the annotated graph, its kernel, flips, split."""
-    from onnx_roofline.report.document import build_document, flip_document
-
-    document = build_document(analysis)
-    head = {name: document[name] for name in ("schema_version", "tool")}
-    nodes = {node["id"]: node for node in _all_nodes(document)}
-    kernels = {kernel["id"]: kernel for kernel in document["kernels"]}
-    graph = kernel_graph(analysis.model, analysis.system, analysis.settings.pim_model)
+    rows = GraphRecords(analysis)
     found = []
     for key in keys:
         root = analysis.model.column(Kernel)[key].id
-        at_root = nodes[root]["placement"] if root else {"flips": [], "split": None}
-        flips = [flip_document(flip) for flip in flips_of(analysis, graph, root)] if root else []
+        at_root = rows.placement(root) if root else None
+        flips = () if at_root is None else (*map(flip_record, rows.alternatives.model_flips(root)), *at_root.flips)
         found.append(
-            head
-            | {
-                "node": nodes.get(key),
-                "kernel": kernels.get(root),
-                "flips": flips + at_root["flips"],
-                "split": at_root["split"],
-            }
+            contract.Explanation(
+                schema_version=contract.SCHEMA_VERSION,
+                tool=contract.TOOL,
+                node=rows.node(key),
+                kernel=rows.kernel(root) if root else None,
+                flips=flips,
+                split=None if at_root is None else at_root.split,
+            )
         )
     return found
-
-
-def _all_nodes(document: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """Nodes of the main graph, of bodies at any depth, and of functions."""
-    pending = [document["graph"], *(function["graph"] for function in document["functions"].values())]
-    while pending:
-        for node in pending.pop()["nodes"]:
-            yield node
-            pending.extend(body["graph"] for body in node.get("bodies", ()) if "graph" in body)
 
 
 def explain_op(analysis: Analysis, key: str) -> Iterator[str]:
@@ -201,18 +186,17 @@ def explain_op(analysis: Analysis, key: str) -> Iterator[str]:
     untimed = model.whole(PlacementSummary).untimed_kernels
     if untimed:
         yield f"  that is of the kernels with a time: the placement leaves out {without_time(untimed)}"
-    graph = kernel_graph(model, analysis.system, analysis.settings.pim_model)
+    others = Alternatives(analysis)
     found = False
-    for flip in flips_of(analysis, graph, root):
+    for flip in others.model_flips(root):
         found = True
         yield (f"  it flips at {flip.threshold:.3g} x the {flip.quantity}: {flip.below} below, {flip.above} above")
     if not found:
         yield f"  {_NO_FLIPS[analysis.settings.objective]}"
-    node = graph.index[root]
-    vectors = vector_flips(analysis.system, graph.kernels[node].facts, analysis.settings.pim_model)
+    vectors = others.vectors(root)
     if vectors is not None:
         yield f"  {_vectors_line(vectors)}"
-    split, why = Splitter(graph, analysis.system, analysis.settings.pim_model).split(node)
+    split, why = others.split(root)
     if split is None:
         yield f"  not to be split over both devices: {visible(why)}"
     elif split.gpu_share in (0.0, 1.0):

@@ -1,10 +1,8 @@
 """A sweep over one dim as table rows and as JSON."""
 
-import json
-from typing import Any
-
-from onnx_roofline import __version__
 from onnx_roofline.base.quantities import format_si
+from onnx_roofline.report import contract
+from onnx_roofline.report.encoding import encode_indented
 from onnx_roofline.what_if.sweep import Sweep
 
 
@@ -31,29 +29,21 @@ def flip_rows(sweep: Sweep) -> list[list[str]]:
 
 def sweep_document(sweep: Sweep) -> str:
     """The sweep as JSON text: seconds and device of every kernel at every value, and the flips."""
-    document: dict[str, Any] = {
-        "schema_version": "1.0",
-        "tool": {"name": "onnx-roofline", "version": __version__},
-        "sweep": {
-            "dim": sweep.dim,
-            "points": [
-                {
-                    "value": p.value,
-                    "time_s": p.seconds,
-                    "kernels_on_pim": p.on_pim,
-                    "kernels_without_time": p.untimed,
-                    "devices": p.devices,
-                }
-                for p in sweep.points
-            ],
-            "flips": [
-                {
-                    "kernels": ids,
-                    "label": label,
-                    "steps": [{"from": value, "device": device} for value, device in steps],
-                }
-                for label, ids, steps in sweep.changes()
-            ],
-        },
-    }
-    return json.dumps(document, allow_nan=False, indent=1) + "\n"
+    points = tuple(
+        contract.SweepPoint(
+            value=point.value,
+            time_s=point.seconds,
+            kernels_on_pim=point.on_pim,
+            kernels_without_time=point.untimed,
+            devices=point.devices,
+        )
+        for point in sweep.points
+    )
+    flips = tuple(
+        contract.SweepFlip(
+            kernels=tuple(ids), label=label, steps=tuple(contract.SweepStep(value, device) for value, device in steps)
+        )
+        for label, ids, steps in sweep.changes()
+    )
+    whole = contract.Sweep(dim=sweep.dim, points=points, flips=flips)
+    return encode_indented(contract.SweepDocument(contract.SCHEMA_VERSION, contract.TOOL, whole))

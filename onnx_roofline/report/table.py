@@ -150,7 +150,7 @@ def _totals_table(analysis: Analysis) -> "Table":
     """Name, value, and what it means: two figures a line would not fit a narrow terminal."""
     summary, system = analysis.summary, analysis.system
     counts_missing, bytes_missing = summary.unknown_counts_ops, summary.unknown_bytes_ops
-    is_partial = counts_missing or bytes_missing or summary.untimed_kernels["placement"]
+    is_partial = counts_missing or bytes_missing or summary.time_placed.untimed_kernels
     table = _table("Totals of one run" + (" (of what is known)" if is_partial else ""))
     table.show_header = False
     table.add_column("", no_wrap=True)
@@ -229,7 +229,7 @@ def _alternatives_table(analysis: Analysis, width: int) -> "Table":
 def _device_time(analysis: Analysis, slug: str) -> tuple[str, str]:
     """Seconds of the whole model on one device, or how many ops it can't run and for want of which peaks."""
     summary = analysis.summary
-    untimed, known = summary.untimed_kernels[slug], summary.known_time_s[slug]
+    untimed, known = summary.times_alone[slug].untimed_kernels, summary.times_alone[slug].known_s
     if not untimed:
         return format_si(known, "s"), "all kernels there, by the plain roofline"
     executions = analysis.model.column(Executions)

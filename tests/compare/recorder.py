@@ -8,6 +8,7 @@ ways to get a document it takes the first that this version offers; see WAYS.
 
 import contextlib
 import importlib
+import inspect
 import io
 import json
 import os
@@ -41,7 +42,9 @@ def by_modules(model: str, settings: Mapping[str, Any]) -> str:
     analysis = importlib.import_module("onnx_roofline.analysis")
     document = importlib.import_module("onnx_roofline.report.document")
     result = analysis.analyze(model, analysis.Settings(**settings))
-    return "".join(document.write_document(document.build_document(result)))
+    # Version 1.0 of the schema was written from a document that was built as a whole, later ones from the analysis.
+    takes_document = "document" in inspect.signature(document.write_document).parameters
+    return "".join(document.write_document(document.build_document(result) if takes_document else result))
 
 
 def by_command(model: str, settings: Mapping[str, Any]) -> str:

@@ -14,10 +14,10 @@ from onnx_roofline.analysis.analyze import Analysis, analyze
 from onnx_roofline.analysis.settings import Settings
 from onnx_roofline.cli.main import main
 from onnx_roofline.ir.records import Executions, OpenBodies, OpenBody
+from onnx_roofline.report.contract import schema_of
 from onnx_roofline.report.table import first_line
 
 ROOT = Path(__file__).resolve().parents[2]
-SCHEMA = json.loads((ROOT / "onnx_roofline" / "report" / "annotated-graph-1.0.schema.json").read_text("utf-8"))
 HEAD = '<ir_version: 10, opset_import: ["": 18, "local": 1]>\n'
 
 # Nobody says how often the loop runs: an input does.
@@ -163,7 +163,7 @@ def test_the_json_warns(
     assert main(["analyze", save(text, tmp_path), "--json", "-"]) == 0
     out, err = capsys.readouterr()
     document = json.loads(out)
-    jsonschema.Draft202012Validator(SCHEMA).validate(document)
+    jsonschema.Draft202012Validator(schema_of("annotated-graph")).validate(document)
     (warning,) = [entry for entry in document["warnings"] if entry["code"] == code]
     assert warning["where"] == where
     assert message in warning["message"]

@@ -14,12 +14,10 @@ from onnx_roofline.analysis.analyze import Analysis, analyze
 from onnx_roofline.analysis.settings import Settings
 from onnx_roofline.cli.main import main
 from onnx_roofline.ir.records import Kernel, Live, Placement, PlacementSummary, Reuse, Roofline, Traffic, Work
-from onnx_roofline.report.document import build_document
+from onnx_roofline.report.contract import schema_of
+from onnx_roofline.report.document import write_document
 from onnx_roofline.report.table import costliest
 
-SCHEMA = json.loads(
-    (Path(__file__).resolve().parents[2] / "onnx_roofline/report/annotated-graph-1.0.schema.json").read_text("utf-8")
-)
 FLOAT, INT64 = TensorProto.FLOAT, TensorProto.INT64
 VALUE = helper.make_tensor_value_info
 
@@ -71,9 +69,9 @@ def test_an_op_without_a_rule_reads_its_inputs_and_writes_its_outputs(tmp_path: 
 
 def test_the_time_of_a_model_with_an_unknown_op_is_unknown_on_every_device(tmp_path: Path) -> None:
     summary = analyze(foo_then_relu(tmp_path)).summary
-    assert set(summary.time_s.values()) == {None}
-    assert set(summary.untimed_kernels.values()) == {1}
-    assert summary.known_time_s["teaching-gpu"] == 128 / 800e9  # the Relu
+    times = [*summary.times_alone.values(), summary.time_placed]
+    assert {(time.time_s, time.untimed_kernels) for time in times} == {(None, 1)}
+    assert summary.times_alone["teaching-gpu"].known_s == 128 / 800e9  # the Relu
 
 
 def test_reports_mark_what_an_unknown_op_leaves_out(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -139,27 +137,35 @@ def test_a_branch_that_never_runs_leaves_nothing_out(tmp_path: Path) -> None:
     def analyzed(probability: int) -> Analysis:
         return analyze(path, Settings(branches={"then": Fraction(probability)}))
 
+    def untimed(analysis: Analysis) -> dict[str | None, int]:
+        times = analysis.summary.times_alone.items()
+        kernels: dict[str | None, int] = {slug: time.untimed_kernels for slug, time in times}
+        return {**kernels, None: analysis.summary.time_placed.untimed_kernels}
+
     always = analyzed(1)
-    assert always.summary.untimed_kernels == {"teaching-gpu": 0, "teaching-pim": 0, "placement": 0}
+    assert untimed(always) == {"teaching-gpu": 0, "teaching-pim": 0, None: 0}
     assert (always.summary.unknown_counts_ops, always.summary.unknown_bytes_ops) == (0, 0)
-    assert always.summary.time_s["teaching-gpu"] == 128 / 800e9
+    assert always.summary.times_alone["teaching-gpu"].time_s == 128 / 800e9
     assert all("Foo" not in alike.first for alike in costliest(always, 9))
     never = analyzed(0)
-    assert never.summary.untimed_kernels == {"teaching-gpu": 1, "teaching-pim": 1, "placement": 1}
-    assert never.summary.time_s["placement"] is None
+    assert untimed(never) == {"teaching-gpu": 1, "teaching-pim": 1, None: 1}
+    assert never.summary.time_placed.time_s is None
 
 
 def test_a_placement_says_how_many_kernels_it_leaves_out(ints: Analysis) -> None:
     placed = ints.model.whole(PlacementSummary)
     assert placed.untimed_kernels == 1
     assert placed.proof == "optimal for this cost model, of 1 kernel; 1 without a time is left out"
-    assert ints.summary.time_s["placement"] is None
-    document = json.loads(json.dumps(build_document(ints)))
-    jsonschema.Draft202012Validator(SCHEMA).validate(document)
+    assert ints.summary.time_placed.time_s is None
+    document = json.loads("".join(write_document(ints)))
+    jsonschema.Draft202012Validator(schema_of("annotated-graph")).validate(document)
     assert document["placement"]["kernels_without_time"] == 1
     assert document["totals"]["time_s"]["placement"] is None
     # Both matter only to devices that can't run int64 at all: the float kernel runs on the NPU, the PIM has no Add.
-    assert document["coverage"]["kernels_without_time"] == {"ianus-npu": 1, "ianus-pim": 1, "placement": 1}
+    assert document["coverage"]["kernels_without_time"] == {
+        "devices": {"ianus-npu": 1, "ianus-pim": 1},
+        "placement": 1,
+    }
 
 
 def test_every_placement_of_a_model_with_an_unknown_op_is_marked(
@@ -226,7 +232,7 @@ def test_masks_and_positions_of_a_transformer_have_a_time(system: str) -> None:
     path = Path(__file__).resolve().parents[2] / "sample_models/llama_decode.onnx"
     analysis = analyze(path, Settings(system=system, assume_dtype="float16"))
     assert analysis.model.whole(PlacementSummary).untimed_kernels == 0
-    assert analysis.summary.time_s["placement"] is not None
+    assert analysis.summary.time_placed.time_s is not None
 
 
 # The PIM takes a tenth of the GPU's energy per bit and ten times its time; the link has an energy or none.

@@ -1,6 +1,7 @@
 """The laws of traffic, checked on an analysis; and one file under many backends, systems and on-chip memories."""
 
 import functools
+import json
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -30,7 +31,7 @@ from onnx_roofline.ir.records import (
     total,
 )
 from onnx_roofline.memory.kv_caches import SHARED_BUFFER
-from onnx_roofline.report.document import build_document
+from onnx_roofline.report.document import write_document
 
 BACKENDS = ("none", "ort", "compiler")
 SYSTEMS = ("teaching", "a100-attacc")
@@ -234,7 +235,7 @@ def assert_sums(analysis: Analysis) -> None:
 
 def assert_document(analysis: Analysis) -> None:
     """The same of the JSON document: its nodes, bodies and functions add up to its totals."""
-    document = build_document(analysis)
+    document = json.loads("".join(write_document(analysis)))
     totals, slug = document["totals"]["traffic"], analysis.system.gpu.slug
     nodes = list(_nodes(document["graph"]))
     for function in document["functions"].values():

@@ -13,6 +13,7 @@ from onnx_roofline.analysis.settings import Settings
 from onnx_roofline.ir.records import Placement, PlacementSummary
 from onnx_roofline.placement.kernel_graph import kernel_graph
 from onnx_roofline.placement.splitting import Splitter
+from onnx_roofline.report.contract import Flip, Vectors
 from onnx_roofline.report.document import build_document
 from onnx_roofline.timing.device_time import device_time
 from onnx_roofline.timing.division import with_vectors
@@ -146,22 +147,15 @@ def test_the_json_of_a_node_has_its_flips_and_its_split() -> None:
 
     (65,536 + 1,024 n) / 800e9 against 65,536 n / 6000e9: n = 8.50; at 64 the PIM would have to be 4.27 times as fast.
     """
-    (node,) = build_document(analyze(SAMPLES / "linear.onnx"))["graph"]["nodes"]
-    placement = node["placement"]
-    assert placement["vectors"] == {"now": 64, "scaled": "batch x tokens", "searched_to": 1_048_576}
-    vectors, speed = placement["flips"]
-    assert vectors == {
-        "quantity": "vectors", "scope": "kernel", "threshold": 9, "below": "teaching-pim", "above": "teaching-gpu"
-    }  # fmt: skip
-    assert speed.pop("threshold") == pytest.approx(64 * 65_536 / 6000e9 / (131_072 / 800e9))
-    assert speed == {
-        "quantity": "speed of the PIM",
-        "scope": "kernel",
-        "below": "teaching-gpu",
-        "above": "teaching-pim",
-    }
-    assert placement["split"] is None
-    assert placement["with_splits"] is None
+    (node,) = build_document(analyze(SAMPLES / "linear.onnx")).graph.nodes
+    placement = node.placement
+    assert placement.vectors == Vectors(now=64, scaled="batch x tokens", searched_to=1_048_576)
+    vectors, speed = placement.flips
+    assert vectors == Flip("vectors", "kernel", 9, below="teaching-pim", above="teaching-gpu")
+    threshold = pytest.approx(64 * 65_536 / 6000e9 / (131_072 / 800e9))
+    assert speed == Flip("speed of the PIM", "kernel", threshold, below="teaching-gpu", above="teaching-pim")
+    assert placement.split is None
+    assert placement.with_splits is None
 
 
 def test_explain_says_how_many_vectors_and_how_it_is_split(capsys: pytest.CaptureFixture[str]) -> None:

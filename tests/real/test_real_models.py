@@ -25,14 +25,14 @@ from onnx_roofline.ir.graph import Model, TensorType
 from onnx_roofline.ir.pipeline import Pipeline
 from onnx_roofline.ir.records import TypedOp
 from onnx_roofline.load import DimOptions, load
-from onnx_roofline.report.document import build_document, write_document
+from onnx_roofline.report.contract import schema_of
+from onnx_roofline.report.document import write_document
 from onnx_roofline.report.table import render
 
 ROOT = Path(__file__).resolve().parents[2]
 SAMPLES = ROOT / "sample_models"
 REFERENCE = json.loads((SAMPLES / "reference.json").read_text("utf-8"))["models"]
-SCHEMA = json.loads((ROOT / "onnx_roofline" / "report" / "annotated-graph-1.0.schema.json").read_text("utf-8"))
-VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
+VALIDATOR = jsonschema.Draft202012Validator(schema_of("annotated-graph"))
 
 CACHE = fetch.cache_folder()
 Described = fetch.RealModel | fetch.DerivedModel
@@ -109,7 +109,7 @@ def _problems_of_report(name: str, analysis: Analysis) -> Iterator[str]:
                 yield f"{name}: {key}: {tensor} is {kind}"
     if analysis.summary.unknown_ops:
         yield f"{name}: unknown ops {analysis.summary.unknown_op_types}"
-    text = "".join(write_document(build_document(analysis)))
+    text = "".join(write_document(analysis))
     document = json.loads(text, parse_constant=lambda constant: pytest.fail(f"{name}: found {constant} in the JSON"))
     error = next(VALIDATOR.iter_errors(document), None)
     if error is not None:

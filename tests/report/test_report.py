@@ -13,17 +13,18 @@ from onnx_roofline.analysis.analyze import analyze
 from onnx_roofline.analysis.settings import Settings
 from onnx_roofline.base.text import csv_cell, visible
 from onnx_roofline.ir.records import Placement, Roofline
+from onnx_roofline.report.contract import schema_of
 from onnx_roofline.report.document import build_document, write_document
 from onnx_roofline.report.table import costliest
 
 ROOT = Path(__file__).resolve().parents[2]
 NAMES = sorted(path.name for path in (ROOT / "sample_models").glob("*.onnx"))
-SCHEMA = json.loads((ROOT / "onnx_roofline" / "report" / "annotated-graph-1.0.schema.json").read_text("utf-8"))
+SCHEMA = schema_of("annotated-graph")
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_document_follows_its_schema_and_its_laws(name: str, analyzed_sample) -> None:
-    text = "".join(write_document(build_document(analyzed_sample(name))))
+    text = "".join(write_document(analyzed_sample(name)))
     document = json.loads(text, parse_constant=lambda constant: pytest.fail(f"found {constant} in the JSON"))
     jsonschema.Draft202012Validator(SCHEMA).validate(document)
     graph = nx.node_link_graph(document["graph"], edges="edges")
@@ -51,15 +52,9 @@ def test_the_graph_of_the_model_is_the_graph_of_the_document(analyzed_sample) ->
     graph = analysis.model.graph.nx
     document = build_document(analysis)
     assert nx.is_frozen(graph)
-    assert set(graph.nodes) == {node["id"] for node in document["graph"]["nodes"]}
-    edges = {(edge["source"], edge["target"], edge["key"]) for edge in document["graph"]["edges"]}
+    assert set(graph.nodes) == {node.id for node in document.graph.nodes}
+    edges = {(edge.source, edge.target, edge.key) for edge in document.graph.edges}
     assert set(graph.edges(keys=True)) == edges
-
-
-def test_schema_of_the_contract_has_no_open_objects_on_top() -> None:
-    document_keys = ["schema_version", "tool", "model", "dims", "system", "pipeline", "coverage", "totals", "tensors",
-                     "graph", "kernels", "warnings"]  # fmt: skip
-    assert set(document_keys) <= set(SCHEMA["required"])
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,206 @@
+"""The documents: the annotated graph of `analyze`, the answers of `explain`, and the sweep over a dim."""
+
+from typing import Annotated, Literal
+
+from msgspec import Meta, field
+
+from onnx_roofline.report.contract.common import Count, Measured, Record, Runs, Seconds, Share, Tool
+from onnx_roofline.report.contract.graph import Counts, DeviceMoved, Flip, Graph, Kernel, Node, Split, Tensor
+from onnx_roofline.report.contract.placement import PlacementSummary
+from onnx_roofline.report.contract.system import System
+
+Version = Annotated[Literal["2.0"], Meta(description="version of this contract")]
+
+
+class ModelFile(Record, frozen=True):
+    """What the file says of itself."""
+
+    path: Annotated[str, Meta(description="name of the file, without its folder")]
+    graph_sha256: Annotated[
+        str, Meta(pattern="^[0-9a-f]{64}$", description="digest of the file without the payload of large tensors")
+    ]
+    ir_version: Annotated[int, Meta(description="of the format")]
+    opsets: Annotated[dict[str, int], Meta(description='version by domain; `""` is that of the standard ops')]
+    producer: Annotated[str, Meta(description="who wrote the file")]
+    parameters: Annotated[Count, Meta(description="elements of the weights")]
+    weight_bytes: Annotated[Count | None, Meta(description="bytes of the weights as they are stored")]
+
+
+class Dim(Record, frozen=True):
+    """An open dim and the value that it was taken at."""
+
+    value: Annotated[Count, Meta(description="its size")]
+    origin: Annotated[
+        Literal["model", "bound", "assumed", "data"],
+        Meta(description="the file, the user (`bound`), an assumption, or an upper bound of what values decide"),
+    ]
+    reason: Annotated[str, Meta(description="why it was assumed so")]
+
+
+class Limits(Record, frozen=True):
+    """The limits of the reader that held."""
+
+    nodes: Annotated[Count, Meta(description="ops in all graphs and functions of a file together")]
+    nesting: Annotated[Count, Meta(description="bodies of control flow inside each other")]
+    rank: Annotated[Count, Meta(description="dims of one tensor")]
+    graph_bytes: Annotated[Count, Meta(description="bytes of the file without the payload of large tensors")]
+    value_elements: Annotated[
+        Count, Meta(description="elements of a tensor whose values are followed for shape inference")
+    ]
+
+
+class Statuses(Record, frozen=True):
+    """Ops by the least sure of their work and of how often they run."""
+
+    exact: Annotated[Count, Meta(description="they follow from shapes")]
+    bounded: Annotated[Count, Meta(description="upper bounds")]
+    heuristic: Annotated[Count, Meta(description="they rest on an assumption")]
+    unknown: Annotated[Count, Meta(description="nobody knows what they do")]
+
+
+class UntimedKernels(Record, frozen=True):
+    """Kernels that run and are missing from a time of the whole model."""
+
+    devices: Annotated[dict[str, Count], Meta(description="by device, of those that have no time there")]
+    placement: Annotated[Count, Meta(description="of those that have no time where they are placed")]
+
+
+class Coverage(Measured, frozen=True):
+    """What the totals leave out."""
+
+    ops: Annotated[Statuses, Meta(description="how many, by how sure they are")]
+    unknown_op_types: Annotated[tuple[str, ...], Meta(description="types of the ops that have no rule")]
+    unknown_bytes_share: Annotated[
+        Share | None, Meta(description="of all bytes, those of ops whose work is unknown; null where bytes are unknown")
+    ]
+    ops_without_counts: Annotated[Count, Meta(description="ops that run and are missing from the totals of counts")]
+    ops_without_bytes: Annotated[Count, Meta(description="ops that run and are missing from the totals of bytes")]
+    kernels_without_time: Annotated[UntimedKernels, Meta(description="kernels that run and have no time")]
+
+
+class TotalTraffic(Record, frozen=True):
+    """Bytes of the whole model."""
+
+    naive_bytes: Annotated[Count, Meta(description="every op alone")]
+    compulsory_bytes: Annotated[Count, Meta(description="every kernel alone")]
+    fused_away_bytes: Annotated[Count, Meta(description="their difference")]
+    moved_bytes: Annotated[Count, Meta(description="what the GPU moves")]
+    moved_by_device: Annotated[dict[str, DeviceMoved], Meta(description="by device, `reasons` left out")]
+
+
+class TotalTime(Measured, frozen=True):
+    """Seconds of the whole model; null where a kernel that runs has no time."""
+
+    devices: Annotated[dict[str, Seconds | None], Meta(description="by device, all of it there, by the plain roofline")]
+    placement: Annotated[
+        Seconds | None,
+        Meta(description="the kernels where they are placed, with transfers, under the placement's time model"),
+    ]
+
+
+class Totals(Record, frozen=True):
+    """Sums over all ops, each times its executions, of what is known."""
+
+    macs: Annotated[Count, Meta(description="multiply-accumulates")]
+    flops: Annotated[Count, Meta(description="2 x MACs + every other floating-point operation")]
+    counts: Annotated[Counts, Meta(description="by class")]
+    parameters: Annotated[Count, Meta(description="elements of the weights")]
+    traffic: Annotated[TotalTraffic, Meta(description="bytes")]
+    peak_activation_bytes: Annotated[
+        Count | None,
+        Meta(description="most bytes of activations alive at once, in the order of the file, weights not counted"),
+    ]
+    sequential_steps: Annotated[Count, Meta(description="length of the longest chain of dependent steps")]
+    time_s: Annotated[TotalTime, Meta(description="seconds")]
+
+
+class Function(Record, frozen=True):
+    """A function of the file for one signature."""
+
+    function: Annotated[str, Meta(description="its domain, name and overload")]
+    executions: Annotated[Runs, Meta(description="runs of its body in one run of the model")]
+    tensors: Annotated[dict[str, Tensor], Meta(description="of the body, by name")]
+    graph: Annotated[Graph, Meta(description="its nodes and edges")]
+
+
+class Warned(Record, frozen=True):
+    """Something that the reader of a report should know."""
+
+    code: Annotated[str, Meta(description="what kind, the same in every version")]
+    where: Annotated[str, Meta(description="node, tensor or file; may be empty")]
+    message: Annotated[str, Meta(description="one sentence")]
+
+
+class AnnotatedGraph(Record, frozen=True):
+    """What `analyze --json` writes."""
+
+    schema_version: Version
+    tool: Annotated[Tool, Meta(description="what wrote it")]
+    model: Annotated[ModelFile, Meta(description="what the file says of itself")]
+    dims: Annotated[dict[str, Dim], Meta(description="each open dim, by name")]
+    system: Annotated[System, Meta(description="the hardware, with the source of every figure")]
+    assume_dtype: Annotated[str | None, Meta(description="the width that floating-point tensors were taken at")]
+    limits: Annotated[Limits, Meta(description="the reader's limits that held")]
+    pipeline: Annotated[str, Meta(description="the passes that ran, in order, with their options")]
+    coverage: Annotated[Coverage, Meta(description="what the totals leave out")]
+    totals: Annotated[Totals, Meta(description="sums over all ops, each times its executions")]
+    placement: Annotated[PlacementSummary, Meta(description="the placement as a whole")]
+    tensors: Annotated[dict[str, Tensor], Meta(description="every tensor of the main graph, by name")]
+    graph: Annotated[Graph, Meta(description="the main graph as networkx node-link data")]
+    functions: Annotated[
+        dict[str, Function], Meta(description="bodies of the file's own functions, once for each signature, by scope")
+    ]
+    kernels: Annotated[tuple[Kernel, ...], Meta(description="the kernels that the ops are fused into")]
+    warnings: Annotated[tuple[Warned, ...], Meta(description="what the reader of a report should know")]
+
+
+class Explanation(Record, frozen=True):
+    """What `explain --json` writes of one op, in a list."""
+
+    schema_version: Version
+    tool: Annotated[Tool, Meta(description="what wrote it")]
+    node: Annotated[Node, Meta(description="the op as in the annotated graph")]
+    kernel: Annotated[Kernel | None, Meta(description="its kernel; null where no kernel executes it")]
+    flips: Annotated[tuple[Flip, ...], Meta(description="of its kernel, those of scope `model` first")]
+    split: Annotated[Split | None, Meta(description="of its kernel")]
+
+
+class SweepPoint(Measured, frozen=True):
+    """The model at one value of the dim."""
+
+    value: Annotated[Count, Meta(description="of the dim")]
+    time_s: Annotated[dict[str, Seconds | None], Meta(description="seconds by the name of the simple placement")]
+    kernels_on_pim: Annotated[Count, Meta(description="in the optimum")]
+    kernels_without_time: Annotated[Count, Meta(description="kernels that run and that the seconds are without")]
+    devices: Annotated[dict[str, str | None], Meta(description="of every kernel, by the `id` of its root")]
+
+
+class SweepStep(Record, frozen=True):
+    """From which value of the dim on a kernel runs where."""
+
+    first: Annotated[Count, Meta(description="the first value there")] = field(name="from")
+    device: Annotated[str | None, Meta(description="short name; null where it is not placed")]
+
+
+class SweepFlip(Record, frozen=True):
+    """Kernels that change their device together."""
+
+    kernels: Annotated[tuple[str, ...], Meta(description="ids of their roots")]
+    label: Annotated[str, Meta(description="what they are: op type and pattern")]
+    steps: Annotated[tuple[SweepStep, ...], Meta(description="where they run, by rising value")]
+
+
+class Sweep(Record, frozen=True):
+    """A model over the values of one dim."""
+
+    dim: Annotated[str, Meta(description="its name")]
+    points: Annotated[tuple[SweepPoint, ...], Meta(description="in the order that was asked for")]
+    flips: Annotated[tuple[SweepFlip, ...], Meta(description="what changes its device, most kernels first")]
+
+
+class SweepDocument(Record, frozen=True):
+    """What `analyze --sweep NAME=1..4096 --json` writes."""
+
+    schema_version: Version
+    tool: Annotated[Tool, Meta(description="what wrote it")]
+    sweep: Annotated[Sweep, Meta(description="the model over the values of the dim")]

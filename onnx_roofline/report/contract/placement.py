@@ -1,0 +1,57 @@
+"""Records of the placement as a whole: what is proven about it, and what simple placements cost."""
+
+from typing import Annotated, Literal
+
+from msgspec import Meta
+
+from onnx_roofline.report.contract.common import Count, Measured, Seconds
+from onnx_roofline.timing.kernel import PimTimeModel
+
+
+class Alternative(Measured, frozen=True):
+    """A whole placement under the same cost."""
+
+    name: Annotated[str, Meta(description="`all GPU`, `all PIM`, `greedy`, `roofline pick` or `optimum`")]
+    total_s: Annotated[Seconds | None, Meta(description="seconds of the kernels and the transfers")]
+    kernel_s: Annotated[Seconds | None, Meta(description="seconds of the kernels")]
+    transfer_s: Annotated[Seconds | None, Meta(description="seconds of the transfers")]
+    kernels_on_pim: Annotated[Count, Meta(description="kernels that it puts on the PIM")]
+
+
+class PlacementSummary(Measured, frozen=True):
+    """The placement as a whole."""
+
+    objective_name: Annotated[
+        Literal["latency", "energy", "energy-delay"], Meta(description="what the placement minimises")
+    ]
+    objective: Annotated[float, Meta(description="its value: s, J or J s")]
+    lower_bound: Annotated[float, Meta(description="what no placement can go below, in the same unit")]
+    gap: Annotated[float, Meta(description="the difference of the two as a share")]
+    proof: Annotated[str, Meta(description="what is proven, in words")]
+    method: Annotated[str, Meta(description="how the placement was found")]
+    pim_model: Annotated[PimTimeModel, Meta(description="the time model of the PIM")]
+    resident_bytes: Annotated[Count, Meta(description="weights of the kernels on the PIM")]
+    capacity_bytes: Annotated[
+        Count | None, Meta(description="memory of the PIM; null where it is not stated or shared")
+    ]
+    alternatives: Annotated[
+        tuple[Alternative, ...], Meta(description="simple placements and the optimum, under the same cost")
+    ]
+    makespan_s: Annotated[
+        Seconds | None, Meta(description="seconds of a schedule on both devices at once; null where there is none")
+    ]
+    makespan_bound_s: Annotated[Seconds | None, Meta(description="what no schedule can go below")]
+    makespan_note: Annotated[str, Meta(description="what the schedule takes for granted, or why there is none")]
+    kernels_without_time: Annotated[
+        Count, Meta(description="kernels that run and have no time on either device; no figure here counts them")
+    ]
+    with_splits_s: Annotated[
+        Seconds | None,
+        Meta(
+            description="seconds with kernels split over both devices and neighbours in pipelines; "
+            "null where there is none"
+        ),
+    ]
+    with_splits_note: Annotated[str, Meta(description="what that takes for granted, or why there is none")]
+    kernels_split: Annotated[Count, Meta(description="kernels that it splits")]
+    kernels_pipelined: Annotated[Count, Meta(description="kernels that it runs in pipelines")]
