@@ -78,12 +78,13 @@ def _open_body(key: str, row: TypedOp, costs: Costs, unsure: set[str]) -> OpenBo
     if not row.bodies:
         return None
     first = row.bodies[0]
-    if first.repeat is not None:
-        if first.origin in ("exact", "bound"):
-            return None
+    if first.repeat is not None and first.origin in ("exact", "bound"):
+        return None
+    if first.repeat is not None and row.op.op_type != "If":
         return OpenBody(key, row.op.op_type, str(first.repeat), first.origin)
     taken = max(row.bodies, key=lambda body: _repeat(body, row.bodies, costs)).attribute
-    origin = "assumed" if any(body.scope in unsure for body in row.bodies) else first.origin
+    rests = first.origin == "assumed" or any(body.scope in unsure for body in row.bodies)
+    origin = "assumed" if rests else first.origin
     return OpenBody(key, row.op.op_type, taken.removesuffix("_branch"), origin)
 
 
@@ -105,7 +106,7 @@ def _sentence(one: OpenBody) -> str:
     if one.op_type == "If" and one.origin == "data":
         return f"its condition depends on data: {one.taken}_branch is counted, which has the most operations"
     if one.op_type == "If":
-        return f"its condition depends on data and a branch has no sure cost: {one.taken}_branch is assumed"
+        return f"its condition depends on data and no branch is sure to be the costlier: {one.taken}_branch is assumed"
     if one.origin == "data":
         return f"data decides how often its body runs: {one.taken} is counted, an upper bound"
     return f"nothing says how often its body runs: {one.taken} is assumed"

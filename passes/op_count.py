@@ -85,9 +85,11 @@ def _apply(rule: Rule, row: TypedOp) -> Work:
     except NotModelledError as error:
         return replace(_unknown(row, str(error)), rule=rule.name)
     status = work.status
-    inexact = any(kind is not None and not kind.exact for kind in (*row.inputs, *row.outputs))
-    if inexact and STATUSES.index(status) < STATUSES.index("bounded"):
-        status = "bounded"
+    kinds = [kind for kind in (*row.inputs, *row.outputs) if kind is not None]
+    if any(kind.assumed for kind in kinds):
+        status = max(status, "heuristic", key=STATUSES.index)
+    elif not all(kind.exact for kind in kinds):
+        status = max(status, "bounded", key=STATUSES.index)
     return replace(work, rule=rule.name, status=status)
 
 

@@ -121,6 +121,7 @@ def default_pipeline(settings: Settings, system: "System", observation: "Observa
         observed=observation.tensors if observation else {},
         observed_runs=observation.runs if observation else {},
         value_elements=settings.limits.value_elements,
+        lengths=settings.dims,
     )
     backend = load_backend(settings.backend)
     return Pipeline(

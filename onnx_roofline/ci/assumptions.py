@@ -12,7 +12,18 @@ from onnx_roofline.analysis.analyze import Analysis
 from onnx_roofline.base.errors import UsageError
 from onnx_roofline.base.quantities import format_si
 from onnx_roofline.ci.limits import Limit, metrics_of
-from onnx_roofline.ir.records import COUNT_CLASSES, Kernel, OpenBodies, Reuse, Roofline, Traffic, TypedOp, Work, whole
+from onnx_roofline.ir.records import (
+    COUNT_CLASSES,
+    Kernel,
+    OpenBodies,
+    Reuse,
+    Roofline,
+    Traffic,
+    TypedOp,
+    Work,
+    dims_of,
+    whole,
+)
 from onnx_roofline.ir.scopes import callees_first, rows_by_scope
 
 # Options that a message gives as an example.
@@ -23,7 +34,7 @@ Cost = int | float | Fraction
 
 def refuse_assumed(analysis: Analysis) -> None:
     """Raises UsageError, with the options that state them, where dims, trip counts or branches are assumed."""
-    dims = {key: dim for key, dim in analysis.model.dims.items() if dim.origin == "assumed" and not dim.is_computed}
+    dims = {key: dim for key, dim in dims_of(analysis.model).items() if dim.origin == "assumed" and not dim.is_computed}
     opened = [one for one in analysis.model.whole(OpenBodies).found if one.origin == "assumed"]
     kinds = ["dims"] if dims else []
     kinds += ["trip counts"] if any(one.op_type != "If" for one in opened) else []

@@ -268,9 +268,9 @@ def _parse_on_chip(text: str) -> str:
 def _parse_trip(text: str) -> tuple[str, int]:
     """`1:Loop=32` -> ("1:Loop", 32)."""
     name, _, count = text.rpartition("=")
-    if not name or not re.fullmatch(r"[0-9]{1,9}", count):
+    if not name or not re.fullmatch(r"[0-9]{1,18}", count):
         raise UsageError(
-            f"--trip {shown(text)}: wanted NODE=N with a whole number of up to 9 digits, such as --trip 1:Loop=32"
+            f"--trip {shown(text)}: wanted NODE=N with a whole number of up to 18 digits, such as --trip 1:Loop=32"
         )
     return name, int(count)
 

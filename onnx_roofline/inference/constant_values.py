@@ -108,6 +108,11 @@ def _shape_or_size(op: Op, kind: TensorType | None) -> "Array | None":
     return np.asarray(kind.dims[slice(start, end)], np.int64)
 
 
+def evaluator_of(op_type: str) -> Evaluator:
+    """What computes the values of a common op from its attributes and operands; KeyError for another."""
+    return _TABLE[op_type]
+
+
 def _by_reference(op: Op, values: "Sequence[Array | None]") -> tuple[Any, ...]:
     from onnx.reference import ReferenceEvaluator
 

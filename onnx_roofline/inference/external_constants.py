@@ -42,7 +42,7 @@ def _is_open(row: TypedOp) -> bool:
     """Whether a shape, or how often a body runs, is not known for sure."""
     named = (kind for name, kind in zip(row.op.outputs, row.outputs, strict=True) if name)
     return any(body.origin in ("data", "assumed") for body in row.bodies) or not all(
-        kind.is_known and kind.exact for kind in named
+        kind.is_known and kind.is_sure for kind in named
     )
 
 

@@ -18,13 +18,23 @@ CONSTANT, FROM_SHAPE, DATA = 0, 1, 2
 class Known(Struct, frozen=True):
     """What is known of one tensor: type, value if small and computable, and what the value depends on.
 
-    `bound` is an upper bound of the value, element by element, where the value itself depends on data.
+    `bound` is an upper bound of the value, element by element, where the value itself depends on data. `partial` are
+    the elements where some are not sure; a `value` beside it rests on an assumption. `hangs` are the lengths that data
+    decide on which the type or the value depends, and `token` names the tensor that it was made as.
     """
 
     type: TensorType
     value: "Array | None" = None
     origin: int = DATA
     bound: "Array | None" = None
+    partial: "Array | None" = None
+    hangs: frozenset[str] = frozenset()
+    token: str = ""
+
+    @property
+    def is_sure(self) -> bool:
+        """Whether nothing of it is a bound, a guess or known in parts."""
+        return self.type.is_sure and self.bound is None and self.partial is None
 
 
 class Scope(Struct):
@@ -92,7 +102,8 @@ class OpResult(Struct, frozen=True):
     """What an op's outputs are known to be, with the bodies it runs.
 
     `left_out` are (branch, reason) of an If whose condition is open and one of whose branches can't be valid;
-    `contradiction` is why nothing is known of an op whose operands can't be.
+    `contradiction` is why nothing is known of an op whose operands can't be; `is_undecided` says that both branches can
+    be and give types that differ.
     """
 
     outputs: tuple[Known, ...]
@@ -100,6 +111,7 @@ class OpResult(Struct, frozen=True):
     note: str = ""
     left_out: tuple[tuple[str, str], ...] = ()
     contradiction: str = ""
+    is_undecided: bool = False
 
 
 Request = BodyRequest | CallRequest

@@ -5,11 +5,12 @@ PyTorch writes `while i < n: ...; i += 1` as a Loop without a trip count, and so
 
 from collections import Counter
 from collections.abc import Callable, Mapping
+from fractions import Fraction
+from math import ceil, floor
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from onnx_roofline.base.units import ceil_div
 from onnx_roofline.ir.graph import Graph, Op, StoredTensor, captured_names
 
 if TYPE_CHECKING:
@@ -17,15 +18,18 @@ if TYPE_CHECKING:
 
 # Ops that hand on a value as it is.
 _TRANSPARENT = frozenset({"Flatten", "Identity", "Reshape", "Squeeze", "Unsqueeze"})
-# The largest value of the types that a Cast may give a counter, by TensorProto type: INT32, INT64.
-_LARGEST: Mapping[object, int] = {6: 2**31 - 1, 7: 2**63 - 1}
+# The largest whole number up to which a type holds each one, by TensorProto type: FLOAT, INT16, INT32, INT64, FLOAT16,
+# DOUBLE. Source: 24, 11 and 53 bits of a significand in IEEE 754.
+_LARGEST: Mapping[object, int] = {1: 2**24, 5: 2**15 - 1, 6: 2**31 - 1, 7: 2**63 - 1, 10: 2**11, 11: 2**53}
+_WHOLE_TYPES = (5, 6, 7)
+_WIDEST = 2**63 - 1
 _BOOL = 9
-# Comparisons as left - right < 0 in whole numbers: what is added to the difference, and whether the sides swap.
-_COMPARISONS: Mapping[str, tuple[int, bool]] = {
-    "Less": (0, False),
-    "LessOrEqual": (-1, False),
-    "Greater": (0, True),
-    "GreaterOrEqual": (-1, True),
+# Comparisons as left - right against 0: whether 0 itself fails, and whether the sides swap.
+_COMPARISONS: Mapping[str, tuple[bool, bool]] = {
+    "Less": (True, False),
+    "LessOrEqual": (False, False),
+    "Greater": (True, True),
+    "GreaterOrEqual": (False, True),
 }
 # What a comparison becomes under a Not.
 _OPPOSITES: Mapping[str, str] = {
@@ -44,14 +48,25 @@ Outside = Callable[[str], "Array | None"]
 class _Linear(Struct, frozen=True):
     """`offset` plus `sign` times the body's input `base`, or a constant where there is none.
 
-    `constants` is the sum of the magnitudes of what is added; nothing on the way may exceed `largest`, else it wraps.
+    `constants` is the sum of the magnitudes of what is added; nothing on the way may exceed `largest`, else it wraps or
+    is rounded. `is_whole` says that it goes through a type without fractions.
     """
 
-    offset: int
+    offset: Fraction
     base: str
     sign: int
-    constants: int
+    constants: Fraction
     largest: int
+    is_whole: bool
+
+
+class _Comparison(Struct, frozen=True):
+    """left - right < 0, or <= 0 where it is not strict; under `differs`, left != right."""
+
+    left: _Linear
+    right: _Linear
+    is_strict: bool = True
+    differs: bool = False
 
 
 def counted_trips(body: Graph, initial: "Mapping[str, Array]", outside: Outside) -> tuple[int, bool] | None:
@@ -62,9 +77,56 @@ def counted_trips(body: Graph, initial: "Mapping[str, Array]", outside: Outside)
     another part may end the loop before that.
     """
     trace = _Trace(body, initial, outside)
-    counts = [trace.trips(part) for part in trace.conjuncts(body.outputs[0].name)]
+    counts = [trace.trips(*part) for part in trace.conjuncts(body.outputs[0].name)]
     known = [count for count in counts if count is not None]
     return (min(known), len(known) == len(counts)) if known else None
+
+
+def final_counters(body: Graph, initial: "Mapping[str, Array]", outside: Outside, count: int) -> "dict[int, Array]":
+    """Position among the carried tensors -> value after `count` iterations, of those to which each adds a constant."""
+    import numpy as np
+
+    trace = _Trace(body, initial, outside)
+    found: dict[int, Array] = {}
+    for position, formal in enumerate(body.inputs[2:]):
+        first = initial.get(formal.name)
+        last = None if first is None else trace.after(formal.name, count)
+        if first is not None and last is not None:
+            found[position] = np.full(first.shape, float(last) if first.dtype.kind == "f" else int(last), first.dtype)
+    return found
+
+
+def condition_reads(body: Graph) -> frozenset[str]:
+    """Names, of the body's inputs and from outside, on which it depends how often a Loop runs."""
+    producers, results = _producers(body), {formal.name: i for i, formal in enumerate(body.inputs)}
+    pending, found = [body.outputs[0].name], set[str]()
+    while pending:
+        name = pending.pop()
+        if name in found or not name:
+            continue
+        found.add(name)
+        op = producers.get(name)
+        if op is not None:
+            pending += (*op.inputs, *captured_names(op))
+        elif results.get(name, 0) > 1:
+            pending.append(body.outputs[results[name] - 1].name)
+    return frozenset(name for name in found if name not in producers)
+
+
+def positions_handed_on(body: Graph) -> frozenset[int]:
+    """Positions of the carried tensors that a body hands on as they are."""
+    producers = _producers(body)
+    found = set[int]()
+    for position, (formal, result) in enumerate(zip(body.inputs[2:], body.outputs[1:], strict=False)):
+        name = result.name
+        for _ in range(_FOLLOWED_OPS):
+            op = producers.get(name)
+            if op is None or op.op_type != "Identity" or op.domain:
+                break
+            name = op.inputs[0]
+        if name == formal.name:
+            found.add(position)
+    return frozenset(found)
 
 
 def positions_inserted_into(body: Graph) -> frozenset[int]:
@@ -105,82 +167,103 @@ class _Trace:
         self._producers = _producers(body)
         self._positions = {formal.name: position for position, formal in enumerate(body.inputs)}
 
-    def conjuncts(self, name: str) -> list[str]:
-        """The conditions that all have to hold for one to hold: what an And joins, or the condition alone."""
-        pending, found = [name], list[str]()
+    def conjuncts(self, name: str) -> list[tuple[str, bool]]:
+        """(name, whether it is negated) of the conditions that all have to hold for one to hold.
+
+        Those are what an And joins, or an Or under a Not. The condition that let the iteration run holds in it.
+        """
+        pending, found = [(name, False)], list[tuple[str, bool]]()
         for _ in range(_FOLLOWED_OPS):
             if not pending:
                 break
-            name = pending.pop()
+            name, negated = pending.pop()
             op = self._producers.get(name)
-            if op is not None and not op.domain and op.op_type == "And" and len(op.inputs) == 2:
-                pending += op.inputs
-            else:
-                found.append(name)
+            if op is None or op.domain:
+                is_held = self._positions.get(name) == 1 and not negated
+                if not is_held:
+                    found.append((name, negated))
+            elif op.op_type == ("Or" if negated else "And") and len(op.inputs) == 2:
+                pending += [(part, negated) for part in op.inputs]
+            elif op.op_type == "Not" or self._is_bool_passed(op):
+                pending.append((op.inputs[0], negated ^ (op.op_type == "Not")))
+            elif not self._always_holds(op, negated):
+                found.append((name, negated))
         return found + pending
 
-    def trips(self, name: str) -> int | None:
+    def _is_bool_passed(self, op: Op) -> bool:
+        to_bool = op.op_type == "Cast" and op.attributes.get("to") == _BOOL
+        inner = self._producers.get(op.inputs[0]) if op.inputs else None
+        # A condition that is cast to numbers and back is itself; a number that is cast to a condition is none.
+        from_bool = inner is None or inner.op_type in (*_COMPARISONS, "Equal", "And", "Or", "Not", *_TRANSPARENT)
+        return op.op_type in _TRANSPARENT or (to_bool and from_bool)
+
+    def _always_holds(self, op: Op, negated: bool) -> bool:
+        value = _constant_of(op)
+        return value is not None and value.dtype.kind == "b" and bool((value != negated).all())
+
+    def trips(self, name: str, negated: bool) -> int | None:
         """How often the body runs until a comparison of a counter fails: base + k step < bound for k = 0, 1, ..."""
-        condition = self._comparison(name)
-        if condition is None:
+        found = self._comparison(name, negated)
+        if found is None:
             return None
-        left, right, shift = condition
-        # The condition holds while the difference is below 0.
-        difference, step, counters = left.offset - right.offset + shift, 0, []
-        for side, sign in ((left, 1), (right, -1)):
+        difference, step, counters = found.left.offset - found.right.offset, Fraction(0), []
+        for side, sign in ((found.left, 1), (found.right, -1)):
             if not side.base:
+                if side.constants > side.largest or (side.is_whole and side.constants.denominator > 1):
+                    return None
                 continue
             added = self._step(side.base)
-            start = _whole(self._initial[side.base])
+            start = _number(self._initial.get(side.base))
             if added is None or start is None:
                 return None
             difference += sign * side.sign * start
             step += sign * side.sign * added.offset
             counters.append((side, start, added))
-        if difference >= 0:
-            count = 1
-        elif step > 0:
-            count = 1 + ceil_div(-difference, step)
-        else:
+        held = _held(found, difference, step)
+        if held is None:
             return None
-        return count if all(_stays_in_range(*counter, count - 1) for counter in counters) else None
+        return held + 1 if all(_stays_in_range(*counter, held) for counter in counters) else None
 
-    def _comparison(self, name: str) -> tuple[_Linear, _Linear, int] | None:
-        """(left, right, shift) of a comparison that holds where left - right + shift is below 0."""
-        negated = False
-        for _ in range(_FOLLOWED_OPS):
-            op = self._producers.get(name)
-            if op is None or op.domain or not op.inputs:
-                return None
-            if op.op_type in _COMPARISONS and len(op.inputs) == 2:
-                shift, swapped = _COMPARISONS[_OPPOSITES[op.op_type] if negated else op.op_type]
-                sides = self._linear(op.inputs[0]), self._linear(op.inputs[1])
-                left, right = reversed(sides) if swapped else sides
-                return None if left is None or right is None else (left, right, shift)
-            is_bool = op.op_type == "Cast" and op.attributes.get("to") == _BOOL
-            if op.op_type != "Not" and op.op_type not in _TRANSPARENT and not is_bool:
-                return None
-            negated ^= op.op_type == "Not"
-            name = op.inputs[0]
-        return None
+    def after(self, base: str, count: int) -> Fraction | None:
+        """A counter's value after so many iterations; None where it is none, or leaves the range of its type."""
+        start, added = _number(self._initial.get(base)), self._step(base)
+        if start is None or added is None:
+            return None
+        side = _Linear(Fraction(0), base, 1, Fraction(0), added.largest, added.is_whole)
+        return start + count * added.offset if _stays_in_range(side, start, added, count) else None
+
+    def _comparison(self, name: str, negated: bool) -> _Comparison | None:
+        op = self._producers.get(name)
+        if op is None or op.domain or len(op.inputs) != 2:
+            return None
+        if op.op_type not in _COMPARISONS and not (op.op_type == "Equal" and negated):
+            return None
+        left, right = self._linear(op.inputs[0]), self._linear(op.inputs[1])
+        if left is None or right is None:
+            return None
+        if op.op_type == "Equal":
+            return _Comparison(left, right, differs=True)
+        is_strict, is_swapped = _COMPARISONS[_OPPOSITES[op.op_type] if negated else op.op_type]
+        return _Comparison(right, left, is_strict) if is_swapped else _Comparison(left, right, is_strict)
 
     def _step(self, base: str) -> _Linear | None:
         """What each iteration adds to an input of the body, None where it does anything else to it."""
         position = self._positions[base]
         if position == 0:
-            return _Linear(1, base, 1, 1, _LARGEST[7])
+            return _Linear(Fraction(1), base, 1, Fraction(1), _WIDEST, True)
         if position == 1:
             return None
         carried = self._linear(self._body.outputs[position - 1].name)
         return carried if carried is not None and (carried.base, carried.sign) == (base, 1) else None
 
     def _linear(self, name: str) -> _Linear | None:
-        """A whole number as an input of the body and a constant, through Add and Sub."""
-        pending, constants = [(name, 1)], list[int]()
-        base, sign, largest = "", 1, _LARGEST[7]
+        """A number as an input of the body and a constant, through Add, Sub and Cast."""
+        pending, constants = [(name, 1)], list[Fraction]()
+        base, sign, largest, is_whole = "", 1, _WIDEST, False
         for _ in range(_FOLLOWED_OPS):
             if not pending:
-                return _Linear(sum(constants), base, sign, sum(map(abs, constants)), largest)
+                return _Linear(sum(constants, Fraction(0)), base, sign, sum(map(abs, constants), Fraction(0)), largest,
+                               is_whole)  # fmt: skip
             name, factor = pending.pop()
             op = self._producers.get(name)
             if op is not None and not op.domain and op.op_type in ("Add", "Sub") and len(op.inputs) == 2:
@@ -189,13 +272,15 @@ class _Trace:
             passed = None if op is None else self._largest_passed(op)
             if op is not None and passed is not None:
                 largest = min(largest, passed)
+                is_whole = is_whole or op.attributes.get("to") in _WHOLE_TYPES
                 pending.append((op.inputs[0], factor))
                 continue
             array = self._array(name)
-            value = _whole(array)
+            value = _number(array)
             if array is None or value is None or (name in self._positions and base):
                 return None
             largest = min(largest, _largest_of(array))
+            is_whole = is_whole or array.dtype.kind == "i"
             if name in self._positions:
                 base, sign = name, factor
             else:
@@ -207,13 +292,13 @@ class _Trace:
         if op.domain or not op.inputs:
             return None
         if op.op_type in _TRANSPARENT:
-            return _LARGEST[7]
+            return _WIDEST
         if op.op_type == "Cast":
             target = op.attributes.get("to")
             return _LARGEST.get(target) if isinstance(target, int) else None
         if op.op_type == "CastLike" and len(op.inputs) == 2:
             like = self._array(op.inputs[1])
-            return None if like is None or like.dtype.kind != "i" else _largest_of(like)
+            return None if like is None or like.dtype.kind not in "if" else _largest_of(like)
         return None
 
     def _array(self, name: str) -> "Array | None":
@@ -227,10 +312,31 @@ class _Trace:
         return self._outside(name) if stored is None else stored.value
 
 
-def _stays_in_range(side: _Linear, start: int, step: _Linear, steps: int) -> bool:
-    """Whether no number wraps in so many steps of a counter: neither itself nor what is compared of it."""
+def _held(found: _Comparison, difference: Fraction, step: Fraction) -> int | None:
+    """How many iterations in a row a comparison holds in; None where it never fails."""
+    if found.differs:
+        if not step:
+            return 0 if not difference else None
+        held = -difference / step
+        return int(held) if held >= 0 and held.denominator == 1 else None
+    if difference > 0 or (difference == 0 and found.is_strict):
+        return 0
+    if step <= 0:
+        return None
+    return ceil(-difference / step) if found.is_strict else floor(-difference / step) + 1
+
+
+def _stays_in_range(side: _Linear, start: Fraction, step: _Linear, steps: int) -> bool:
+    """Whether no number wraps or is rounded in so many steps of a counter: neither itself nor what is compared of it.
+
+    Binary floating-point numbers that are multiples of one fraction are exact as far as whole numbers are.
+    """
     reach = abs(start) + abs(step.offset) * steps
-    return reach + step.constants <= step.largest and reach + side.constants <= side.largest
+    for part in (step, side):
+        unit = max(number.denominator for number in (start, part.offset, step.offset))
+        if (part.is_whole and unit > 1) or unit * (reach + part.constants) > part.largest:
+            return False
+    return True
 
 
 def _constant_of(op: Op) -> "Array | None":
@@ -238,17 +344,26 @@ def _constant_of(op: Op) -> "Array | None":
 
     if op.op_type != "Constant" or op.domain:
         return None
-    value, given = op.attributes.get("value"), op.attributes.get("value_int")
-    if isinstance(value, StoredTensor):
-        return value.value
-    return np.asarray(given, np.int64) if isinstance(given, int) else None
+    for name, value in op.attributes.items():
+        if isinstance(value, StoredTensor):
+            return value.value
+        if name == "value_int":
+            return np.asarray(value, np.int64)
+        if name == "value_float":
+            return np.asarray(value, np.float32)
+    return None
 
 
-def _whole(array: "Array | None") -> int | None:
-    """The one element of a signed whole number; counters without a sign wrap below 0, and no exporter makes them."""
-    return int(array.reshape(-1)[0]) if array is not None and array.size == 1 and array.dtype.kind == "i" else None
+def _number(array: "Array | None") -> Fraction | None:
+    """The one element of a signed number; counters without a sign wrap below 0, and no exporter makes them."""
+    if array is None or array.size != 1 or array.dtype.kind not in "if":
+        return None
+    number = array.reshape(-1)[0].item()
+    return Fraction(number) if abs(number) < float("inf") else None
 
 
 def _largest_of(array: "Array") -> int:
     bits: int = 8 * array.dtype.itemsize
+    if array.dtype.kind == "f":
+        return {16: _LARGEST[10], 32: _LARGEST[1], 64: _LARGEST[11]}.get(bits, 0)
     return (1 << (bits - 1)) - 1

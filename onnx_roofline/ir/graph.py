@@ -32,7 +32,9 @@ class TensorType(Struct, frozen=True):
 
     `shape` is None for an unknown rank, and a dim is None where it is unknown. `exact` is False where the shape depends
     on values: it is then an upper bound. `container` is "tensor", "sequence", "optional" or "map"; for the last three,
-    `dtype` and `shape` describe one element and `length` how many there are (None: unknown).
+    `dtype` and `shape` describe one element and `length` how many there are (None: unknown). `assumed` is set where the
+    shape rests on a guess: a length or trip count that data decide, or a declaration. Of a shape that is a bound or
+    assumed, `sure_axes` are the axes whose dims hold all the same; None where not even the rank does.
     """
 
     dtype: str
@@ -40,6 +42,40 @@ class TensorType(Struct, frozen=True):
     exact: bool = True
     container: str = "tensor"
     length: int | None = None
+    assumed: bool = False
+    sure_axes: tuple[int, ...] | None = ()
+
+    @property
+    def is_sure(self) -> bool:
+        """Whether the shape is neither a bound nor assumed."""
+        return self.exact and not self.assumed
+
+    def known_axes(self) -> tuple[int, ...]:
+        """The axes whose dims are certain numbers."""
+        dims = enumerate(self.shape or ())
+        return tuple(i for i, dim in dims if dim is not None and (self.is_sure or i in (self.sure_axes or ())))
+
+    def resting(self, *, exact: bool, assumed: bool, sure_axes: "Iterable[int] | None") -> "TensorType":
+        """This type with another certainty; a tensor each of whose axes is sure is exact."""
+        axes = None if sure_axes is None else tuple(sorted(sure_axes))
+        if self.container == "tensor" and self.shape is not None and axes == tuple(range(len(self.shape))):
+            exact, assumed = True, False
+        if exact and not assumed:
+            axes = ()
+        return replace(self, exact=exact, assumed=assumed, sure_axes=axes)
+
+    def certain(self) -> "TensorType":
+        """This type with every dim that is a bound or assumed left open; without a shape where the rank may differ."""
+        if self.is_sure:
+            return self
+        kept = set(self.known_axes())
+        shape = (
+            None
+            if self.shape is None or self.sure_axes is None
+            else tuple(dim if axis in kept else None for axis, dim in enumerate(self.shape))
+        )
+        length = self.length if self.assumed and self.exact else None
+        return TensorType(self.dtype, shape, True, self.container, length)
 
     @property
     def is_known(self) -> bool:

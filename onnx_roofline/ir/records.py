@@ -8,7 +8,7 @@ from msgspec import Struct, field
 from msgspec.structs import fields
 
 from onnx_roofline.base.units import FLOPS_PER_MAC
-from onnx_roofline.ir.graph import Op, TensorType
+from onnx_roofline.ir.graph import Dim, Model, Op, TensorType
 
 if TYPE_CHECKING:
     from onnx_roofline.ir.graph import Array
@@ -280,6 +280,45 @@ class OpenBodies(Struct, frozen=True):
     """Every op that may run of which nobody says how often its bodies run, the outer before the inner."""
 
     found: tuple[OpenBody, ...]
+
+
+class DataLength(Struct, frozen=True):
+    """A length that data decide: its `name` is TENSOR.AXIS of the row `key` where it arises, and `ops` hang on it.
+
+    `value` is what is taken for it, `origin` why: "bound" (the user states it), "data" (an upper bound), "assumed".
+    """
+
+    name: str
+    key: str
+    op_type: str
+    value: int
+    origin: str
+    ops: int
+
+    @property
+    def reason(self) -> str:
+        """What the dim is, as the reports say it."""
+        hang = "" if self.origin == "bound" else f"; {self.ops:,} op{'s hang' if self.ops != 1 else ' hangs'} on it"
+        how = {"assumed": "assumed", "data": "its upper bound is taken"}.get(self.origin, "stated")
+        return f"data decide it at {self.key}{hang}; {how}"
+
+    @property
+    def option(self) -> str:
+        """The option that states it: `--dim frames.0=N`."""
+        return f"--dim {self.name}=N"
+
+
+class DataLengths(Struct, frozen=True):
+    """Every length that data decide, those on which most ops hang first."""
+
+    found: tuple[DataLength, ...]
+
+
+def dims_of(model: Model) -> dict[str, Dim]:
+    """The dims of a model: those of its inputs, then the lengths that data decide, once shapes are known."""
+    lengths = model.wholes.get(DataLengths)
+    found = lengths.found if isinstance(lengths, DataLengths) else ()
+    return {**model.dims, **{one.name: Dim(one.value, one.origin, one.reason) for one in found}}
 
 
 class Live(Struct, frozen=True):

@@ -13,7 +13,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from onnx_roofline.base.errors import UsageError
-from onnx_roofline.ir.graph import Dim, Graph, GraphInput, Model, Notice, TensorType
+from onnx_roofline.ir.graph import Dim, Graph, GraphInput, Model, Notice, TensorType, nested_graphs
 from onnx_roofline.load.assumptions import assume
 from onnx_roofline.load.build import ParsedModel
 from onnx_roofline.load.expressions import LARGEST_DIM, Expression, evaluate, names_in, parse_expression
@@ -291,10 +291,13 @@ def _refuse_unknown_names(
         for axis, symbol in enumerate(graph_input.symbols or ())
         if isinstance(symbol, int)
     }
+    inner = _names_of_inner_axes(parsed) if any(name not in symbols for name in options.dims) else frozenset()
     for name in options.dims:
         if name == BATCH and name not in symbols and fixed_batches(parsed.graph.inputs, uses):
             continue
-        if name not in symbols and name not in fixed:
+        tensor, dot, axis = name.rpartition(".")
+        is_inner = dot and axis.isdecimal() and tensor in inner
+        if name not in symbols and name not in fixed and not is_inner:
             choices = _choices(name, symbols, "every dim of its inputs is a number or has no name")
             raise UsageError(f"{path}: --dim {shown(name)}: found no dim of that name; {choices}")
     names = {graph_input.name: None for graph_input in parsed.graph.inputs}
@@ -302,6 +305,12 @@ def _refuse_unknown_names(
         if name not in names:
             choices = _choices(name, names, "the file has no inputs")
             raise UsageError(f"{path}: --input-shape {shown(name)}: found no such input; {choices}")
+
+
+def _names_of_inner_axes(parsed: ParsedModel) -> frozenset[str]:
+    """Tensors that ops make: a length that data decide is named after one of them and an axis."""
+    graphs = nested_graphs((parsed.graph, *(function.graph for function in parsed.functions.values())))
+    return frozenset(name for graph in graphs for op in graph.ops for name in op.outputs if name)
 
 
 def _choices(name: str, known: Mapping[str, None], none: str) -> str:

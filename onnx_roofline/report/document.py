@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from onnx_roofline.analysis.analyze import Analysis
 from onnx_roofline.analysis.summary import Summary
-from onnx_roofline.ir.records import PlacementSummary
+from onnx_roofline.ir.records import PlacementSummary, dims_of
 from onnx_roofline.report import contract
 from onnx_roofline.report.encoding import encode
 from onnx_roofline.report.graph_records import GraphRecords, counts_record, moved_record
@@ -76,7 +76,7 @@ def _document(
         ),
         dims={
             name: contract.Dim(dim.value, dim.origin, dim.reason)  # type: ignore[arg-type]
-            for name, dim in model.dims.items()
+            for name, dim in dims_of(model).items()
         },
         system=system_record(analysis.system),
         assume_dtype=analysis.settings.assume_dtype or None,

@@ -225,7 +225,11 @@ def _executions_lines(analysis: Analysis, key: str) -> Iterator[str]:
     for one in around[:SHOWN_BODIES]:
         where = "its own body" if one.key == key else one.key
         if one.op_type == "If":
-            sure = "it has the most operations" if one.origin == "data" else "a guess: a branch has no sure cost"
+            sure = (
+                "it has the most operations"
+                if one.origin == "data"
+                else "a guess: no branch is sure to be the costlier"
+            )
             yield f"  {where}: the condition is open, {one.taken}_branch is counted ({sure}); {one.option} states it"
         else:
             sure = "at most" if one.origin == "data" else "ASSUMED"

@@ -215,7 +215,7 @@ def _tensor(kind: TensorType, role: str) -> contract.Tensor:
         shape=kind.shape,
         bytes=kind.bytes,
         kind=role,  # type: ignore[arg-type]
-        origin=UNSET if kind.exact else "data",
+        origin=UNSET if kind.is_sure else "assumed" if kind.assumed else "data",
         container=UNSET if is_plain else kind.container,  # type: ignore[arg-type]
         length=UNSET if is_plain else kind.length,
     )

@@ -15,6 +15,8 @@ from onnx_roofline.ir.graph import Dim, Model
 from onnx_roofline.ir.records import (
     Alternative,
     Counts,
+    DataLength,
+    DataLengths,
     Executions,
     Kernel,
     OpenBodies,
@@ -38,8 +40,9 @@ _BOUNDS = {"memory": "mem", "compute": "comp", "nothing to do": "–"}
 NAME_WIDTH = 44
 # Types that a device has peaks for, named where it lacks others.
 SHOWN_PEAKS = 3
-# Loops and branches that the first line names.
+# Loops and branches, and lengths that data decide, that the first line names.
 SHOWN_BODIES = 4
+SHOWN_LENGTHS = 2
 
 
 def render(analysis: Analysis, top: int, depth: int, width: int) -> "Iterator[RenderableType]":
@@ -77,6 +80,7 @@ def first_line(analysis: Analysis) -> str:
     if overridden:
         fixed = ", ".join(dict.fromkeys(dim.reason.rpartition(" ")[2] for dim in overridden.values()))
         parts.append(f"OVERRIDDEN dims: {_dims(overridden)} (the file fixes {fixed})")
+    parts += open_lengths(analysis.model.whole(DataLengths).found)
     parts += open_bodies(analysis.model.whole(OpenBodies).found)
     if analysis.settings.observe:
         parts.append("shapes OBSERVED in one run")
@@ -94,6 +98,19 @@ def _dims(dims: Mapping[str, Dim]) -> str:
     own = {name: dim for name, dim in dims.items() if not dim.is_computed}
     shown = [f"{visible(name, 40)}={dim.value}" for name, dim in list(own.items())[:6]]
     return ", ".join(shown) + (f" and {len(own) - 6} more" if len(own) > 6 else "")
+
+
+def open_lengths(found: Iterable[DataLength]) -> list[str]:
+    """Lengths that data decide and nobody stated: how many ops hang on each, and the option that states it."""
+    opened = [one for one in found if one.origin != "bound"]
+    parts = []
+    for one in opened[:SHOWN_LENGTHS]:
+        hang = f"{_plural(one.ops, 'op')} hang{'s' if one.ops == 1 else ''} on {visible(one.key, NAME_WIDTH)}"
+        taken = f"length unknown, ASSUMED {one.value:,}" if one.origin == "assumed" else f"length AT MOST {one.value:,}"
+        parts.append(f"{hang}, {taken}: {visible(one.option, 2 * NAME_WIDTH)}, or --observe")
+    if len(opened) > SHOWN_LENGTHS:
+        parts.append(f"{len(opened) - SHOWN_LENGTHS} more lengths that data decide")
+    return parts
 
 
 def open_bodies(found: Iterable[OpenBody]) -> list[str]:

@@ -9,7 +9,7 @@ from onnx_roofline.analysis.analyze import analyze
 from onnx_roofline.analysis.settings import Settings
 from onnx_roofline.base.errors import UsageError
 from onnx_roofline.base.text import shown
-from onnx_roofline.ir.records import Kernel, OpenBodies, OpenBody, Placement, PlacementSummary, TypedOp
+from onnx_roofline.ir.records import Kernel, OpenBodies, OpenBody, Placement, PlacementSummary, TypedOp, dims_of
 
 
 class SweepPoint(Struct, frozen=True):
@@ -89,7 +89,7 @@ def sweep(path: str, settings: Settings, dim: str, values: tuple[int, ...]) -> S
         model = analysis.model
         assumed.update(
             (f"{name}={found.value}", None)
-            for name, found in model.dims.items()
+            for name, found in dims_of(model).items()
             if found.origin == "assumed" and not found.is_computed
         )
         opened.update(dict.fromkeys(model.whole(OpenBodies).found))

@@ -168,7 +168,7 @@ def test_sizes_that_depend_on_values_are_exact(name: str, tmp_path: Path) -> Non
         key: (shape, True) for key, shape in wanted.items()
     }
     first = next(iter(wanted))
-    assert not (plain[first].is_known and plain[first].exact)
+    assert not (plain[first].is_known and plain[first].is_sure)
     # The work of these depends on the values too, not only on the sizes.
     if name not in ("Unique", "NonMaxSuppression"):
         assert {work.status for work in observed.model.column(Work).values()} == {"exact"}

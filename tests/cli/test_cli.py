@@ -150,7 +150,7 @@ def test_an_unknown_op_is_listed_with_its_share_of_bytes(tmp_path: Path, capsys:
     assert main(["analyze", str(_custom_op_model(tmp_path))]) == 0
     first = capsys.readouterr().out.splitlines()[0]
     # Both ops read and write 2 * 3 floats: half of the bytes belong to the unknown one. Its output is only declared.
-    assert "coverage: 50 % of 2 ops (1 bounded, 1 unknown) · unknown: acme.Mystery, 50 % of the bytes" in first
+    assert "coverage: 50 % of 2 ops (1 heuristic, 1 unknown) · unknown: acme.Mystery, 50 % of the bytes" in first
 
 
 def test_csv_has_a_row_an_op(capsys: pytest.CaptureFixture[str]) -> None:

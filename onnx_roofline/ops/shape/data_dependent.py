@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from onnx_roofline.base.errors import NotModelledError, ShapeError
 from onnx_roofline.base.units import dmax, dmin, product
 from onnx_roofline.ir.graph import TensorType
-from onnx_roofline.ops.shape.merge import axis_of
+from onnx_roofline.ops.shape.merge import axis_of, bound_along
 from onnx_roofline.ops.shape.registry import completion, shape_rule
 from onnx_roofline.ops.view import OpView
 
@@ -84,13 +84,30 @@ def non_max_suppression(op: OpView) -> Types:
 @completion("TopK")
 def top_k(op: OpView) -> Types:
     """At most the whole axis. Source: ONNX TopK-11."""
-    return _bound(op.x.dtype, op.x.shape), _bound("int64", op.x.shape)
+    axes = (axis_of(op, op.x.rank, -1),)
+    return bound_along(axes, op.x.dtype, op.x.type), bound_along(axes, "int64", op.x.type)
 
 
 @completion("Slice")
 def slice_bound(op: OpView) -> Types:
-    """At most the input. Source: ONNX Slice-13."""
-    return (_bound(op.x.dtype, op.x.shape),)
+    """At most the input; axes that are not sliced stay. Source: ONNX Slice-13."""
+    if op.has(3) and not op.input(3).is_known:
+        return (_bound(op.x.dtype, op.x.shape),)
+    # Without axes the starts are those of the first ones.
+    axes = op.input(3).value.reshape(-1).tolist() if op.has(3) else range(op.input(1).elements)
+    return (bound_along([int(axis) % op.x.rank for axis in axes], op.x.dtype, op.x.type),)
+
+
+@completion("BlackmanWindow", "HammingWindow", "HannWindow")
+def window(op: OpView) -> Types:
+    """[size], which the one input gives. Source: ONNX HannWindow-17."""
+    return (TensorType(op.output(0).type.dtype, (None,)),)
+
+
+@completion("MelWeightMatrix")
+def mel_weight_matrix(op: OpView) -> Types:
+    """[bins of the spectrum, mel bins], which the inputs give. Source: ONNX MelWeightMatrix-17."""
+    return (TensorType(op.output(0).type.dtype, (None, None)),)
 
 
 @completion("MaxUnpool")

@@ -1,5 +1,7 @@
 """What shape rules share: a type that holds either of two, and the axis that an op names."""
 
+from collections.abc import Iterable
+
 from msgspec.structs import replace
 
 from onnx_roofline.base.errors import ShapeError
@@ -13,6 +15,12 @@ def axis_of(op: OpView, rank: int, default: int = 0) -> int:
     if not -rank <= axis < rank:
         raise ShapeError(f"found axis {axis}, wanted one of a tensor of rank {rank}")
     return axis % rank
+
+
+def bound_along(axes: Iterable[int], dtype: str, kind: TensorType) -> TensorType:
+    """At most the shape of a type: the other axes are as sure as they are in it."""
+    sure = set(kind.known_axes()) - set(axes)
+    return TensorType(dtype, kind.shape).resting(exact=False, assumed=False, sure_axes=sure)
 
 
 def merge_types(a: TensorType, b: TensorType) -> TensorType:
@@ -29,9 +37,15 @@ def merge_types(a: TensorType, b: TensorType) -> TensorType:
         return _merge_sequences(a, b)
     if a.shape is None or b.shape is None or len(a.shape) != len(b.shape):
         larger = a if b.shape is None or (a.shape is not None and (a.elements or 0) >= (b.elements or 0)) else b
-        return replace(larger, dtype=larger.dtype or a.dtype or b.dtype, exact=False)
+        larger = replace(larger, dtype=larger.dtype or a.dtype or b.dtype)
+        return larger.resting(exact=False, assumed=a.assumed or b.assumed, sure_axes=None)
     shape = tuple(None if x is None or y is None else max(x, y) for x, y in zip(a.shape, b.shape, strict=True))
-    return TensorType(a.dtype or b.dtype, shape, a.exact and b.exact and a.shape == b.shape, a.container)
+    sure = {axis for axis in {*a.known_axes()} & {*b.known_axes()} if a.shape[axis] == b.shape[axis]}
+    return TensorType(a.dtype or b.dtype, shape, container=a.container).resting(
+        exact=a.exact and b.exact and a.shape == b.shape,
+        assumed=a.assumed or b.assumed,
+        sure_axes=None if a.sure_axes is None or b.sure_axes is None else sure,
+    )
 
 
 def _merge_sequences(a: TensorType, b: TensorType) -> TensorType:

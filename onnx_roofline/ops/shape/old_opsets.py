@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from onnx_roofline.base.errors import NotModelledError, ShapeError
 from onnx_roofline.base.units import ceil_div
 from onnx_roofline.ir.graph import TensorType
-from onnx_roofline.ops.shape.merge import axis_of
+from onnx_roofline.ops.shape.merge import axis_of, bound_along
 from onnx_roofline.ops.shape.registry import completion
 from onnx_roofline.ops.view import OpView
 
@@ -35,7 +35,7 @@ def split(op: OpView) -> Types:
     if not sizes and op.has(1) and op.input(1).is_known:
         sizes = tuple(int(size) for size in op.input(1).value.reshape(-1))
     if not sizes:
-        return tuple(TensorType(op.x.dtype, shape, exact=False) for _ in op.outputs)
+        return tuple(bound_along((axis,), op.x.dtype, op.x.type) for _ in op.outputs)
     if op.x.type.exact and (sum(sizes) != shape[axis] or len(sizes) != len(op.outputs) or min(sizes) < 0):
         raise ShapeError(f"found parts {list(sizes)} of a dim of {shape[axis]} for {len(op.outputs)} outputs")
     return tuple(_like(op, (*shape[:axis], size, *shape[axis + 1 :])) for size in sizes)

@@ -22,7 +22,8 @@ class Tensor(Record, frozen=True):
         Literal["input", "weight", "constant", "activation", "output"], Meta(description="what it is to the graph")
     ]
     origin: Annotated[
-        Literal["data"] | UnsetType, Meta(description="where the shape depends on values: it is an upper bound")
+        Literal["data", "assumed"] | UnsetType,
+        Meta(description="`data`: the shape depends on values and is an upper bound; `assumed`: it rests on a guess"),
     ] = UNSET
     container: Annotated[
         Literal["sequence", "optional", "map"] | UnsetType, Meta(description="of what is no plain tensor")

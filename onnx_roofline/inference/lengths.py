@@ -1,0 +1,315 @@
+"""Lengths that data decide: their names, what is stated or taken for them, and what hangs on them.
+
+A length arises at the op whose output has an axis that nothing in its operands fixes. Its name is TENSOR.AXIS. One that
+has an upper bound is taken to be as long as that; any other is assumed, and the walk goes on as if it were so.
+"""
+
+from collections.abc import Iterable, Mapping
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from onnx_roofline.base.errors import UsageError
+from onnx_roofline.base.text import shown
+from onnx_roofline.base.units import product
+from onnx_roofline.inference.partial_values import Unsure, as_elements, elements_of, settled
+from onnx_roofline.inference.scope import CONSTANT, DATA, Known, Scope
+from onnx_roofline.ir.graph import Model, Notice, Op, TensorType
+from onnx_roofline.ir.records import DataLength, DataLengths
+from onnx_roofline.ops.shape.targets import position_of_target, states_sizes
+
+# The size of a length that nothing bounds: the usual sequence in published BERT figures, and one to halve often.
+ASSUMED_LENGTH = 128
+# What one iteration of a loop adds, such as the frames of one phoneme: the trip count makes it long.
+ASSUMED_IN_LOOP = 1
+# Sizes that the onnx library may leave open although they are known, and elements of a value that are looked at.
+_HUGE, _LONGEST_SHAPE = 2**31, 64
+# Sizes that are proposed for one length where the assumed one contradicts other operands.
+_PROPOSED = 4
+
+
+class _Length(Struct):
+    key: str
+    op_type: str
+    value: int
+    origin: str
+
+
+class Lengths:
+    """The lengths of one walk. `stated` are sizes by name that the user gives, `proposed` sizes that other ops want."""
+
+    def __init__(self, model: Model, stated: Mapping[str, int], proposed: Mapping[str, int]) -> None:
+        self._path, self._stated, self._proposed = model.info.path, stated, proposed
+        self._bound_dims = model.dims
+        self._found: dict[str, _Length] = {}
+        self._hanging: dict[str, set[str]] = {}
+        # Elements of values that follow from a length: element -> (number, lengths).
+        self._resolved: dict[str, tuple[int, frozenset[str]]] = {}
+        # The length that a symbol of the declarations has stood for, so that two of one symbol are one.
+        self._by_symbol: dict[str, tuple[int, frozenset[str]]] = {}
+        self._settled: set[str] = set()
+        # How many ops contradict what is assumed, and the sizes with which they would not.
+        self.conflicts = 0
+        # And those that follow from what the user states of others.
+        self.implied: dict[str, dict[int, None]] = {}
+        self.proposals: dict[str, dict[int, None]] = {}
+
+    def settle(self, known: Known | None) -> Known | None:
+        """What is known of an operand, with the elements that lengths have fixed since."""
+        if known is None or not self._resolved or known.value is not None:
+            return known
+        partial = elements_of(known)
+        if partial is None:
+            return known
+        hangs = set(known.hangs)
+        before = partial.reshape(-1).tolist()
+        parts = list(before)
+        for index, part in enumerate(parts):
+            if isinstance(part, Unsure) and part.number is None and part.source in self._resolved:
+                number, names = self._resolved[part.source]
+                # What follows from a stated length is sure.
+                parts[index] = Unsure(number, part.source) if names else number
+                hangs |= names
+        if parts == before:
+            return known
+        value, left = settled(as_elements(parts, partial.shape), known.type.dtype)
+        return replace(known, value=value, partial=left, hangs=frozenset(hangs))
+
+    def name_those_of(
+        self, op: Op, key: str, scope: Scope, inputs: tuple[Known | None, ...], outputs: tuple[Known, ...],
+        behind: frozenset[str],
+    ) -> tuple[Known, ...]:  # fmt: skip
+        """The outputs with every length that arises here named and sized, and with what each of them hangs on.
+
+        `behind` are the lengths that the operands hang on.
+        """
+        named = []
+        for name, known in zip(op.outputs, outputs, strict=True):
+            is_plain = known.is_sure and known.type.is_known and not self._stated
+            hangs = known.hangs if known.is_sure else known.hangs | behind
+            own: frozenset[str] = frozenset()
+            if name and not is_plain and known.type.container == "tensor" and known.type.shape is not None:
+                kind, own = self._sized(op, key, name, scope, inputs, known, hangs)
+                known = replace(known, type=kind)
+            hangs = own if known.is_sure else hangs | own
+            token = scope.prefix + name
+            named.append(Known(known.type, known.value, known.origin, known.bound, known.partial, hangs, token))
+        for length in behind.union(*(known.hangs for known in named)):
+            self._hanging.setdefault(length, set()).add(key)
+        return tuple(named)
+
+    def _sized(
+        self, op: Op, key: str, name: str, scope: Scope, inputs: tuple[Known | None, ...], known: Known,
+        hangs: frozenset[str],
+    ) -> tuple[TensorType, frozenset[str]]:  # fmt: skip
+        """The type with a size for each axis, and the lengths that arise here."""
+        kind, sure = known.type, set(known.type.known_axes())
+        assert kind.shape is not None
+        shape, own = list(kind.shape), set[str]()
+        is_bound_here = (
+            not kind.exact
+            and not kind.assumed
+            and kind.is_known
+            and not op.bodies
+            and (op.function is None and all(known is None or known.is_sure for known in inputs))
+        )
+        # What a loop makes of a shape that it changes in ways that can't be followed is no length of the data's.
+        is_open_here = None in shape and not op.bodies and op.function is None and not any(map(_is_opaque, inputs))
+        # Nor is what stored values decide, where they are not read.
+        is_open_here = is_open_here and not any(map(_is_huge, inputs)) and _data_decide(op, inputs)
+        assumed = kind.assumed
+        for axis in _in_order(op, inputs, len(shape)):
+            size, label = kind.shape[axis], f"{name}.{axis}"
+            if label in self._stated:
+                shape[axis] = self._as_stated(label, key, op, kind, axis, hangs)
+                sure.add(axis)
+                own.add(label)
+                self._resolve(op, inputs, axis, tuple(shape), frozenset())
+            elif size is None and is_open_here:
+                shape[axis], origin, names = self._size_of(label, name, axis, scope, own, _room(op, inputs, shape))
+                if names:
+                    # What is left beside stated sizes is as sure as they are.
+                    sure |= {axis} if names <= self._stated.keys() else set()
+                    own |= names
+                else:
+                    self._found.setdefault(label, _Length(key, op.op_type, shape[axis] or 0, origin))
+                    own.add(label)
+                assumed = True
+                self._resolve(op, inputs, axis, tuple(shape), frozenset({label} | names))
+            elif is_bound_here and axis not in sure:
+                self._found.setdefault(label, _Length(key, op.op_type, size or 0, "data"))
+                own.add(label)
+        if shape == list(kind.shape) and not own:
+            return kind, frozenset()
+        is_exact = kind.exact or all(axis in sure for axis in range(len(shape)))
+        sized = replace(kind, shape=tuple(shape)).resting(exact=is_exact, assumed=assumed, sure_axes=sure)
+        self._tie(name, scope, kind, sized, frozenset(own))
+        return sized, frozenset(own)
+
+    def _as_stated(self, label: str, key: str, op: Op, kind: TensorType, axis: int, hangs: frozenset[str]) -> int:
+        """The size that the user states of an axis. Raises UsageError where the file fixes another one."""
+        stated = self._stated[label]
+        assert kind.shape is not None
+        if axis in kind.known_axes():
+            if kind.shape[axis] != stated:
+                raise UsageError(
+                    f"{self._path}: --dim {shown(label)}: found {stated}, but node {key} makes it {kind.shape[axis]}; "
+                    "drop it"
+                )
+            self._settled.add(label)
+            return stated
+        if kind.assumed and kind.shape[axis] != stated:
+            self.conflicts += 1
+            self._propose(hangs, kind.shape[axis], stated, self.implied)
+        self._settled.add(label)
+        self._found[label] = _Length(key, op.op_type, stated, "bound")
+        return stated
+
+    def _size_of(
+        self, label: str, name: str, axis: int, scope: Scope, own: set[str], room: tuple[int, int] | None
+    ) -> tuple[int, str, frozenset[str]]:
+        """(size, origin, lengths that it is tied to) of an axis without a bound.
+
+        `own` are the lengths of the axes before it, `room` the elements that are left for how many open axes.
+        """
+        symbol = _symbol_of(scope, name, axis)
+        tied = self._by_symbol.get(symbol) if symbol else None
+        if tied is not None:
+            return tied[0], "assumed", tied[1]
+        usual = ASSUMED_IN_LOOP if scope.loops else ASSUMED_LENGTH
+        size = self._proposed.get(label, usual)
+        if room is not None and room[1] == 1 and own:
+            return room[0], "assumed", frozenset(own)
+        if room is not None:
+            size = next(part for part in range(min(size, room[0]), 0, -1) if room[0] % part == 0)
+        return size, "assumed", frozenset()
+
+    def _tie(self, name: str, scope: Scope, before: TensorType, after: TensorType, own: frozenset[str]) -> None:
+        for axis, (old, new) in enumerate(zip(before.shape or (), after.shape or (), strict=True)):
+            symbol = _symbol_of(scope, name, axis)
+            if old is None and new is not None and symbol and symbol not in self._bound_dims:
+                self._by_symbol.setdefault(symbol, (new, own))
+
+    def _resolve(
+        self, op: Op, inputs: tuple[Known | None, ...], axis: int, shape: tuple[int | None, ...], names: frozenset[str]
+    ) -> None:
+        """What the size of an axis says of the value that decided it."""
+        size = shape[axis]
+        if size is None:
+            return
+        position = position_of_target(op.op_type, op.domain)
+        if op.op_type == "Range" and not op.domain and len(inputs) == 3:
+            start, delta = _whole(inputs[0]), _whole(inputs[2])
+            limit = elements_of(inputs[1])
+            if start is not None and delta is not None and limit is not None:
+                self._fix(limit.reshape(-1).tolist()[0], start + size * delta, names)
+        elif position is not None and position < len(inputs) and states_sizes(op.op_type, op.domain):
+            target = elements_of(inputs[position])
+            element = -1 if target is None else axis - (len(shape) - target.size)
+            if target is None or element < 0:
+                return
+            self._fix(target.reshape(-1).tolist()[element], size, names)
+
+    def _fix(self, part: object, number: int, names: frozenset[str]) -> None:
+        if isinstance(part, Unsure) and part.number is None:
+            self._resolved.setdefault(part.source, (number, names))
+
+    def note_misfit(self, inputs: Iterable[Known | None]) -> None:
+        """Operands that contradict each other because of an assumed size: the sizes with which they would not."""
+        self.conflicts += 1
+        known = [item for item in inputs if item is not None]
+        wanted = {dim for item in known for axis, dim in enumerate(item.type.shape or ())
+                  if axis in item.type.known_axes() and dim is not None and dim > 1}  # fmt: skip
+        for item in known:
+            for axis, dim in enumerate(item.type.shape or ()):
+                if item.type.assumed and axis not in item.type.known_axes():
+                    for size in sorted(wanted):
+                        self._propose(item.hangs, dim, size, self.proposals)
+
+    def _propose(
+        self, hangs: frozenset[str], found: int | None, wanted: int, proposals: dict[str, dict[int, None]]
+    ) -> None:
+        """Another size for the one assumed length that a dim hangs on, in proportion."""
+        if len(hangs) != 1 or not found:
+            return
+        (name,) = hangs
+        length = self._found.get(name)
+        if length is None or length.origin != "assumed" or (length.value * wanted) % found:
+            return
+        sizes = proposals.setdefault(name, {})
+        if len(sizes) < _PROPOSED and length.value * wanted != length.value * found:
+            sizes[length.value * wanted // found] = None
+
+    def arising_in(self, scope: str) -> frozenset[str]:
+        """The names of lengths that arise in a scope or deeper."""
+        return frozenset(name for name, length in self._found.items() if length.key.startswith(scope))
+
+    def report(self) -> DataLengths:
+        """Every length with how many ops hang on it, those with most first."""
+        found = [
+            DataLength(name, one.key, one.op_type, one.value, one.origin, len(self._hanging.get(name, ())))
+            for name, one in self._found.items()
+        ]
+        return DataLengths(tuple(sorted(found, key=lambda one: -one.ops)))
+
+    def notices_of_unused(self, names: Iterable[str]) -> tuple[Notice, ...]:
+        """What was stated of lengths that the file fixes or that do not arise."""
+        text = "changes nothing: no length of that name depends on data"
+        return tuple(
+            Notice("unused-option", name, f"--dim {shown(name)} {text}") for name in names if name not in self._settled
+        )
+
+
+def _in_order(op: Op, inputs: tuple[Known | None, ...], rank: int) -> list[int]:
+    """The axes, last the one of a Reshape that takes what is left: the data decide the others."""
+    target = elements_of(inputs[1]) if op.op_type == "Reshape" and not op.domain and len(inputs) > 1 else None
+    parts = [] if target is None else target.reshape(-1).tolist()
+    return sorted(range(rank), key=lambda axis: axis < len(parts) and parts[axis] == -1)
+
+
+def _room(op: Op, inputs: tuple[Known | None, ...], shape: list[int | None]) -> tuple[int, int] | None:
+    """(elements, open axes) that are left of a Reshape whose other axes have a size; None where they don't divide."""
+    elements = inputs[0].type.elements if inputs and inputs[0] is not None else None
+    rest = product(size for size in shape if size is not None)
+    if op.op_type != "Reshape" or op.domain or not elements or not rest or elements % rest:
+        return None
+    return elements // rest, shape.count(None)
+
+
+def _is_opaque(known: Known | None) -> bool:
+    """Whether nothing tells the size of an operand, so that what comes out of it has no name of its own."""
+    return known is not None and known.type.container == "tensor" and not known.type.is_known
+
+
+def _data_decide(op: Op, inputs: tuple[Known | None, ...]) -> bool:
+    """Whether what an op takes sizes, indices or axes from is more than stored values."""
+    position = position_of_target(op.op_type, op.domain)
+    if op.op_type == "Range" and not op.domain:
+        deciding = inputs
+    else:
+        deciding = inputs[1:] or inputs if position is None else inputs[position : position + 1]
+    return max((known.origin for known in deciding if known is not None), default=DATA) != CONSTANT
+
+
+def _is_huge(known: Known | None) -> bool:
+    """Whether an operand has sizes that 32 bits don't hold: then it is they that leave a size open, not the data."""
+    if known is None:
+        return False
+    sizes = [dim for dim in known.type.shape or () if dim is not None]
+    if known.value is not None and known.value.dtype.kind in "iu":
+        sizes += known.value.reshape(-1)[:_LONGEST_SHAPE].tolist()
+    return max(map(abs, sizes), default=0) >= _HUGE
+
+
+def _symbol_of(scope: Scope, name: str, axis: int) -> str:
+    """What the file declares an axis to be called; "" where it gives no name."""
+    declared = scope.graph.declared.get(name)
+    symbols = () if declared is None or declared.symbols is None else declared.symbols
+    symbol = symbols[axis] if axis < len(symbols) else None
+    return symbol if isinstance(symbol, str) else ""
+
+
+def _whole(known: Known | None) -> int | None:
+    """The one whole number that an operand is."""
+    value = None if known is None else known.value
+    return int(value.reshape(-1)[0]) if value is not None and value.size == 1 and value.dtype.kind in "iu" else None
