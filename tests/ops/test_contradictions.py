@@ -5,7 +5,7 @@ import contextlib
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from msgspec.structs import replace
+from dataclasses import replace
 from rule_table import OperandSpec, Row, has_sane_figures, rule_of, view_of
 from table import ROWS
 
