@@ -36,7 +36,7 @@ def _folded(work: Work, folding: Folding, alone: Mapping[str, Work]) -> Work:
     """The work of an op with the Q and DQ ops that it takes over; their counts move into it."""
     if folding.folded_into:
         return replace(work, counts=Counts(), reads=(0,) * len(work.reads), writes=(0,) * len(work.writes),
-                       moves_data=False, note=f"folded into {folding.folded_into}")  # fmt: skip
+                       moves_data=False, aliases=0, note=f"folded into {folding.folded_into}")  # fmt: skip
     if not folding.inputs or work.counts is None:
         return work
     counts = work.counts

@@ -18,16 +18,10 @@ from onnx_roofline.ir.graph import Model, TensorType, op_reads
 from onnx_roofline.ir.pipeline import PassResult
 from onnx_roofline.ir.records import Folding, TypedOp
 from onnx_roofline.ir.tensor_index import scope_outputs
+from onnx_roofline.ops.cost.lookup import traits_of
 
 # Widest element that counts as quantised data; int32 is what biases are stored in.
 _QUANTIZED_BITS = 8
-_CONTRACTIONS = frozenset({"Conv", "ConvTranspose", "MatMul", "Gemm"})
-# Ops that onnxruntime executes on quantised tensors between DQ and Q.
-_FOLDING_OPS = _CONTRACTIONS | {
-    "Add", "Mul", "Sub", "Div", "Relu", "LeakyRelu", "Clip", "Sigmoid", "Softmax", "AveragePool", "GlobalAveragePool",
-    "MaxPool", "ReduceMean", "Concat", "Where", "Resize", "Split", "Slice", "Gather", "Pad", "Reshape", "Transpose",
-    "Squeeze", "Unsqueeze", "Flatten", "Expand", "Tile", "DepthToSpace", "SpaceToDepth",
-}  # fmt: skip
 _UNFOLDED = Folding()
 
 
@@ -41,7 +35,7 @@ class QuantizationFolding(Struct, frozen=True):
     def run(self, model: Model) -> PassResult:
         """A Folding for every row."""
         rows = model.column(TypedOp)
-        if not any(row.op.op_type == "DequantizeLinear" for row in rows.values()):
+        if not any(traits_of(row.op).dequantizes for row in rows.values()):
             return PassResult(dict.fromkeys(rows, _UNFOLDED))
         producers: dict[tuple[str, str], str] = {}
         readers: dict[tuple[str, str], list[str]] = {}
@@ -52,7 +46,7 @@ class QuantizationFolding(Struct, frozen=True):
         kept = set(scope_outputs(model))
         found: dict[str, Folding] = {}
         for key, row in rows.items():
-            if row.op.op_type in _FOLDING_OPS and not row.op.domain and row.role == "compute":
+            if traits_of(row.op).quantized_form != "none" and row.role == "compute":
                 folding = _fold(row, rows, producers, readers, kept)
                 if folding is not None:
                     found[key] = folding
@@ -68,15 +62,16 @@ def _fold(
     kept: set[tuple[str, str]],
 ) -> Folding | None:
     """How one op computes on quantised tensors, or None where it does not."""
+    traits = traits_of(row.op)
     sources: list[tuple[TensorType, ...] | None] = []
     absorbed: list[str] = []
     float_inputs, quantized = 0, 0
     for position, (name, kind) in enumerate(zip(row.op.inputs, row.inputs, strict=True)):
         producer = producers.get((row.scope, name)) if name else None
         is_float = kind is not None and kind.dtype in ("float32", "float16", "bfloat16", "float64")
-        is_bias = position == 2 and row.op.op_type in ("Conv", "ConvTranspose", "Gemm")
+        is_bias = position == traits.bias_at != 0
         float_inputs += is_float and not is_bias
-        if producer is None or not is_float or rows[producer].op.op_type != "DequantizeLinear":
+        if producer is None or not is_float or not traits_of(rows[producer].op).dequantizes:
             sources.append(None)
             continue
         types = tuple(item for item in rows[producer].inputs if item is not None)
@@ -93,7 +88,7 @@ def _fold(
         output = rows[requantization].outputs[0] if requantization else None
         after = (requantization,) if requantization else ()
         return Folding(data[0].dtype, tuple(sources), output, tuple(absorbed), after)
-    if row.op.op_type in _CONTRACTIONS:
+    if traits.quantized_form == "product":
         return Folding("", tuple(sources), None, tuple(absorbed), dequantizes=True)
     return None
 
@@ -105,7 +100,7 @@ def _requantization(
     if len(row.op.outputs) != 1 or (row.scope, row.op.outputs[0]) in kept:
         return ""
     after = readers.get((row.scope, row.op.outputs[0]), [])
-    if len(after) != 1 or rows[after[0]].op.op_type != "QuantizeLinear":
+    if len(after) != 1 or not traits_of(rows[after[0]].op).quantizes:
         return ""
     return after[0] if rows[after[0]].op.inputs[0] == row.op.outputs[0] else ""
 

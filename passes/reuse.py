@@ -26,7 +26,6 @@ from onnx_roofline.ir.tensor_index import Boundary, TensorUses
 from onnx_roofline.memory.kv_caches import SHARED_BUFFER
 from onnx_roofline.memory.reuse_distance import StackDistances
 from onnx_roofline.memory.tiling import (
-    ROW_OPS,
     ConvShape,
     Tiling,
     Widths,
@@ -34,7 +33,6 @@ from onnx_roofline.memory.tiling import (
     chain_bytes,
     conv_bytes,
     gemm_bytes,
-    row_elements,
 )
 
 # Share of a cache that tiles and kept tensors can count on; half is what double buffering leaves.
@@ -235,14 +233,12 @@ def _row_lengths(model: Model, kernel: Kernel) -> Iterator[tuple[str, int]]:
     """(member, elements of a row) for members that normalise rows, or reduce them for others that come back to them."""
     rows, works = model.column(TypedOp), model.column(Work)
     for position, key in enumerate(kernel.members):
-        row = rows[key]
-        is_named = row.op.op_type in ROW_OPS
-        if not is_named and (position + 1 == len(kernel.members) or works[key].contractions):
+        row, length = rows[key], works[key].row_elements
+        if not length and (position + 1 == len(kernel.members) or works[key].contractions):
             continue
         source = row.inputs[0] if row.inputs else None
         if source is None or not source.elements or not row.outputs[0].elements:
             continue
-        length = _named_length(row, source.dims)
         if not length and source.elements > row.outputs[0].elements:
             reduced = set(row.op.outputs)
             for follower in (rows[later] for later in kernel.members[position + 1 :]):
@@ -252,14 +248,6 @@ def _row_lengths(model: Model, kernel: Kernel) -> Iterator[tuple[str, int]]:
                         length = source.elements // row.outputs[0].elements
         if length:
             yield key, length
-
-
-def _named_length(row: TypedOp, shape: tuple[int, ...]) -> int:
-    old = row.op.op_type in ("Softmax", "LogSoftmax") and row.op.version < 13
-    axis, groups = row.op.attributes.get("axis", 1 if old else -1), row.op.attributes.get("num_groups", 1)
-    if not isinstance(axis, int) or not isinstance(groups, int):
-        return 0
-    return row_elements(row.op.op_type, row.op.version, shape, axis, groups)
 
 
 class _Kept(Struct):

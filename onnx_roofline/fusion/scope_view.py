@@ -6,9 +6,8 @@ from msgspec import Struct, field
 
 from onnx_roofline.ir.graph import Graph, Model, TensorType, op_reads
 from onnx_roofline.ir.records import TypedOp, Work
+from onnx_roofline.ops.cost.lookup import traits_of
 
-# A view whose result is not its first input under another name.
-_NOT_ALIASES = frozenset({"Shape", "Size", "Constant"})
 ABSENT = -1
 
 
@@ -87,8 +86,9 @@ class _Builder:
         for key, row in rows:
             work = works[key]
             runs_body = row.role == "compute" and bool(row.bodies or row.op.function is not None)
-            if row.role != "compute" or (row.op.op_type in _NOT_ALIASES and not work.moves_data and not row.op.domain):
-                if row.op.op_type in ("Shape", "Size"):
+            is_answer = not work.moves_data and work.aliases is None and not runs_body
+            if row.role != "compute" or is_answer:
+                if traits_of(row.op).asks_shape:
                     self.view.measured.update(self._tensor(name) for name in row.op.inputs)
                 for name in row.op.outputs:
                     self._new_tensor(name, ABSENT, constant=True)

@@ -151,9 +151,11 @@ class Work(Struct, frozen=True):
     `reads` and `writes` are elements touched per input and output operand, each once however often the algorithm
     comes back to it; None is unknown. `moves_data` is False for a view, with the reason in `note`.
     `compute_dtype` selects the peak. `sequential_steps` is the length of the longest chain of dependent steps inside
-    the op (the time loop of an LSTM). `rule` names the rule, as in `ai.onnx.MatMul-13`. `parameters` are the logical
-    elements per input operand of what is a parameter if the file stores it, whatever its type and rank: weights packed
-    into bytes, scales, zero points, biases in int32. None leaves it to the operand's own type.
+    the op (the time loop of an LSTM). `aliases` is the input whose bytes the results of a view are. `row_elements` are
+    normalised together: all of them are needed before the first result, so that a row that doesn't fit on chip is read
+    twice; 0 for an op that normalises nothing. `rule` names the rule, as in `ai.onnx.MatMul-13`. `parameters` are the
+    logical elements per input operand of what is a parameter if the file stores it, whatever its type and rank: weights
+    packed into bytes, scales, zero points, biases in int32. None leaves it to the operand's own type.
     """
 
     counts: Counts | None
@@ -166,6 +168,8 @@ class Work(Struct, frozen=True):
     sequential_steps: int = 1
     moves_data: bool = True
     note: str = ""
+    aliases: int | None = None
+    row_elements: int = 0
     parameters: tuple[int | None, ...] = ()
 
 

@@ -8,15 +8,17 @@ from msgspec import Struct, field
 from onnx_roofline.ir.graph import Model, op_reads
 from onnx_roofline.ir.records import Kernel, Traffic, TypedOp, Work
 
-# Views whose result follows from the shape of what they view.
-_KNOWN_FROM_SHAPES = frozenset({"Shape", "Size"})
-
 
 class Boundary(Struct, frozen=True):
     """Bytes of the tensors that cross the border of a kernel: those it fetches, and those it leaves behind."""
 
     reads: dict[str, int] = field(default_factory=dict)
     writes: dict[str, int] = field(default_factory=dict)
+
+
+def _is_view(row: TypedOp, work: Work) -> bool:
+    """Whether the results of an op are the bytes of an operand under another name."""
+    return row.role == "compute" and work.aliases is not None and bool(row.op.inputs) and not row.bodies
 
 
 def scope_outputs(model: Model) -> Iterator[tuple[str, str]]:
@@ -42,8 +44,7 @@ class TensorUses(Struct, frozen=True):
     def __post_init__(self) -> None:
         rows, works = self.model.column(TypedOp), self.model.column(Work)
         for key, row in rows.items():
-            is_view = row.role == "compute" and not works[key].moves_data and row.op.inputs and not row.bodies
-            is_view = is_view and row.op.op_type not in _KNOWN_FROM_SHAPES
+            is_view = _is_view(row, works[key])
             for name in row.op.outputs:
                 if name and is_view:
                     self.roots[row.scope, name] = self.root(row.scope, row.op.inputs[0])
@@ -104,8 +105,10 @@ class TensorUses(Struct, frozen=True):
                 continue
             before = frozenset[str]().union(*(needed.get((row.scope, name), ()) for name in op_reads(row.op)))
             if not works[key].moves_data and not row.bodies:
-                is_known = row.op.op_type in _KNOWN_FROM_SHAPES
-                needed.update(((row.scope, name), frozenset() if is_known else before) for name in row.op.outputs)
+                # An answer that follows from a shape waits for nothing.
+                needed.update(
+                    ((row.scope, name), before if _is_view(row, works[key]) else frozenset()) for name in row.op.outputs
+                )
                 continue
             step = kernels[key].id or key
             place.setdefault(step, position)

@@ -10,37 +10,22 @@ from msgspec import Struct, field
 from onnx_roofline.base.units import ceil_div
 from onnx_roofline.ir.records import TypedOp, Work
 from onnx_roofline.ir.tensor_index import TensorUses
+from onnx_roofline.ops.cost.lookup import traits_of
 
-# Inputs that hold earlier keys and values, by (domain, op type); as many outputs from the second on hold them with the
-# new ones. Source: the schemas of the operators, of onnxruntime 1.31 where the domain is its own.
-CACHE_INPUTS = {
-    ("", "Attention"): (4, 5),
-    ("com.microsoft", "Attention"): (4,),
-    ("com.microsoft", "DecoderAttention"): (6, 7),
-    ("com.microsoft", "DecoderMaskedMultiHeadAttention"): (5, 6),
-    ("com.microsoft", "DecoderMaskedSelfAttention"): (4,),
-    ("com.microsoft", "DynamicSparseAttention"): (3, 4),
-    ("com.microsoft", "GroupQueryAttention"): (3, 4),
-    ("com.microsoft", "MultiHeadAttention"): (6, 7),
-    ("com.microsoft", "PagedAttention"): (3, 4),
-    ("com.microsoft", "QAttention"): (8,),
-    ("com.microsoft", "SparseAttention"): (3, 4),
-    ("com.microsoft", "SparseAttentionIndexer"): (7,),
-    ("com.microsoft", "SparsePagedAttention"): (3, 4),
-}
 # Why bytes of a cache are not moved where a backend appends in place.
 SHARED_BUFFER = "past and present share a buffer, only new rows are written"
-# Ops that add rows to what their first input holds, Concat to what any holds, and the position of those rows.
-_ADDITIONS = {"Concat": None, "ScatterElements": 2, "ScatterND": 2, "TensorScatter": 1}
-# Ops whose result is their first input in another order or width, and those whose results are pieces of it.
-_REARRANGEMENTS = frozenset({"Cast", "DequantizeLinear", "Expand", "QuantizeLinear", "Transpose"})
-_PIECES = frozenset({"Gather", "Slice", "Split"})
 _NAMES = ("past", "cache")
 # Batch, position, width: no mask and no position is taken for a cache.
 _LEAST_RANK = 3
 
 # (scope, tensor) with views seen through.
 Place = tuple[str, str]
+
+
+def _is_copy(row: TypedOp) -> bool:
+    """Whether the results are the first input in another order or at another width, or pieces of it."""
+    traits = traits_of(row.op)
+    return traits.rearranges or traits.selects
 
 
 class Append(Struct, frozen=True):
@@ -158,7 +143,7 @@ class _Search:
         chain = [self.caches.place(scope, name)]
         while (maker := self.uses.makers.get(chain[-1])) is not None:
             row = self.rows[maker]
-            if row.op.domain or row.op.op_type not in _REARRANGEMENTS | _PIECES or row.role != "compute":
+            if not _is_copy(row) or row.role != "compute":
                 break
             chain.append(self.caches.place(row.scope, row.op.inputs[0]))
         return chain
@@ -169,7 +154,7 @@ class _Search:
 
     def _note_attention(self, key: str, row: TypedOp) -> None:
         """Note the caches that an attention op takes in, and what it gives back of them."""
-        for slot, position in enumerate(CACHE_INPUTS.get((row.op.domain, row.op.op_type), ()), start=1):
+        for slot, position in enumerate(traits_of(row.op).cache_inputs, start=1):
             if position >= len(row.op.inputs) or not row.op.inputs[position]:
                 continue
             taken = self.caches.place(row.scope, row.op.inputs[position])
@@ -189,12 +174,12 @@ class _Search:
     def _note_copy(self, row: TypedOp) -> None:
         """Note what is a copy or a piece of something that is made of large inputs."""
         first, kind = self.caches.place(row.scope, row.op.inputs[0]), row.inputs[0]
-        if first not in self.sources or kind is None or row.op.op_type not in _REARRANGEMENTS | _PIECES:
+        if first not in self.sources or kind is None or not _is_copy(row):
             return
         for name, made in zip(row.op.outputs, row.outputs, strict=True):
             size = self.added[first]
             if size is not None and made.bytes is not None:
-                if row.op.op_type in _REARRANGEMENTS and kind.bytes:
+                if traits_of(row.op).rearranges and kind.bytes:
                     size = ceil_div(size * made.bytes, kind.bytes)
                 # A piece may have all the rows that are new.
                 size = min(size, made.bytes)
@@ -202,10 +187,10 @@ class _Search:
 
     def _note_rows_added(self, key: str, row: TypedOp) -> None:
         """Note the cache that an op adds rows to, if it does."""
-        op = row.op
-        if op.op_type not in _ADDITIONS:
+        op, traits = row.op, traits_of(row.op)
+        if not traits.joins and not traits.updates_at:
             return
-        rows_at = _ADDITIONS[op.op_type]
+        rows_at = traits.updates_at or None
         places = [self.caches.place(row.scope, name) for name in op.inputs]
         held = [at for at in range(len(places) if rows_at is None else 1) if places[at] in self.sources]
         named = [at for at in held if not self.sources[places[at]].isdisjoint(self.named)]

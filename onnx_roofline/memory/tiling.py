@@ -219,32 +219,3 @@ def chain_bytes(m: int, k: int, n: int, last: int, widths: Widths, capacity_byte
     passes = ceil_div(m, rows)
     moved = m * k * widths.lhs + m * last * widths.out + passes * (k * n + n * last) * widths.rhs
     return Tiling(round(moved), f"{rows} rows through both products")
-
-
-ROW_OPS = frozenset({
-    "Softmax", "LogSoftmax", "LpNormalization", "LayerNormalization", "RMSNormalization", "GroupNormalization",
-    "SimplifiedLayerNormalization", "SkipLayerNormalization", "SkipSimplifiedLayerNormalization",
-    "InstanceNormalization",
-})  # fmt: skip
-
-
-def row_elements(op_type: str, version: int, shape: tuple[int, ...], axis: int, groups: int) -> int:
-    """Elements that an op normalises together and needs all of before its first result; 0 for any other op.
-
-    Such a row is read twice where it doesn't fit on chip: once for its maximum and sums, once to be normalised. Source:
-    Milakov, Gimelshein, arXiv 1805.02867, for softmax; Welford, Technometrics 4(3), 1962, for mean and variance.
-
-    >>> row_elements("Softmax", 13, (2, 8, 100), -1, 1), row_elements("LayerNormalization", 17, (2, 8, 100), 1, 1)
-    (100, 800)
-    """
-    if not shape or op_type not in ROW_OPS:
-        return 0
-    if op_type in ("Softmax", "LogSoftmax", "LpNormalization") and (version >= 13 or op_type == "LpNormalization"):
-        return shape[axis]
-    if op_type in ("Softmax", "LogSoftmax", "LayerNormalization", "RMSNormalization", "SimplifiedLayerNormalization"):
-        return product(shape[axis % len(shape) :])
-    if op_type in ("SkipLayerNormalization", "SkipSimplifiedLayerNormalization"):
-        return shape[-1]
-    if op_type == "InstanceNormalization":
-        return product(shape[2:])
-    return product(shape[1:]) // max(1, groups)

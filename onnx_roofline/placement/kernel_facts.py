@@ -3,7 +3,8 @@
 from onnx_roofline.base.units import DTYPE_BITS
 from onnx_roofline.ir.graph import Model
 from onnx_roofline.ir.records import Contraction, Kernel, Reuse, Traffic, TypedOp, Work
-from onnx_roofline.memory.kv_caches import CACHE_INPUTS, SHARED_BUFFER, Caches
+from onnx_roofline.memory.kv_caches import SHARED_BUFFER, Caches
+from onnx_roofline.ops.cost.lookup import traits_of
 from onnx_roofline.timing.kernel import KernelFacts, Operand, Product, oriented
 
 # The op that a fused pattern is to a device which has that op.
@@ -87,7 +88,7 @@ def _resident(model: Model, key: str, contraction: Contraction, caches: Caches) 
         for position, kind in kinds.items():
             if kind == wanted:
                 return kind, position
-    positions = CACHE_INPUTS.get((row.op.domain, row.op.op_type), ())
+    positions = traits_of(row.op).cache_inputs
     names = [row.op.inputs[position] for position in positions if position < len(row.op.inputs)]
     if any(caches.holds(row.scope, name) for name in names if name):
         # The cache with the new keys or values behind it, which no input of the op is alone.
@@ -108,7 +109,7 @@ def _kind(model: Model, scope: str, name: str, caches: Caches) -> Operand:
         row = rows[maker]
         if row.role == "constant":
             return "weight"
-        if row.op.op_type not in ("Transpose", "Cast", "Expand", "DequantizeLinear") or not row.op.inputs:
+        if not traits_of(row.op).rearranges or not row.op.inputs:
             return "activation"
         name = row.op.inputs[0]
     return "activation"

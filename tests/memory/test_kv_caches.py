@@ -12,7 +12,7 @@ from onnx_roofline.analysis.settings import Settings
 from onnx_roofline.hardware import load_system
 from onnx_roofline.ir.records import Kernel, Placement, Reuse, Traffic, TypedOp
 from onnx_roofline.ir.tensor_index import TensorUses
-from onnx_roofline.memory.kv_caches import CACHE_INPUTS, Caches
+from onnx_roofline.memory.kv_caches import Caches
 from onnx_roofline.placement.kernel_graph import Crossing, kernel_graph
 from onnx_roofline.timing.division import with_vectors
 
@@ -323,16 +323,3 @@ def test_two_that_append_to_one_past_share_no_buffer_with_it(tmp_path: Path) -> 
     outputs = [value(name, 4, HEADS, 100, WIDTH) for name in "ab"]
     analysis = analyze(saved(tmp_path, nodes, inputs, outputs), Settings(system="a100-attacc"))
     assert caches_of(analysis).appends == {}
-
-
-def test_the_caches_of_fused_attention_ops_are_where_their_schemas_say() -> None:
-    """By the names of their operands: some past, or a cache, and as many outputs from the second on."""
-    state = pytest.importorskip("onnxruntime.capi.onnxruntime_pybind11_state")
-    schemas = {one.name: one for one in state.get_all_operator_schema() if one.domain == "com.microsoft"}
-    for (domain, op_type), positions in CACHE_INPUTS.items():
-        if not domain:
-            continue
-        taken = [schemas[op_type].inputs[position].name for position in positions]
-        given = [one.name for one in schemas[op_type].outputs[1 : 1 + len(positions)]]
-        assert all("past" in name or "cache" in name for name in taken), op_type
-        assert all("present" in name or "cache" in name for name in given), op_type

@@ -1,11 +1,11 @@
 """Operands that contradict each other, and empty ones: a rule gives sane figures or says that it can't."""
 
 import contextlib
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from dataclasses import replace
 from rule_table import OperandSpec, Row, has_sane_figures, rule_of, view_of
 from table import ROWS
 

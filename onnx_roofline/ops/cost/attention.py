@@ -8,6 +8,7 @@ from onnx_roofline.base.units import dmax, dmin
 from onnx_roofline.ir.records import Contraction, Counts, Work
 from onnx_roofline.ops.cost.normalization import softmax_counts
 from onnx_roofline.ops.cost.registry import rule, work
+from onnx_roofline.ops.traits import Traits
 from onnx_roofline.ops.view import Operand, OpView
 
 
@@ -67,7 +68,7 @@ def _used_keys(op: OpView, past_keys: int) -> tuple[int, ...] | None:
     return tuple(stated) if len(stated) == batch else (stated[0],) * batch if len(stated) == 1 else None
 
 
-@rule("Attention")
+@rule("Attention", traits=Traits(attends=True, cache_inputs=(4, 5)))
 def attention(op: OpView) -> Work:
     """macs: S (D + Dv) + muls: S for the scale + softmax of R rows; a mask: adds: S; softcap: 1 div, tanh and mul each.
 
@@ -87,7 +88,7 @@ def attention(op: OpView) -> Work:
     return _dense_attention(op, past, extra, "bounded" if is_padded else "exact", used)
 
 
-@rule("FlexAttention", domain="ai.onnx.preview")
+@rule("FlexAttention", domain="ai.onnx.preview", traits=Traits(attends=True))
 def flex_attention(op: OpView) -> Work:
     """macs: S (D + Dv) + muls: S for the scale + softmax of R rows; score_mod and prob_mod are bodies of their own.
 

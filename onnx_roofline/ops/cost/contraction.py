@@ -7,7 +7,10 @@ from onnx_roofline.base.errors import NotModelledError
 from onnx_roofline.base.units import dmax, product
 from onnx_roofline.ir.records import Contraction, Counts, Work
 from onnx_roofline.ops.cost.registry import rule, work
+from onnx_roofline.ops.traits import Traits
 from onnx_roofline.ops.view import Operand, OpView
+
+_WITH_BIAS = Traits(quantized_form="product", bias_at=2)
 
 
 def matmul_contraction(a: Operand, b: Operand, out: Operand, lhs: int = 0, rhs: int = 1) -> Contraction:
@@ -24,7 +27,7 @@ def matmul_contraction(a: Operand, b: Operand, out: Operand, lhs: int = 0, rhs: 
     return Contraction(batch, m, n, k, lhs=lhs, rhs=rhs)
 
 
-@rule("MatMul")
+@rule("MatMul", traits=Traits(quantized_form="product"))
 def matmul(op: OpView) -> Work:
     """macs: output elements x K.
 
@@ -34,7 +37,7 @@ def matmul(op: OpView) -> Work:
     return work(op, Counts(macs=product_.macs), contractions=(product_,))
 
 
-@rule("Gemm")
+@rule("Gemm", traits=_WITH_BIAS)
 def gemm(op: OpView) -> Work:
     """macs: M N K + adds: M N with a C (beta not 0) + muls: M N for alpha and for beta that are not 1.
 
@@ -76,7 +79,7 @@ def conv_contraction(op: OpView, x: Operand, weight: Operand, out: Operand, lhs:
     )
 
 
-@rule("Conv")
+@rule("Conv", traits=_WITH_BIAS)
 def conv(op: OpView) -> Work:
     """macs: output elements x C_in / g x taps + adds: output elements with a bias.
 
@@ -87,7 +90,7 @@ def conv(op: OpView) -> Work:
     return work(op, Counts(macs=op.out.elements * product_.k, adds=bias), contractions=(product_,))
 
 
-@rule("ConvTranspose")
+@rule("ConvTranspose", traits=_WITH_BIAS)
 def conv_transpose(op: OpView) -> Work:
     """macs: input elements x C_out / g x taps + adds: output elements with a bias.
 

@@ -2,21 +2,27 @@
 
 from onnx_roofline.ir.records import Counts, Work
 from onnx_roofline.ops.cost.registry import elementwise, rule, work
+from onnx_roofline.ops.traits import Traits
 from onnx_roofline.ops.view import OpView
 
 # One instruction of a kind per output element, broadcast or not. Source: cost formulas follow each op's definition.
-rule("Add", "Sub", "Neg", "Abs", "Sign", "Ceil", "Floor", "Round")(elementwise(adds=1))
-rule("Mul")(elementwise(muls=1))
-rule("Div", "Reciprocal", "Mod")(elementwise(divs=1))
+_ON_QUANTIZED = Traits(quantized_form="arithmetic")
+rule("Add", "Sub", traits=_ON_QUANTIZED)(elementwise(adds=1))
+rule("Neg", "Abs", "Sign", "Ceil", "Floor", "Round")(elementwise(adds=1))
+rule("Mul", traits=_ON_QUANTIZED)(elementwise(muls=1))
+rule("Div", traits=_ON_QUANTIZED)(elementwise(divs=1))
+rule("Reciprocal", "Mod")(elementwise(divs=1))
 rule("Exp", "Log", "Erf", "Tanh", "Sqrt", "Pow", "Sin", "Cos", "Tan", "Asin", "Acos", "Atan")(
     elementwise(transcendentals=1)
 )
 rule("Sinh", "Cosh", "Asinh", "Acosh", "Atanh")(elementwise(transcendentals=1))
-rule("Equal", "Greater", "Less", "GreaterOrEqual", "LessOrEqual", "Relu", "IsNaN", "IsInf")(elementwise(compares=1))
+rule("Equal", "Greater", "Less", "GreaterOrEqual", "LessOrEqual", "IsNaN", "IsInf")(elementwise(compares=1))
+rule("Relu", traits=_ON_QUANTIZED)(elementwise(compares=1))
 rule("And", "Or", "Xor", "Not", "BitwiseAnd", "BitwiseOr", "BitwiseXor", "BitwiseNot", "BitShift")(
     elementwise(bit_ops=1)
 )
-rule("LeakyRelu", "PRelu")(elementwise(compares=1, muls=1))
+rule("LeakyRelu", traits=_ON_QUANTIZED)(elementwise(compares=1, muls=1))
+rule("PRelu")(elementwise(compares=1, muls=1))
 rule("ThresholdedRelu")(elementwise(compares=1))
 # x < -lambda: x + bias, x > lambda: x - bias
 rule("Shrink")(elementwise(compares=2, adds=1))
@@ -25,7 +31,7 @@ rule("Elu")(elementwise(transcendentals=1, adds=1, muls=1, compares=1))
 rule("Celu")(elementwise(transcendentals=1, adds=1, muls=1, divs=1, compares=1))
 rule("Selu")(elementwise(transcendentals=1, adds=1, muls=2, compares=1))
 # The inverse of 1 + exp(-x).
-rule("Sigmoid")(elementwise(transcendentals=1, adds=1, divs=1))
+rule("Sigmoid", traits=_ON_QUANTIZED)(elementwise(transcendentals=1, adds=1, divs=1))
 # log(1 + exp(x)); x / (1 + |x|)
 rule("Softplus")(elementwise(transcendentals=2, adds=1))
 rule("Softsign")(elementwise(adds=2, divs=1))
@@ -48,7 +54,7 @@ def swish(op: OpView) -> Work:
     return work(op, Counts(transcendentals=n, adds=n, divs=n, muls=n + scales + gate))
 
 
-@rule("Clip")
+@rule("Clip", traits=_ON_QUANTIZED)
 def clip(op: OpView) -> Work:
     """compares: n for each bound that is given.
 
@@ -80,7 +86,7 @@ def variadic(op: OpView) -> Work:
     return work(op, Counts(adds=steps, divs=n if op.op_type == "Mean" else 0))
 
 
-@rule("Where")
+@rule("Where", traits=_ON_QUANTIZED)
 def where(op: OpView) -> Work:
     """compares: n, in the element type of the values; reads the condition and both branches.
 

@@ -10,6 +10,7 @@ from onnx_roofline.base.units import ceil_div, dmax, dmin, product
 from onnx_roofline.ir.records import Contraction, Counts, Work
 from onnx_roofline.ops.cost.contraction import conv_contraction
 from onnx_roofline.ops.cost.registry import rule, work
+from onnx_roofline.ops.traits import Traits
 from onnx_roofline.ops.view import OpView
 
 
@@ -29,7 +30,8 @@ def interpolation(mode: str, axes: int, outputs: int) -> tuple[Counts, int]:
     return Counts(), 1
 
 
-@rule("Resize", "Upsample")
+@rule("Upsample")
+@rule("Resize", traits=Traits(quantized_form="arithmetic"))
 def resize(op: OpView) -> Work:
     """linear in d resized axes: muls: 2^d n + adds: (2^d - 1) n; cubic: macs: 4^d n; nearest: nothing.
 

@@ -4,7 +4,9 @@ import bisect
 from functools import cache
 from importlib import import_module
 
+from onnx_roofline.ir.graph import Op
 from onnx_roofline.ops.cost.registry import Rule, every_rule, rules_of
+from onnx_roofline.ops.traits import NO_TRAITS, Traits
 
 # Families that most models use, and those that few do, each a module of this package.
 _COMMON = (
@@ -30,6 +32,17 @@ def find_rule(domain: str, op_type: str, version: int) -> Rule | None:
         return None
     position = bisect.bisect_right(rows, version, key=lambda row: row.since)
     return rows[max(0, position - 1)]
+
+
+def traits_of(op: Op) -> Traits:
+    """What an op is; the defaults for an op without a rule."""
+    return _traits(op.domain, op.op_type, op.version)
+
+
+@cache
+def _traits(domain: str, op_type: str, version: int) -> Traits:
+    rule = find_rule(domain, op_type, version)
+    return NO_TRAITS if rule is None else rule.traits
 
 
 def all_rules() -> tuple[Rule, ...]:

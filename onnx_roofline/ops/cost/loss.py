@@ -38,4 +38,5 @@ def softmax_cross_entropy_loss(op: OpView) -> Work:
     """
     targets = op.input(1).elements
     counts = log_softmax_counts(targets, op.x.shape[1]) + negative_log_likelihood_counts(op, targets)
-    return work(op, counts, reads={2: dmin(op.x.shape[1], targets)}, dtype=op.x.dtype)
+    classes = op.x.shape[1]
+    return work(op, counts, reads={2: dmin(classes, targets)}, dtype=op.x.dtype, row_elements=classes)

@@ -3,16 +3,19 @@
 from onnx_roofline.base.units import dmax, dmin
 from onnx_roofline.ir.records import Counts, Work
 from onnx_roofline.ops.cost.registry import as_view, rule, view, work
+from onnx_roofline.ops.traits import Traits
 from onnx_roofline.ops.view import OpView
 
-view("Reshape", "Flatten", "Squeeze", "Unsqueeze", why="the same bytes under another shape")
+_MOVES = Traits(quantized_form="move")
+
+view("Reshape", "Flatten", "Squeeze", "Unsqueeze", why="the same bytes under another shape", traits=_MOVES)
 view("Identity", why="the same bytes under another name")
-view("Shape", "Size", why="the answer follows from the shape")
-view("Constant", why="the bytes are in the file")
+view("Shape", "Size", why="the answer follows from the shape", aliases=None, traits=Traits(asks_shape=True))
+view("Constant", why="the bytes are in the file", aliases=None)
 view("BitCast", why="the same bits under another type")
 
 
-@rule("Concat")
+@rule("Concat", traits=Traits(joins=True, quantized_form="move"))
 def concat(op: OpView) -> Work:
     """nothing; copies every input into the output.
 
@@ -21,7 +24,8 @@ def concat(op: OpView) -> Work:
     return work(op)
 
 
-@rule("Cast", "CastLike")
+@rule("CastLike")
+@rule("Cast", traits=Traits(rearranges=True))
 def cast(op: OpView) -> Work:
     """nothing; n conversions, counted as movement at the two widths; a cast to the same type is a view.
 
@@ -32,7 +36,7 @@ def cast(op: OpView) -> Work:
     return work(op, reads={1: 0})
 
 
-@rule("Transpose")
+@rule("Transpose", traits=Traits(rearranges=True, permutes=True, quantized_form="move"))
 def transpose(op: OpView) -> Work:
     """nothing; reads and writes all, or a view where only axes of size 1 change place.
 
@@ -46,10 +50,10 @@ def transpose(op: OpView) -> Work:
     return work(op)
 
 
-@rule(
-    "Slice", "Split", "Expand", "Tile", "Pad", "CenterCropPad", "DepthToSpace", "SpaceToDepth", "Trilu",
-    "ReverseSequence",
-)  # fmt: skip
+@rule("CenterCropPad", "Trilu", "ReverseSequence")
+@rule("Tile", "Pad", "DepthToSpace", "SpaceToDepth", traits=_MOVES)
+@rule("Expand", traits=Traits(rearranges=True, quantized_form="move"))
+@rule("Slice", "Split", traits=Traits(selects=True, quantized_form="move"))
 def touched(op: OpView) -> Work:
     """nothing; reads only what it needs of the first input, writes its outputs.
 
@@ -59,7 +63,8 @@ def touched(op: OpView) -> Work:
     return work(op, reads={0: dmin(op.x.elements, written)}, dtype=op.x.dtype)
 
 
-@rule("Gather", "GatherElements", "GatherND")
+@rule("GatherElements", "GatherND")
+@rule("Gather", traits=Traits(selects=True, quantized_form="move"))
 def gather(op: OpView) -> Work:
     """nothing; reads the indices and the elements they pick, not the whole table.
 
@@ -68,7 +73,8 @@ def gather(op: OpView) -> Work:
     return work(op, reads={0: dmin(op.x.elements, op.out.elements)}, dtype=op.x.dtype)
 
 
-@rule("Scatter", "ScatterElements", "ScatterND")
+@rule("Scatter")
+@rule("ScatterElements", "ScatterND", traits=Traits(updates_at=2))
 def scatter(op: OpView) -> Work:
     """adds, muls or compares: updates, with a reduction; copies the data and overwrites the updates.
 
@@ -140,7 +146,7 @@ def unique(op: OpView) -> Work:
     return work(op, counts, dtype=op.x.dtype, status="heuristic")
 
 
-@rule("TensorScatter")
+@rule("TensorScatter", traits=Traits(updates_at=1))
 def tensor_scatter(op: OpView) -> Work:
     """nothing; reads the update and writes it into the cache, which stays where it is.
 

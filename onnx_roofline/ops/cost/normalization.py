@@ -33,7 +33,8 @@ def softmax(op: OpView) -> Work:
 
     Source: ONNX Softmax-13 (one axis), Softmax-1 (all axes from `axis` on); with the maximum for stability.
     """
-    return work(op, softmax_counts(*_softmax_rows(op)))
+    rows, columns = _softmax_rows(op)
+    return work(op, softmax_counts(rows, columns), row_elements=columns)
 
 
 def log_softmax_counts(rows: int, columns: int) -> Counts:
@@ -54,7 +55,8 @@ def log_softmax(op: OpView) -> Work:
 
     Source: ONNX LogSoftmax-13: x - max - log(sum(exp(x - max))).
     """
-    return work(op, log_softmax_counts(*_softmax_rows(op)))
+    rows, columns = _softmax_rows(op)
+    return work(op, log_softmax_counts(rows, columns), row_elements=columns)
 
 
 @rule("Hardmax")
@@ -65,7 +67,7 @@ def hardmax(op: OpView) -> Work:
     Source: ONNX Hardmax-13; the rows are those of Softmax.
     """
     rows, columns = _softmax_rows(op)
-    return work(op, Counts(compares=rows * dmax(0, columns - 1)))
+    return work(op, Counts(compares=rows * dmax(0, columns - 1)), row_elements=columns)
 
 
 def layer_norm_counts(n: int, rows: int, scale: bool = True, bias: bool = True) -> Counts:
@@ -102,7 +104,7 @@ def layer_normalization(op: OpView) -> Work:
     Source: ONNX LayerNormalization-17.
     """
     rows, columns = rows_and_columns(op.x.shape, op.int_attr("axis", -1))
-    return work(op, layer_norm_counts(rows * columns, rows, bias=op.has(2)))
+    return work(op, layer_norm_counts(rows * columns, rows, bias=op.has(2)), row_elements=columns)
 
 
 @rule("RMSNormalization")
@@ -112,7 +114,7 @@ def rms_normalization(op: OpView) -> Work:
     Source: ONNX RMSNormalization-23.
     """
     rows, columns = rows_and_columns(op.x.shape, op.int_attr("axis", -1))
-    return work(op, rms_norm_counts(rows * columns, rows))
+    return work(op, rms_norm_counts(rows * columns, rows), row_elements=columns)
 
 
 @rule("BatchNormalization")
@@ -127,7 +129,8 @@ def batch_normalization(op: OpView) -> Work:
     before = any(op.has_output(position) for position in range(1, len(op.outputs))) and not op.int_attr("is_test", 0)
     if op.int_attr("training_mode", 0) if op.version >= 14 else before:
         channels = op.input(1).elements
-        return work(op, layer_norm_counts(n, channels) + Counts(adds=2 * channels, muls=4 * channels))
+        counts = layer_norm_counts(n, channels) + Counts(adds=2 * channels, muls=4 * channels)
+        return work(op, counts, row_elements=n // dmax(1, channels))
     return work(op, Counts(adds=n, muls=n))
 
 
@@ -137,7 +140,8 @@ def instance_normalization(op: OpView) -> Work:
 
     Source: ONNX InstanceNormalization-6.
     """
-    return work(op, layer_norm_counts(op.x.elements, product(op.x.shape[:2])))
+    rows = product(op.x.shape[:2])
+    return work(op, layer_norm_counts(op.x.elements, rows), row_elements=product(op.x.shape[2:]))
 
 
 @rule("GroupNormalization")
@@ -146,7 +150,8 @@ def group_normalization(op: OpView) -> Work:
 
     Source: ONNX GroupNormalization-21.
     """
-    return work(op, layer_norm_counts(op.x.elements, op.x.shape[0] * op.int_attr("num_groups", 1)))
+    n, rows = op.x.elements, op.x.shape[0] * op.int_attr("num_groups", 1)
+    return work(op, layer_norm_counts(n, rows), row_elements=n // dmax(1, rows))
 
 
 @rule("LRN")
@@ -169,8 +174,8 @@ def lp_normalization(op: OpView) -> Work:
     n, length = op.x.elements, op.x.shape[op.int_attr("axis", -1)]
     rows = n // max(1, length)
     if op.int_attr("p", 2) == 1:
-        return work(op, Counts(adds=2 * n - rows, divs=n))
-    return work(op, Counts(muls=n, adds=n - rows, transcendentals=rows, divs=n))
+        return work(op, Counts(adds=2 * n - rows, divs=n), row_elements=length)
+    return work(op, Counts(muls=n, adds=n - rows, transcendentals=rows, divs=n), row_elements=length)
 
 
 @rule("MeanVarianceNormalization")
@@ -184,4 +189,5 @@ def mean_variance_normalization(op: OpView) -> Work:
     reduced = {axis % len(shape) for axis in axes}
     n = op.x.elements
     rows = dmin(n, product(dim for axis, dim in enumerate(shape) if axis not in reduced))
-    return work(op, Counts(adds=3 * n - rows, muls=n, divs=n + 2 * rows, transcendentals=rows))
+    counts = Counts(adds=3 * n - rows, muls=n, divs=n + 2 * rows, transcendentals=rows)
+    return work(op, counts, row_elements=product(shape[axis] for axis in reduced))

@@ -3,10 +3,11 @@
 from onnx_roofline.base.units import dmax, product
 from onnx_roofline.ir.records import Counts, Work
 from onnx_roofline.ops.cost.registry import rule, work
+from onnx_roofline.ops.traits import Traits
 from onnx_roofline.ops.view import OpView
 
 
-@rule("MaxPool")
+@rule("MaxPool", traits=Traits(quantized_form="arithmetic"))
 def max_pool(op: OpView) -> Work:
     """compares: (k - 1) n.
 
@@ -16,7 +17,7 @@ def max_pool(op: OpView) -> Work:
     return work(op, Counts(compares=dmax(0, taps - 1) * op.out.elements), dtype=op.x.dtype)
 
 
-@rule("AveragePool")
+@rule("AveragePool", traits=Traits(quantized_form="arithmetic"))
 def average_pool(op: OpView) -> Work:
     """adds: (k - 1) n + divs: n.
 
@@ -55,7 +56,7 @@ def _lp_counts(op: OpView, taken: int, outputs: int) -> Counts:
     return Counts(transcendentals=taken + outputs, adds=adds)
 
 
-@rule("GlobalAveragePool")
+@rule("GlobalAveragePool", traits=Traits(quantized_form="arithmetic"))
 def global_average_pool(op: OpView) -> Work:
     """adds: N - n + divs: n.
 

@@ -7,6 +7,7 @@ from onnx_roofline.base.units import FLOAT_DTYPES, dmax
 from onnx_roofline.ir.records import Contraction, Counts, Work
 from onnx_roofline.ops.cost.contraction import conv_contraction, matmul_contraction
 from onnx_roofline.ops.cost.registry import own_elements, rule, work
+from onnx_roofline.ops.traits import Traits
 from onnx_roofline.ops.view import Operand, OpView
 
 # Requantisation of an accumulator: factor, zero point, and saturation at two ends.
@@ -78,7 +79,7 @@ def qlinear_conv(op: OpView) -> Work:
     return _product(op, product_, n * product_.k, surroundings)
 
 
-@rule("QuantizeLinear")
+@rule("QuantizeLinear", traits=Traits(rearranges=True, quantizes=True))
 def quantize_linear(op: OpView) -> Work:
     """divs: n + compares: 2n to saturate + adds: n with a zero point; rounding is the conversion and not counted.
 
@@ -93,7 +94,7 @@ def quantize_linear(op: OpView) -> Work:
     return work(op, counts, dtype=dtype, parameters=own_elements(op, 1, 2))
 
 
-@rule("DequantizeLinear")
+@rule("DequantizeLinear", traits=Traits(rearranges=True, dequantizes=True))
 def dequantize_linear(op: OpView) -> Work:
     """muls: n + adds: n with a zero point.
 
@@ -114,4 +115,5 @@ def dynamic_quantize_linear(op: OpView) -> Work:
     n = op.x.elements
     extremes = Counts(compares=2 * dmax(0, n - 1) + 2, adds=1, divs=1)
     zero_point = Counts(divs=1, adds=2, compares=2)
-    return work(op, extremes + zero_point + Counts(divs=n, adds=n, compares=2 * n), dtype=op.x.dtype)
+    counts = extremes + zero_point + Counts(divs=n, adds=n, compares=2 * n)
+    return work(op, counts, dtype=op.x.dtype, row_elements=n)

@@ -3,6 +3,7 @@
 from onnx_roofline.base.units import dmax
 from onnx_roofline.ir.records import Counts, Work
 from onnx_roofline.ops.cost.registry import RuleFunction, rule, work
+from onnx_roofline.ops.traits import Traits
 from onnx_roofline.ops.view import OpView
 
 _NOTHING = Counts()
@@ -36,7 +37,7 @@ rule("ReduceL2")(_reduction(per_input=_MUL, per_step=_ADD, per_output=Counts(tra
 rule("ReduceLogSum")(_reduction(per_step=_ADD, per_output=Counts(transcendentals=1)))
 
 
-@rule("ReduceMean")
+@rule("ReduceMean", traits=Traits(quantized_form="arithmetic"))
 def reduce_mean(op: OpView) -> Work:
     """adds: (N - n) + divs: n; nothing where `noop_with_empty_axes` makes it the identity.
 

@@ -15,6 +15,7 @@ from onnx_roofline.base.errors import NotModelledError
 from onnx_roofline.base.units import COMPLEX_DTYPES, FLOAT_DTYPES, product
 from onnx_roofline.ir.records import Contraction, Counts, Work
 from onnx_roofline.ops.since_version import INTRODUCED
+from onnx_roofline.ops.traits import NO_TRAITS, Traits
 from onnx_roofline.ops.view import OpView
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ class Rule(Struct, frozen=True):
     formula: str
     source: str
     apply: RuleFunction
+    traits: Traits = NO_TRAITS
 
     @property
     def name(self) -> str:
@@ -44,7 +46,12 @@ _TABLE: dict[tuple[str, str], list[Rule]] = {}
 
 
 def rule(
-    *op_types: str, domain: str = "", since: int = 0, formula: str = "", source: str = ""
+    *op_types: str,
+    domain: str = "",
+    since: int = 0,
+    formula: str = "",
+    source: str = "",
+    traits: Traits = NO_TRAITS,
 ) -> Callable[[RuleFunction], RuleFunction]:
     """Register a rule for one or more ops from opset version `since` on; 0 is the first version that has the op.
 
@@ -66,7 +73,7 @@ def rule(
             default = f"{domain or 'ONNX'} {op_type}-{version}"
             bisect.insort(
                 rows,
-                Rule(domain, op_type, version, formula or first.rstrip("."), cited or default, guarded),
+                Rule(domain, op_type, version, formula or first.rstrip("."), cited or default, guarded, traits),
                 key=lambda row: row.since,
             )
         return function
@@ -99,15 +106,24 @@ def every_rule() -> tuple[Rule, ...]:
     return tuple(row for key in sorted(_TABLE) for row in _TABLE[key])
 
 
-def view(*op_types: str, why: str, domain: str = "", since: int = 0) -> None:
-    """Register ops that move and compute nothing, with the reason."""
-    rule(*op_types, domain=domain, since=since, formula=f"nothing: {why}")(lambda op: as_view(op, why))
+def view(
+    *op_types: str, why: str, domain: str = "", since: int = 0, aliases: int | None = 0, traits: Traits = NO_TRAITS
+) -> None:
+    """Register ops that move and compute nothing, with the reason.
+
+    `aliases` is the input whose bytes the result is; None where it is none's.
+    """
+
+    def apply(op: OpView) -> Work:
+        return as_view(op, why, aliases)
+
+    rule(*op_types, domain=domain, since=since, formula=f"nothing: {why}", traits=traits)(apply)
 
 
-def as_view(op: OpView, why: str) -> Work:
-    """The answer for an op that, with these operands, moves and computes nothing."""
+def as_view(op: OpView, why: str, aliases: int | None = 0) -> Work:
+    """The answer for an op that, with these operands, moves and computes nothing; `aliases` as in `view`."""
     reads, writes = (0,) * len(op.inputs), (0,) * len(op.outputs)
-    return Work(Counts(), reads, writes, moves_data=False, compute_dtype=_dtype_of(op), note=why)
+    return Work(Counts(), reads, writes, moves_data=False, aliases=aliases, compute_dtype=_dtype_of(op), note=why)
 
 
 def _dtype_of(op: OpView) -> str:
@@ -126,6 +142,7 @@ def work(
     dtype: str = "",
     status: str = "exact",
     sequential_steps: int = 1,
+    row_elements: int = 0,
     note: str = "",
     parameters: Mapping[int, int] | None = None,
 ) -> Work:
@@ -153,6 +170,7 @@ def work(
         contractions=tuple(contractions),
         compute_dtype=dtype,
         sequential_steps=sequential_steps,
+        row_elements=row_elements,
         note=note,
         parameters=_parameters(op, contractions, parameters or {}),
     )

@@ -4,7 +4,9 @@ Source of every layout: the operator schemas of onnxruntime 1.32 (domain com.mic
 default domain).
 """
 
-from onnx_roofline.base.units import dmin, product
+from msgspec.structs import replace
+
+from onnx_roofline.base.units import dmax, dmin, product
 from onnx_roofline.ir.records import Contraction, Counts, Work
 from onnx_roofline.ops.cost.contrib.parts import (
     FAST_GELU,
@@ -105,7 +107,7 @@ def bias_softmax(op: OpView) -> Work:
     Source: com.microsoft BiasSoftmax-1.
     """
     rows, columns = rows_and_columns(op.x.shape, op.int_attr("axis", 1))
-    return work(op, softmax_counts(rows, columns) + Counts(adds=rows * columns))
+    return work(op, softmax_counts(rows, columns) + Counts(adds=rows * columns), row_elements=columns)
 
 
 @contrib("BiasDropout", "BitmaskBiasDropout")
@@ -182,7 +184,7 @@ def simplified_layer_normalization(op: OpView) -> Work:
     Source: onnxruntime's internal op in the default domain; RMSNormalization of the axes from `axis` on.
     """
     rows, columns = rows_and_columns(op.x.shape, op.int_attr("axis", -1))
-    return work(op, rms_norm_counts(rows * columns, rows))
+    return work(op, rms_norm_counts(rows * columns, rows), row_elements=columns)
 
 
 def _skip_sums(op: OpView, bias: int) -> Counts:
@@ -197,7 +199,8 @@ def skip_layer_normalization(op: OpView) -> Work:
     x [B, S, D], skip [B, S, D] or broadcast, beta and bias optional. Source: com.microsoft SkipLayerNormalization-1.
     """
     rows, columns = rows_and_columns(op.x.shape, -1)
-    return work(op, layer_norm_counts(rows * columns, rows, bias=op.has(3)) + _skip_sums(op, 4))
+    counts = layer_norm_counts(rows * columns, rows, bias=op.has(3)) + _skip_sums(op, 4)
+    return work(op, counts, row_elements=columns)
 
 
 @contrib("SkipSimplifiedLayerNormalization")
@@ -207,7 +210,7 @@ def skip_simplified_layer_normalization(op: OpView) -> Work:
     Source: com.microsoft SkipSimplifiedLayerNormalization-1.
     """
     rows, columns = rows_and_columns(op.x.shape, -1)
-    return work(op, rms_norm_counts(rows * columns, rows) + _skip_sums(op, 3))
+    return work(op, rms_norm_counts(rows * columns, rows) + _skip_sums(op, 3), row_elements=columns)
 
 
 @contrib("GroupNorm", "SkipGroupNorm")
@@ -217,10 +220,11 @@ def group_norm(op: OpView) -> Work:
     Source: com.microsoft GroupNorm-1, SkipGroupNorm-1.
     """
     n = op.x.elements
-    counts = layer_norm_counts(n, op.x.shape[0] * op.int_attr("groups", 1))
+    rows = op.x.shape[0] * op.int_attr("groups", 1)
+    counts = layer_norm_counts(n, rows)
     if op.int_attr("activation", 0):
         counts += activation_counts("silu", n)
-    return work(op, counts + (_ADD.scaled(n * (op.has(3) + op.has(4)))))
+    return work(op, counts + _ADD.scaled(n * (op.has(3) + op.has(4))), row_elements=n // dmax(1, rows))
 
 
 @contrib("BranchwiseRMSNorm")
@@ -232,8 +236,7 @@ def branchwise_rms_norm(op: OpView) -> Work:
     n, branches = op.x.elements, op.int_attr("num_branches", 0)
     columns = op.x.shape[-1] // branches if branches else op.x.shape[-1]
     counts = rms_norm_counts(n, n // columns)
-    return work(op, counts if op.has(1) else Counts(counts.macs, counts.adds, counts.muls - n, counts.divs, 0,
-                                                    counts.transcendentals))  # fmt: skip
+    return work(op, counts if op.has(1) else replace(counts, muls=counts.muls - n), row_elements=columns)
 
 
 @contrib("GatedRMSNorm")
@@ -244,7 +247,8 @@ def gated_rms_norm(op: OpView) -> Work:
     """
     n = op.x.elements
     gate = activation_counts(op.str_attr("activation", "silu"), n)
-    return work(op, rms_norm_counts(n, n // op.input(1).elements) + gate + Counts(muls=n))
+    columns = op.input(1).elements
+    return work(op, rms_norm_counts(n, n // columns) + gate + Counts(muls=n), row_elements=columns)
 
 
 @contrib("EngramGate")
@@ -326,7 +330,7 @@ def rms_norm_rotary(op: OpView) -> Work:
     rows = batch * length * heads
     table = dmin(op.input(3).elements, batch * length * rotated // 2)
     counts = rms_norm_counts(rows * width, rows) + rotary_counts(rows * rotated)
-    return work(op, counts, reads={0: rows * width, 3: table, 4: table})
+    return work(op, counts, reads={0: rows * width, 3: table, 4: table}, row_elements=width)
 
 
 def _embedding_reads(op: OpView, tables: dict[int, int], tokens: int) -> dict[int, int | None]:

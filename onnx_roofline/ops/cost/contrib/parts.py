@@ -13,13 +13,14 @@ from onnx_roofline.base.units import dmax
 from onnx_roofline.ir.records import Contraction, Counts, Work
 from onnx_roofline.ops.cost.normalization import softmax_counts
 from onnx_roofline.ops.cost.registry import RuleFunction, rule, work
+from onnx_roofline.ops.traits import NO_TRAITS, Traits
 from onnx_roofline.ops.view import OpView
 
 DOMAIN = "com.microsoft"
 
 
 def contrib(
-    *op_types: str, domain: str = DOMAIN, formula: str = "", source: str = ""
+    *op_types: str, domain: str = DOMAIN, formula: str = "", source: str = "", traits: Traits = NO_TRAITS
 ) -> Callable[[RuleFunction], RuleFunction]:
     """Register a rule for ops of onnxruntime, which nothing but onnxruntime checks.
 
@@ -35,7 +36,7 @@ def contrib(
                 raise NotModelledError(f"{op.op_type} does not take operands such as {operands}") from None
 
         apply.__doc__ = function.__doc__
-        rule(*op_types, domain=domain, formula=formula, source=source)(apply)
+        rule(*op_types, domain=domain, formula=formula, source=source, traits=traits)(apply)
         return function
 
     return register

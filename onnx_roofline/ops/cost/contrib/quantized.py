@@ -101,7 +101,7 @@ def qlinear_softmax(op: OpView) -> Work:
     if op.int_attr("opset", 13) >= 13:
         columns = shape[axis]
         rows = product(shape) // dmax(1, columns)
-    return _between(op, softmax_counts(rows, columns))
+    return replace(_between(op, softmax_counts(rows, columns)), row_elements=columns)
 
 
 @contrib("QLinearAveragePool")
@@ -246,7 +246,7 @@ def ordered_layer_normalization(op: OpView) -> Work:
     rows, columns = rows_and_columns(op.x.shape, op.int_attr("axis", -1))
     n = rows * columns
     counts = dequantize_counts(n, False) + layer_norm_counts(n, rows, bias=op.has(3)) + quantize_counts(n, False)
-    return work(op, counts, dtype="float32")
+    return work(op, counts, dtype="float32", row_elements=columns)
 
 
 @contrib("QuantizeBFP", "DequantizeBFP")

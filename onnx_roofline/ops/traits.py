@@ -1,0 +1,42 @@
+"""What an op is, whatever its operands: what passes ask instead of its name. Stated at the op's cost rule."""
+
+from typing import Literal
+
+from msgspec import Struct
+
+# How an op takes part when the DequantizeLinear and QuantizeLinear around it fold into it: not at all, as a product
+# (which may have one operand alone dequantised), as arithmetic on quantised tensors, or as a move of quantised data.
+QuantizedForm = Literal["none", "product", "arithmetic", "move"]
+
+
+class Traits(Struct, frozen=True):
+    """Traits of one op; an op without any has the defaults.
+
+    `rearranges`: the result holds the values of the first input in another order, at another width or repeated.
+    `permutes`: it holds them in another order. `selects`: the results are pieces of the first input. `asks_shape`: the
+    result follows from the shape of the first input, of which no byte is read. `joins`: the result holds the rows of
+    every input, one behind the other. `updates_at`: position of the rows that are written into a copy of the first
+    input; 0 for an op that writes none.
+
+    `cache_inputs`: positions of keys and values of earlier runs; as many outputs from the second on hold them with the
+    new ones. `attends`: scores, softmax and the product with the values are one op.
+
+    `quantizes` and `dequantizes` change between numbers and their quantised form. `quantized_form` says how an op
+    computes between the two, `bias_at` which operand is its bias (0: none).
+    """
+
+    rearranges: bool = False
+    permutes: bool = False
+    selects: bool = False
+    asks_shape: bool = False
+    joins: bool = False
+    updates_at: int = 0
+    cache_inputs: tuple[int, ...] = ()
+    attends: bool = False
+    quantizes: bool = False
+    dequantizes: bool = False
+    quantized_form: QuantizedForm = "none"
+    bias_at: int = 0
+
+
+NO_TRAITS = Traits()
