@@ -17,11 +17,13 @@ from onnx_roofline.fusion.general import fuse_generally
 from onnx_roofline.fusion.groups import Groups
 from onnx_roofline.fusion.kinds import CONTRACTION, REDUCTION, node_kind
 from onnx_roofline.fusion.match import Matcher
+from onnx_roofline.fusion.roles import role_of
 from onnx_roofline.fusion.scope_view import ScopeView, views_by_scope
 from onnx_roofline.fusion.siblings import join_no_ops, join_slices
 from onnx_roofline.ir.graph import Model
 from onnx_roofline.ir.pipeline import PassResult
-from onnx_roofline.ir.records import Folding, Kernel, TypedOp, Work
+from onnx_roofline.ir.records import Folding, Kernel, KernelRole, TypedOp, Work
+from onnx_roofline.ops.cost.lookup import traits_of
 
 NO_KERNEL = Kernel("")
 _ALONE = "alone"
@@ -60,10 +62,10 @@ class FusionPass(Struct, frozen=True):
             candidates.setdefault(kind, []).append(node)
         for pattern in backend.patterns:
             for template in pattern.templates:
-                matcher.apply(pattern.name, template, candidates, keeps_inner=pattern.keeps_inner)
-            if pattern.name == "split_by_slices":
+                matcher.apply(pattern.name, template, candidates, keeps_inner=pattern.keeps_inner, role=pattern.role)
+            if pattern.procedure == "slices":
                 join_slices(view, groups, candidates.get("Slice", ()), pattern.name)
-            elif pattern.name == "no_ops":
+            elif pattern.procedure == "no_ops":
                 join_no_ops(view, groups, candidates, pattern.name)
         if backend.general_rule == "tvm":
             fuse_generally(view, groups, backend.kinds, residual_add=backend.residual_add)
@@ -75,7 +77,16 @@ class FusionPass(Struct, frozen=True):
             members=tuple(view.keys[node] for node in members),
             pattern=groups.patterns.get(place, _ALONE),
             refused=tuple(dict.fromkeys(groups.refused.get(place, ())))[:_MAX_REFUSED],
+            role=_role(view, groups, place, members),
         )
+
+
+def _role(view: ScopeView, groups: Groups, place: int, members: list[int]) -> KernelRole:
+    """What the pattern states, else what the members do; a lone op may be a whole attention."""
+    if len(members) == 1:
+        return "attention" if traits_of(view.rows[members[0]].op).attends else "none"
+    stated = groups.roles.get(place)
+    return role_of(view, members) if stated is None else stated
 
 
 def _root(view: ScopeView, members: list[int], kinds: Mapping[str, str]) -> int:

@@ -72,15 +72,15 @@ def _fused(
             continue
         root = uses.root(row.scope, name)
         if uses.makers.get((row.scope, root)) in members:
-            savings.append(Saving(name, size, f"{pattern}: made and read inside the kernel"))
+            savings.append(Saving(name, size, f"{pattern}: made and read inside the kernel", "inside"))
             continue
         already = min(size, paid.get(root, 0))
         paid[root] = max(size, paid.get(root, 0))
         if already:
-            savings.append(Saving(name, already, f"{pattern}: fetched once for the whole kernel"))
+            savings.append(Saving(name, already, f"{pattern}: fetched once for the whole kernel", "once"))
     for name, size in zip(row.op.outputs, writes, strict=True):
         if size and not uses.leaves(row.scope, name, members):
-            savings.append(Saving(name, size, f"{pattern}: made and read inside the kernel"))
+            savings.append(Saving(name, size, f"{pattern}: made and read inside the kernel", "inside"))
     naive = total((*reads, *writes))
     saved = sum(saving.bytes for saving in savings)
     return Traffic(reads, writes, naive, None if naive is None else naive - saved, tuple(savings))
@@ -98,7 +98,7 @@ def _in_place(row: TypedOp, traffic: Traffic, appends: tuple[Append, ...]) -> Tr
         for name, size in copied:
             saved = sum(saving.bytes for saving in savings if saving.tensor == name)
             if size > saved:
-                savings.append(Saving(name, size - saved, SHARED_BUFFER))
+                savings.append(Saving(name, size - saved, SHARED_BUFFER, "in_place"))
     assert traffic.naive_bytes is not None, "what is known after fusion is known before"
     compulsory = traffic.naive_bytes - sum(saving.bytes for saving in savings)
     return replace(traffic, compulsory_bytes=compulsory, savings=tuple(savings))

@@ -23,7 +23,6 @@ from onnx_roofline.ir.graph import Model
 from onnx_roofline.ir.pipeline import PassResult
 from onnx_roofline.ir.records import Contraction, Counts, Folding, Kernel, Moved, Reuse, Traffic, TypedOp, Work
 from onnx_roofline.ir.tensor_index import Boundary, TensorUses
-from onnx_roofline.memory.kv_caches import SHARED_BUFFER
 from onnx_roofline.memory.reuse_distance import StackDistances
 from onnx_roofline.memory.tiling import (
     ConvShape,
@@ -100,7 +99,7 @@ def _leave_caches_out(model: Model, uses: TensorUses, kernel: Kernel, boundary: 
     rows, traffics = model.column(TypedOp), model.column(Traffic)
     for key in kernel.members:
         for saving in traffics[key].savings:
-            if saving.rule == SHARED_BUFFER:
+            if saving.kind == "in_place":
                 root = uses.root(rows[key].scope, saving.tensor)
                 if saving.tensor in rows[key].op.outputs:
                     boundary.writes.pop(root, None)
@@ -118,7 +117,7 @@ def refetched_bytes(
         return 0, []
     capacity_bytes = int(capacity)
     members = [key for key in kernel.members if model.column(Work)[key].contractions]
-    if kernel.pattern.startswith("attention") and len(members) >= 2:
+    if kernel.role == "attention" and len(members) >= 2:
         return _attention_again(model, members, capacity_bytes)
     total, reasons = _rows_again(model, uses, kernel, boundary, capacity_bytes)
     for key in members:

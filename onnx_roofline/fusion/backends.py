@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, get_args
 
 from msgspec import Struct, field
 
@@ -13,6 +13,7 @@ from onnx_roofline.fusion.kinds import KINDS
 from onnx_roofline.fusion.match import CHECKS
 from onnx_roofline.fusion.patterns import PARTS, PATTERNS
 from onnx_roofline.fusion.template import Template, TemplateError, parse_template, without_optional
+from onnx_roofline.ir.records import KernelRole
 
 if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
@@ -24,17 +25,23 @@ _KEYS = (
     "schema", "name", "about", "source", "patterns", "general_rule", "kinds", "max_group", "reshapes", "residual_add",
     "concat_materialises", "absorb_transposes", "appends_in_place",
 )  # fmt: skip
-_PATTERN_KEYS = ("name", "types", "match", "keeps_inner")
+_PATTERN_KEYS = ("name", "types", "match", "keeps_inner", "role")
+_ROLES: tuple[KernelRole, ...] = get_args(KernelRole)
 # Ops of a kernel, where a pack does not say. Source: TVM's relax.FuseOps.max_depth.
 _MAX_GROUP = 256
 
 
 class Pattern(Struct, frozen=True):
-    """A pattern that a backend fuses, its templates read; `keeps_inner` as in `NamedPattern`."""
+    """A pattern that a backend fuses, its templates read; the rest as in `NamedPattern`.
+
+    Without a `role` the kernel's is what its members do.
+    """
 
     name: str
     templates: tuple[Template, ...]
     keeps_inner: bool = False
+    role: KernelRole | None = None
+    procedure: Literal["none", "slices", "no_ops"] = "none"
 
 
 class Backend(Struct, frozen=True):
@@ -155,7 +162,10 @@ def _pattern(item: Node, name: str, entries: Mapping[str, Node], absorbs_transpo
             part.report(f"found the unknown check {shown(unknown[0])}{did_you_mean(unknown[0], CHECKS)}")
         templates.append(template if absorbs_transposes else without_optional(template, "Transpose"))
     keeps_inner = _switch(entries.get("keeps_inner"), default=known is not None and known.keeps_inner)
-    return Pattern(name, tuple(templates), keeps_inner)
+    stated = _text(entries.get("role"), _ROLES)
+    role = next((one for one in _ROLES if one == stated), known.role if known is not None else None)
+    procedure = known.procedure if known is not None and "match" not in entries else "none"
+    return Pattern(name, tuple(templates), keeps_inner, role, procedure)
 
 
 def _kinds(node: Node | None) -> dict[str, str]:

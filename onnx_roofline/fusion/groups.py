@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from msgspec import Struct, field
 
 from onnx_roofline.fusion.scope_view import ScopeView
+from onnx_roofline.ir.records import KernelRole
 
 
 class Groups(Struct):
@@ -19,6 +20,7 @@ class Groups(Struct):
     group: list[int] = field(default_factory=list)
     members: dict[int, list[int]] = field(default_factory=dict)
     patterns: dict[int, str] = field(default_factory=dict)
+    roles: dict[int, KernelRole] = field(default_factory=dict)
     refused: dict[int, list[str]] = field(default_factory=dict)
     # Nodes outside a group that its members wait for, and that wait for them; what a merge has to look at.
     before: dict[int, list[int]] = field(default_factory=dict)
@@ -31,8 +33,11 @@ class Groups(Struct):
         self.before = {node: list(self.view.before[node]) for node in self.group}
         self.after = {node: list(self.view.after[node]) for node in self.group}
 
-    def merge(self, nodes: Iterable[int], pattern: str) -> str:
-        """Makes one group of the groups of these nodes; else why not, in the words that follow "not fused:"."""
+    def merge(self, nodes: Iterable[int], pattern: str, role: KernelRole | None = None) -> str:
+        """Makes one group of the groups of these nodes; else why not, in the words that follow "not fused:".
+
+        `role` is what the pattern states; without one the group keeps that of the first part which has any.
+        """
         view = self.view
         parts = sorted({self.group[node] for node in nodes})
         if len(parts) == 1:
@@ -60,6 +65,9 @@ class Groups(Struct):
                 del self.members[part], self.before[part], self.after[part]
                 self.patterns.pop(part, None)
                 self.refused.setdefault(place, []).extend(self.refused.pop(part, ()))
+        roles = [stated for part in parts if (stated := self.roles.pop(part, None)) is not None]
+        if role is not None or roles:
+            self.roles[place] = role if role is not None else roles[0]
         self.members[place], self.before[place], self.after[place] = merged, before, after
         self.patterns[place] = pattern
         return ""

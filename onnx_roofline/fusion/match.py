@@ -6,6 +6,7 @@ from itertools import islice
 from onnx_roofline.fusion.groups import Groups
 from onnx_roofline.fusion.scope_view import ABSENT, ScopeView
 from onnx_roofline.fusion.template import Template
+from onnx_roofline.ir.records import KernelRole
 
 _COMMUTATIVE = frozenset({"Add", "Mul", "Sum", "Max", "Min", "And", "Or"})
 # Relative distance of a constant from the number that a template has: literals are rounded to float16 and shortened.
@@ -23,7 +24,15 @@ class Matcher:
     def __init__(self, view: ScopeView, groups: Groups, *, through_reshapes: bool) -> None:
         self.view, self.groups, self.through_reshapes = view, groups, through_reshapes
 
-    def apply(self, name: str, template: Template, candidates: Mapping[str, list[int]], *, keeps_inner: bool) -> None:
+    def apply(
+        self,
+        name: str,
+        template: Template,
+        candidates: Mapping[str, list[int]],
+        *,
+        keeps_inner: bool,
+        role: KernelRole | None = None,
+    ) -> None:
         """Makes a kernel of every place where the template matches, last places first, and notes refusals."""
         anchors = sorted({node for kind in template.first_types() for node in candidates.get(kind, ())}, reverse=True)
         for anchor in anchors:
@@ -35,7 +44,7 @@ class Matcher:
                     continue
                 reason = "" if keeps_inner else self._read_elsewhere(nodes, anchor)
                 if not reason:
-                    reason = self.groups.merge(nodes, name)
+                    reason = self.groups.merge(nodes, name, role)
                     reason = f"{name} at {self.view.label(anchor)} not fused: {reason}" if reason else ""
                     if not reason:
                         break

@@ -5,10 +5,12 @@ exports of PyTorch's two exporters (TorchScript and dynamo), of PaddlePaddle, Ke
 """
 
 from collections.abc import Mapping
+from typing import Literal
 
 from msgspec import Struct, field
 
 from onnx_roofline.fusion.template import Template, parse_template
+from onnx_roofline.ir.records import KernelRole
 
 
 class NamedPattern(Struct, frozen=True):
@@ -21,6 +23,9 @@ class NamedPattern(Struct, frozen=True):
     templates: tuple[str, ...]
     types: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     keeps_inner: bool = False
+    role: KernelRole | None = None
+    # joined by a procedure, since no template can say what they are: cuts of one tensor, ops that change nothing
+    procedure: Literal["none", "slices", "no_ops"] = "none"
 
 
 # Shared parts by name; a later one may use the earlier ones.
@@ -69,6 +74,7 @@ PATTERNS: Mapping[str, NamedPattern] = {
     "attention": NamedPattern(
         "scores, scale, mask, softmax and the product with the values, as one flash-attention kernel",
         ("Transpose?(MatMul(@probabilities, Expand?(Transpose?(_), _)))",),
+        role="attention",
     ),
     "fused_matmul": NamedPattern(
         "a matrix product that reads its operands transposed and scales its result",
@@ -177,6 +183,8 @@ PATTERNS: Mapping[str, NamedPattern] = {
     ),
     "pad_conv": NamedPattern("padding that the convolution after it does", ("Conv|MaxPool|AveragePool(Pad(_))",)),
     "relu_clip": NamedPattern("an activation whose range a Clip narrows", ("Clip(Relu(_))",)),
-    "split_by_slices": NamedPattern("slices of one tensor, cut in one go", ()),
-    "no_ops": NamedPattern("an op that changes nothing, taken out before the op that reads its result", ()),
+    "split_by_slices": NamedPattern("slices of one tensor, cut in one go", (), procedure="slices"),
+    "no_ops": NamedPattern(
+        "an op that changes nothing, taken out before the op that reads its result", (), procedure="no_ops"
+    ),
 }

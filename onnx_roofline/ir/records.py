@@ -173,27 +173,36 @@ class Work(Struct, frozen=True):
     parameters: tuple[int | None, ...] = ()
 
 
+# What a kernel is as a whole to a device that has one op for it, and to the tiling of its products.
+KernelRole = Literal["none", "attention"]
+# Why fusion keeps bytes from moving: made and read inside the kernel, fetched once for all its members, or rows of a
+# cache that stay where they are since past and present share a buffer.
+SavingKind = Literal["inside", "once", "in_place"]
+
+
 class Kernel(Struct, frozen=True, eq=False):
     """Column of the fusion pass: the ops that one device kernel executes; all its members hold the same record.
 
     `id` is the row id of its root (the contraction or reduction where it has one, else the last member); "" for a row
     that no kernel executes: a view, a shape-only or constant op, or a call of a body. `members` are row ids in graph
-    order, `pattern` names the rule that made it ("alone" for a single op), `refused` says for each fusion at its border
-    that was looked at and not done why not.
+    order, `pattern` names the rule that made it ("alone" for a single op), for people; `role` is what it is.
+    `refused` says for each fusion at its border that was looked at and not done why not.
     """
 
     id: str
     members: tuple[str, ...] = ()
     pattern: str = ""
     refused: tuple[str, ...] = ()
+    role: KernelRole = "none"
 
 
 class Saving(Struct, frozen=True):
-    """Bytes of one operand that fusion keeps from moving, and the rule that says so."""
+    """Bytes of one operand that fusion keeps from moving, why, and the rule that says so in words."""
 
     tensor: str
     bytes: int
     rule: str
+    kind: SavingKind
 
 
 class Traffic(Struct, frozen=True):

@@ -1,14 +1,16 @@
 """A kernel as the device time models see it: operations, bytes, its largest product and what its large operand is."""
 
+from collections.abc import Mapping
+
 from onnx_roofline.base.units import DTYPE_BITS
 from onnx_roofline.ir.graph import Model
-from onnx_roofline.ir.records import Contraction, Kernel, Reuse, Traffic, TypedOp, Work
-from onnx_roofline.memory.kv_caches import SHARED_BUFFER, Caches
+from onnx_roofline.ir.records import Contraction, Kernel, KernelRole, Reuse, Traffic, TypedOp, Work
+from onnx_roofline.memory.kv_caches import Caches
 from onnx_roofline.ops.cost.lookup import traits_of
 from onnx_roofline.timing.kernel import KernelFacts, Operand, Product, oriented
 
-# The op that a fused pattern is to a device which has that op.
-_PATTERN_OPS = {"attention": "Attention"}
+# The op that a kernel of a role is to a device which has that op.
+_ROLE_OPS: Mapping[KernelRole, str] = {"attention": "Attention", "none": ""}
 # Rearrangements between an operand and what it rearranges that are seen through.
 _REARRANGEMENTS = 6
 
@@ -66,7 +68,7 @@ def facts_of(model: Model, kernel: Kernel, slug: str, caches: Caches) -> KernelF
         dilated=dilated,
         resident=resident,
         others=tuple(others),
-        pattern_op=_PATTERN_OPS.get(kernel.pattern.partition("+")[0], ""),
+        pattern_op=_ROLE_OPS[kernel.role] if len(kernel.members) > 1 else "",
     )
 
 
@@ -118,7 +120,7 @@ def _kind(model: Model, scope: str, name: str, caches: Caches) -> Operand:
 def _written_bytes(model: Model, key: str) -> int:
     """Bytes that an op writes, without what a cache that it adds rows to has already."""
     traffic, outputs = model.column(Traffic)[key], model.column(TypedOp)[key].op.outputs
-    in_place = (s.bytes for s in traffic.savings if s.rule == SHARED_BUFFER and s.tensor in outputs)
+    in_place = (s.bytes for s in traffic.savings if s.kind == "in_place" and s.tensor in outputs)
     return sum(size or 0 for size in traffic.write_bytes) - sum(in_place)
 
 

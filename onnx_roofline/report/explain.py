@@ -23,7 +23,7 @@ from onnx_roofline.ir.records import (
     total,
 )
 from onnx_roofline.ir.tensor_index import TensorUses
-from onnx_roofline.memory.kv_caches import SHARED_BUFFER, Caches
+from onnx_roofline.memory.kv_caches import Caches
 from onnx_roofline.report import contract
 from onnx_roofline.report.alternatives import Alternatives, flip_record
 from onnx_roofline.report.graph_records import GraphRecords
@@ -78,7 +78,7 @@ def explain_traffic(analysis: Analysis, key: str) -> Iterator[str]:
 
 def _copied_bytes(analysis: Analysis, key: str) -> int:
     """Bytes of caches that an op moves only to add rows to them, and that the backend has it move; else 0."""
-    if any(saving.rule == SHARED_BUFFER for saving in analysis.model.column(Traffic)[key].savings):
+    if any(saving.kind == "in_place" for saving in analysis.model.column(Traffic)[key].savings):
         return 0
     appends = Caches(TensorUses(analysis.model)).appends.get(key, ())
     return sum(append.old_bytes * (1 if append.past is None else 2) for append in appends)

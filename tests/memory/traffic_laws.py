@@ -30,7 +30,6 @@ from onnx_roofline.ir.records import (
     Work,
     total,
 )
-from onnx_roofline.memory.kv_caches import SHARED_BUFFER
 from onnx_roofline.report.document import write_document
 
 BACKENDS = ("none", "ort", "compiler")
@@ -104,7 +103,7 @@ def assert_laws_of_ops(model: Model) -> None:
         assert traffic.naive_bytes == total([*traffic.read_bytes, *traffic.write_bytes]), key
         for saving in traffic.savings:
             assert saving.bytes > 0, key
-            assert saving.rule == SHARED_BUFFER or saving.rule.startswith(f"{kernels[key].pattern}: "), key
+            assert saving.kind == "in_place" or saving.rule.startswith(f"{kernels[key].pattern}: "), key
             assert saving.tensor in (*op.inputs, *op.outputs), key
         if traffic.naive_bytes is None:
             assert traffic.compulsory_bytes is None, key
@@ -113,7 +112,7 @@ def assert_laws_of_ops(model: Model) -> None:
         assert 0 <= traffic.compulsory_bytes <= traffic.naive_bytes, key
         assert traffic.naive_bytes == traffic.compulsory_bytes + traffic.fused_away_bytes, key
         if not kernels[key].id or len(kernels[key].members) == 1:
-            fused = [saving for saving in traffic.savings if saving.rule != SHARED_BUFFER]
+            fused = [saving for saving in traffic.savings if saving.kind != "in_place"]
             assert not fused, key
 
 
