@@ -22,6 +22,7 @@ Exit codes: 0 done, nothing differs; 1 something differs, or a model crashed; 2 
 
 import argparse
 import contextlib
+import dataclasses
 import gc
 import json
 import subprocess
@@ -184,12 +185,16 @@ def diff(options: argparse.Namespace) -> int:
     rules = read_rules(Path(options.rename), [*IGNORED, *options.ignore])
     old, new = (_documents(Path(folder)) for folder in (options.old, options.new))
     comparison, groups, differing = differences.Comparison(rules), {}, 0
+    unmoved = differences.Comparison(dataclasses.replace(rules, renames=()))
     for name in sorted(old.keys() | new.keys()):
         if name not in new or name not in old:
             print(f"{name}: the document is {'missing' if name in old else 'added'}")
             differing += 1
             continue
-        found = comparison.compare(_read(old[name]), _read(new[name]))
+        before, after = _read(old[name]), _read(new[name])
+        # Names move from one major version of the schema to the next; the renames are for those that did.
+        is_same = options.rename == RENAMES and _major(before) == _major(after)
+        found = (unmoved if is_same else comparison).compare(before, after)
         for difference in found:
             groups.setdefault((difference.pattern, difference.kind), Group()).add(name, difference)
         if found:
@@ -203,7 +208,7 @@ def diff(options: argparse.Namespace) -> int:
     for rename in comparison.unused() if options.rename != RENAMES else ():
         print(f"\nno document has a use for the rename {differences.shown_rule(rename)}")
     print(
-        f"\n{len(old.keys() & new.keys()):,} documents and {comparison.leaves:,} leaves compared, {differing:,} differ"
+        f"\n{len(old.keys() & new.keys()):,} documents and {comparison.leaves + unmoved.leaves:,} leaves compared, {differing:,} differ"
     )
     return 1 if differing else 0
 
@@ -214,6 +219,11 @@ def _documents(folder: Path) -> dict[str, Path]:
     if not found:
         raise UsageError(f"{folder}: found no documents; make some with record")
     return found
+
+
+def _major(document: Any) -> str:
+    """`1` of a document of schema version 1.3."""
+    return str(document.get("schema_version", "")).split(".")[0] if isinstance(document, dict) else ""
 
 
 def _read(path: Path) -> Any:
