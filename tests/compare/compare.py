@@ -208,7 +208,8 @@ def diff(options: argparse.Namespace) -> int:
     for rename in comparison.unused() if options.rename != RENAMES else ():
         print(f"\nno document has a use for the rename {differences.shown_rule(rename)}")
     print(
-        f"\n{len(old.keys() & new.keys()):,} documents and {comparison.leaves + unmoved.leaves:,} leaves compared, {differing:,} differ"
+        f"\n{len(old.keys() & new.keys()):,} documents and {comparison.leaves + unmoved.leaves:,} leaves compared, "
+        f"{differing:,} differ"
     )
     return 1 if differing else 0
 
