@@ -69,7 +69,7 @@ class CountExecutions(Struct, frozen=True):
         return PassResult(
             {key: counts.get(row.scope, nowhere) for key, row in rows.items()},
             _notices(found),
-            OpenBodies(tuple(found)),
+            (OpenBodies(tuple(found)),),
         )
 
 

@@ -15,7 +15,7 @@ from onnx_roofline.base.units import tensor_bytes
 from onnx_roofline.ir.graph import Model, TensorType
 from onnx_roofline.ir.pipeline import PassResult
 from onnx_roofline.ir.records import Folding, Kernel, Saving, Traffic, TypedOp, Work, total
-from onnx_roofline.ir.tensor_index import TensorUses
+from onnx_roofline.ir.tensor_index import TensorIndex
 from onnx_roofline.memory.kv_caches import SHARED_BUFFER, Append, Caches
 
 
@@ -32,11 +32,12 @@ class MemoryTraffic(Struct, frozen=True):
     produces: ClassVar[type] = Traffic
 
     def run(self, model: Model) -> PassResult:
-        """A Traffic for every row, for one execution."""
+        """A Traffic for every row, for one execution, and the Caches."""
         rows, works, foldings = model.column(TypedOp), model.column(Work), model.column(Folding)
         kernels = model.column(Kernel)
-        uses = TensorUses(model)
-        appends = Caches(uses).appends if self.appends_in_place else {}
+        uses = model.whole(TensorIndex)
+        caches = Caches(uses)
+        appends = caches.appends if self.appends_in_place else {}
         # Of each kernel of several ops: its members, and what it has fetched of each outer tensor so far.
         fused: dict[str, tuple[frozenset[str], dict[str, int]]] = {}
         found: dict[str, Traffic] = {}
@@ -53,7 +54,7 @@ class MemoryTraffic(Struct, frozen=True):
                 found[key] = _fused(row, kernel.pattern, members, reads, writes, uses, paid)
             if key in appends:
                 found[key] = _in_place(row, found[key], appends[key])
-        return PassResult(found)
+        return PassResult(found, wholes=(caches,))
 
 
 def _fused(
@@ -62,7 +63,7 @@ def _fused(
     members: frozenset[str],
     reads: tuple[int | None, ...],
     writes: tuple[int | None, ...],
-    uses: TensorUses,
+    uses: TensorIndex,
     paid: dict[str, int],
 ) -> Traffic:
     """One member's part: `paid` holds what the kernel has fetched of each outer tensor so far."""

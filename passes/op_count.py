@@ -12,6 +12,7 @@ from onnx_roofline.inference.onnx_library import known_attributes
 from onnx_roofline.ir.graph import Model
 from onnx_roofline.ir.pipeline import PassResult
 from onnx_roofline.ir.records import STATUSES, Counts, Folding, TypedOp, Work
+from onnx_roofline.ir.tensor_index import TensorIndex
 from onnx_roofline.ops.cost.lookup import find_rule
 from onnx_roofline.ops.cost.registry import Rule
 from onnx_roofline.ops.view import view_of
@@ -25,11 +26,12 @@ class OpCount(Struct, frozen=True):
     produces: ClassVar[type] = Work
 
     def run(self, model: Model) -> PassResult:
-        """A Work for every row; ops that are not `compute` count nothing and touch nothing."""
+        """A Work for every row and the TensorIndex; ops that are not `compute` count nothing and touch nothing."""
         memo: dict[object, Work] = {}
         foldings = model.column(Folding)
         alone = {key: _work_of(row, memo) for key, row in model.column(TypedOp).items()}
-        return PassResult({key: _folded(work, foldings[key], alone) for key, work in alone.items()})
+        works = {key: _folded(work, foldings[key], alone) for key, work in alone.items()}
+        return PassResult(works, wholes=(TensorIndex.of(model, works),))
 
 
 def _folded(work: Work, folding: Folding, alone: Mapping[str, Work]) -> Work:

@@ -94,7 +94,7 @@ class PlacementPass(Struct, frozen=True):
                 kernels_split=kinds.count("split"),
                 kernels_pipelined=kinds.count("pipeline"),
             )
-        return PassResult(rows, whole=summary)
+        return PassResult(rows, wholes=(summary,))
 
     def _solved(self, graph: KernelGraph) -> tuple[Problem, Solution]:
         if self.objective != "energy-delay":

@@ -22,7 +22,7 @@ from onnx_roofline.hardware import Device, System
 from onnx_roofline.ir.graph import Model
 from onnx_roofline.ir.pipeline import PassResult
 from onnx_roofline.ir.records import Contraction, Counts, Folding, Kernel, Moved, Reuse, Traffic, TypedOp, Work
-from onnx_roofline.ir.tensor_index import Boundary, TensorUses
+from onnx_roofline.ir.tensor_index import Boundary, TensorIndex
 from onnx_roofline.memory.reuse_distance import StackDistances
 from onnx_roofline.memory.tiling import (
     ConvShape,
@@ -65,8 +65,10 @@ class ReusePass(Struct, frozen=True):
             if kernel.id:
                 before, size = compulsory.get(kernel.id, 0), traffics[key].compulsory_bytes
                 compulsory[kernel.id] = None if before is None or size is None else before + size
-        uses = TensorUses(model)
-        boundaries = {key: uses.boundary(kernels[key]) for key, size in compulsory.items() if size is not None}
+        uses = model.whole(TensorIndex)
+        boundaries = {
+            key: uses.boundary(kernels[key], traffics) for key, size in compulsory.items() if size is not None
+        }
         for key, boundary in boundaries.items():
             _leave_caches_out(model, uses, kernels[key], boundary)
         residency = _Residency(model, uses, boundaries) if self.residency else None
@@ -94,7 +96,7 @@ class ReusePass(Struct, frozen=True):
         return None if device.cache_bytes is None else device.cache_bytes * USABLE_CACHE_SHARE
 
 
-def _leave_caches_out(model: Model, uses: TensorUses, kernel: Kernel, boundary: Boundary) -> None:
+def _leave_caches_out(model: Model, uses: TensorIndex, kernel: Kernel, boundary: Boundary) -> None:
     """Take caches off the border of a kernel that only adds rows to them: what it doesn't touch is not on chip then."""
     rows, traffics = model.column(TypedOp), model.column(Traffic)
     for key in kernel.members:
@@ -108,7 +110,7 @@ def _leave_caches_out(model: Model, uses: TensorUses, kernel: Kernel, boundary: 
 
 
 def refetched_bytes(
-    model: Model, uses: TensorUses, kernel: Kernel, boundary: Boundary, capacity: float | None
+    model: Model, uses: TensorIndex, kernel: Kernel, boundary: Boundary, capacity: float | None
 ) -> tuple[int, list[str]]:
     """Bytes that a kernel fetches again because its tiles or its rows don't fit, with the reason for each."""
     if capacity is None:
@@ -208,7 +210,7 @@ def _attention_again(model: Model, members: list[str], capacity_bytes: int) -> t
 
 
 def _rows_again(
-    model: Model, uses: TensorUses, kernel: Kernel, boundary: Boundary, capacity_bytes: int
+    model: Model, uses: TensorIndex, kernel: Kernel, boundary: Boundary, capacity_bytes: int
 ) -> tuple[int, list[str]]:
     """Bytes that a kernel fetches a second time because the rows that it normalises don't fit, with the reason."""
     rows = model.column(TypedOp)
@@ -274,11 +276,11 @@ class _Access(Struct, frozen=True):
 class _Residency:
     """The accesses of all kernels in order with their reuse distances, which no device changes."""
 
-    def __init__(self, model: Model, uses: TensorUses, boundaries: Mapping[str, Boundary]) -> None:
+    def __init__(self, model: Model, uses: TensorIndex, boundaries: Mapping[str, Boundary]) -> None:
         self._uses = uses
         self._model = model
         self._sized = frozenset(boundaries)
-        schedule = uses.schedule()
+        schedule = uses.schedule(model.column(Kernel))
         self._chains = _chains(model, uses, schedule, boundaries)
         self._accesses: list[_Access] = []
         for scope, ids in schedule.items():
@@ -377,7 +379,7 @@ class _Chain(Struct, frozen=True):
 
 
 def _chains(
-    model: Model, uses: TensorUses, schedule: Mapping[str, list[str]], boundaries: Mapping[str, Boundary]
+    model: Model, uses: TensorIndex, schedule: Mapping[str, list[str]], boundaries: Mapping[str, Boundary]
 ) -> list[_Chain]:
     """Pairs of kernels that can run block by block of rows, each kernel in one pair."""
     kernels = model.column(Kernel)

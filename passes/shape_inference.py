@@ -69,7 +69,7 @@ class ShapeInference(Struct, frozen=True):
             rows = {key: _recast(row, self.assume_dtype) for key, row in rows.items()}
         outside = notices_of_external_constants(model, rows, self.value_elements)
         unused = notices_of_unused(model, said, rows) + walk.lengths.notices_of_unused(lengths)
-        return PassResult(rows, walk.all_notices() + unused + outside, walk.lengths.report())
+        return PassResult(rows, walk.all_notices() + unused + outside, (walk.lengths.report(),))
 
 
 def _input_dims(model: Model) -> set[str]:

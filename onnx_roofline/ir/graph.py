@@ -365,10 +365,10 @@ class Model(Struct, frozen=True):
         return self.wholes[record]  # type: ignore[return-value]
 
     def with_column(
-        self, record: type[C], rows: Mapping[str, C], warnings: tuple[Notice, ...] = (), whole: object = None
+        self, record: type[C], rows: Mapping[str, C], warnings: tuple[Notice, ...] = (), added: Iterable[object] = ()
     ) -> "Model":
-        """A new model with one more column; a column is never written twice. `whole` is kept by its class."""
+        """A new model with one more column; a column is never written twice. `added` are wholes, kept by class."""
         assert record not in self.columns, f"column {record.__name__} exists already"
-        wholes = self.wholes if whole is None else {**self.wholes, type(whole): whole}
+        wholes = {**self.wholes, **{type(whole): whole for whole in added}}
         columns = {**self.columns, record: rows}
         return replace(self, columns=columns, wholes=wholes, warnings=self.warnings + warnings)

@@ -16,7 +16,7 @@ class PassResult(Struct, frozen=True):
 
     rows: Mapping[str, object]
     notices: tuple[Notice, ...] = ()
-    whole: object = None
+    wholes: tuple[object, ...] = ()
 
 
 class Pass(Protocol):
@@ -80,7 +80,7 @@ class Pipeline(Struct, frozen=True):
             if timings is not None:
                 timings[item.name] = time.perf_counter() - started
             _check_rows(item, model, result.rows)
-            model = model.with_column(item.produces, result.rows, result.notices, result.whole)
+            model = model.with_column(item.produces, result.rows, result.notices, result.wholes)
         return model
 
     def __str__(self) -> str:

@@ -1,11 +1,11 @@
 """Who makes and who reads each tensor, with views seen through: what the traffic of kernels rests on."""
 
 import heapq
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from msgspec import Struct, field
 
-from onnx_roofline.ir.graph import Model, op_reads
+from onnx_roofline.ir.graph import Graph, Model, nested_graphs, op_reads
 from onnx_roofline.ir.records import Kernel, Traffic, TypedOp, Work
 
 
@@ -31,36 +31,43 @@ def scope_outputs(model: Model) -> Iterator[tuple[str, str]]:
             yield from ((body.scope, output.name) for output in graph.outputs)
 
 
-class TensorUses(Struct, frozen=True):
-    """Which tensor a name stands for once views are seen through, who makes it, and who reads it, by scope."""
+class TensorIndex(Struct, frozen=True, eq=False):
+    """Which tensor a name stands for once views are seen through, who makes it, and who reads it, by scope.
 
-    model: Model
+    There is one of a model: `model.whole(TensorIndex)`, from the op count on. `kept` are the outputs of graphs and
+    bodies, `stored` the names that files keep.
+    """
+
+    graph: Graph
+    rows: Mapping[str, TypedOp]
+    works: Mapping[str, Work]
     roots: dict[tuple[str, str], str] = field(default_factory=dict)
     makers: dict[tuple[str, str], str] = field(default_factory=dict)
     readers: dict[tuple[str, str], set[str]] = field(default_factory=dict)
     kept: set[tuple[str, str]] = field(default_factory=set)
     stored: set[str] = field(default_factory=set)
 
-    def __post_init__(self) -> None:
-        rows, works = self.model.column(TypedOp), self.model.column(Work)
+    @classmethod
+    def of(cls, model: Model, works: Mapping[str, Work]) -> "TensorIndex":
+        """The index of a model whose shapes are known; `works` are the rows of the op count."""
+        rows = model.column(TypedOp)
+        found = cls(model.graph, rows, works)
         for key, row in rows.items():
             is_view = _is_view(row, works[key])
             for name in row.op.outputs:
                 if name and is_view:
-                    self.roots[row.scope, name] = self.root(row.scope, row.op.inputs[0])
+                    found.roots[row.scope, name] = found.root(row.scope, row.op.inputs[0])
                 elif name:
-                    self.makers[row.scope, name] = key
+                    found.makers[row.scope, name] = key
             # What asks for a shape reads no byte of the tensor.
             if row.role != "compute" or not (works[key].moves_data or row.bodies):
                 continue
             for name in op_reads(row.op):
-                self.readers.setdefault((row.scope, self.root(row.scope, name)), set()).add(key)
-        pending = [self.model.graph, *(function.graph for function in self.model.functions.values())]
-        while pending:
-            graph = pending.pop()
-            self.stored.update(graph.stored)
-            pending.extend(body for op in graph.ops for body in op.bodies.values())
-        self.kept.update((scope, self.root(scope, name)) for scope, name in scope_outputs(self.model))
+                found.readers.setdefault((row.scope, found.root(row.scope, name)), set()).add(key)
+        for graph in nested_graphs((model.graph, *(function.graph for function in model.functions.values()))):
+            found.stored.update(graph.stored)
+        found.kept.update((scope, found.root(scope, name)) for scope, name in scope_outputs(model))
+        return found
 
     def root(self, scope: str, name: str) -> str:
         """The tensor whose bytes a name stands for."""
@@ -71,9 +78,9 @@ class TensorUses(Struct, frozen=True):
         root = self.root(scope, name)
         return (scope, root) in self.kept or not self.readers.get((scope, root), set()) <= members
 
-    def boundary(self, kernel: Kernel) -> Boundary:
+    def boundary(self, kernel: Kernel, traffics: Mapping[str, Traffic]) -> Boundary:
         """What a kernel fetches and leaves behind, each tensor once."""
-        rows, traffics = self.model.column(TypedOp), self.model.column(Traffic)
+        rows = self.rows
         members = frozenset(kernel.members)
         found = Boundary()
         for key in kernel.members:
@@ -87,14 +94,13 @@ class TensorUses(Struct, frozen=True):
                     found.writes[self.root(row.scope, name)] = size
         return found
 
-    def schedule(self) -> dict[str, list[str]]:
+    def schedule(self, kernels: Mapping[str, Kernel]) -> dict[str, list[str]]:
         """By scope the kernel ids in an order in which every kernel comes after those whose results it needs.
 
         Of the kernels that can run the one that stands first in the file runs. A kernel can't run at its first op's
         place: its other ops may need what comes later.
         """
-        rows, works = self.model.column(TypedOp), self.model.column(Work)
-        kernels = self.model.column(Kernel)
+        rows, works = self.rows, self.works
         place: dict[str, int] = {}
         waits: dict[str, set[str]] = {}
         # What must have run before a tensor is there: nothing for a shape, which is known without the tensor it is of;

@@ -8,8 +8,8 @@ from collections import Counter
 from msgspec import Struct, field
 
 from onnx_roofline.base.units import ceil_div
-from onnx_roofline.ir.records import TypedOp, Work
-from onnx_roofline.ir.tensor_index import TensorUses
+from onnx_roofline.ir.records import TypedOp
+from onnx_roofline.ir.tensor_index import TensorIndex
 from onnx_roofline.ops.cost.lookup import traits_of
 
 # Why bytes of a cache are not moved where a backend appends in place.
@@ -40,7 +40,7 @@ class Append(Struct, frozen=True):
     old_bytes: int
 
 
-class Caches(Struct, frozen=True):
+class Caches(Struct, frozen=True, eq=False):
     """The caches of the main graph and of the branches of its Ifs, each tensor with views seen through.
 
     `inputs` are model inputs that hold one; `grown` are tensors made of one, with the bytes that this run adds (0 for
@@ -53,7 +53,7 @@ class Caches(Struct, frozen=True):
     only where the result is read or given out so. Ignores bodies of loops.
     """
 
-    uses: TensorUses
+    uses: TensorIndex
     inputs: set[str] = field(default_factory=set)
     grown: dict[Place, int] = field(default_factory=dict)
     returned: set[Place] = field(default_factory=set)
@@ -61,11 +61,11 @@ class Caches(Struct, frozen=True):
     _outer: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        rows = self.uses.model.column(TypedOp)
+        rows = self.uses.rows
         for row in rows.values():
             if row.op.op_type == "If":
                 self._outer.update((body.scope, row.scope) for body in row.bodies)
-        large = {one.name for one in self.uses.model.graph.inputs if len(one.type.shape or ()) >= _LEAST_RANK}
+        large = {one.name for one in self.uses.graph.inputs if len(one.type.shape or ()) >= _LEAST_RANK}
         if large:
             _Search(self, large).run()
 
@@ -98,7 +98,7 @@ class _Search:
 
     def __init__(self, caches: Caches, large: set[str]) -> None:
         self.caches, self.uses = caches, caches.uses
-        self.rows, self.works = caches.uses.model.column(TypedOp), caches.uses.model.column(Work)
+        self.rows, self.works = caches.uses.rows, caches.uses.works
         self.named = {name for name in large if any(word in name for word in _NAMES)}
         # Of what is made of large inputs: which they are, and the bytes that were added (None: unknown).
         self.sources: dict[Place, frozenset[str]] = {("", name): frozenset((name,)) for name in large}

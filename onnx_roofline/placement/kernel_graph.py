@@ -15,7 +15,6 @@ from onnx_roofline.base.units import ceil_div
 from onnx_roofline.hardware import Device, System
 from onnx_roofline.ir.graph import Model, op_reads
 from onnx_roofline.ir.records import DeviceTime, Executions, Kernel, Roofline, Traffic, TypedOp
-from onnx_roofline.ir.tensor_index import TensorUses
 from onnx_roofline.memory.kv_caches import Caches
 from onnx_roofline.placement.kernel_facts import facts_of
 from onnx_roofline.placement.solver import Problem, Tensor
@@ -101,7 +100,7 @@ class KernelGraph(Struct, frozen=True):
 
 def kernel_graph(model: Model, system: System, pim_model: PimTimeModel) -> KernelGraph:
     """Every kernel that runs, with its times under a PIM time model; those without a time are left out and named."""
-    caches = Caches(TensorUses(model))
+    caches = model.whole(Caches)
     kernels, executions = model.column(Kernel), model.column(Executions)
     index: dict[str, int] = {}
     placeable: list[Placeable] = []

@@ -22,7 +22,6 @@ from onnx_roofline.ir.records import (
     Work,
     total,
 )
-from onnx_roofline.ir.tensor_index import TensorUses
 from onnx_roofline.memory.kv_caches import Caches
 from onnx_roofline.report import contract
 from onnx_roofline.report.alternatives import Alternatives, flip_record
@@ -80,7 +79,7 @@ def _copied_bytes(analysis: Analysis, key: str) -> int:
     """Bytes of caches that an op moves only to add rows to them, and that the backend has it move; else 0."""
     if any(saving.kind == "in_place" for saving in analysis.model.column(Traffic)[key].savings):
         return 0
-    appends = Caches(TensorUses(analysis.model)).appends.get(key, ())
+    appends = analysis.model.whole(Caches).appends.get(key, ())
     return sum(append.old_bytes * (1 if append.past is None else 2) for append in appends)
 
 

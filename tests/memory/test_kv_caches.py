@@ -11,7 +11,6 @@ from onnx_roofline.analysis.analyze import Analysis, analyze
 from onnx_roofline.analysis.settings import Settings
 from onnx_roofline.hardware import load_system
 from onnx_roofline.ir.records import Kernel, Placement, Reuse, Traffic, TypedOp
-from onnx_roofline.ir.tensor_index import TensorUses
 from onnx_roofline.memory.kv_caches import Caches
 from onnx_roofline.placement.kernel_graph import Crossing, kernel_graph
 from onnx_roofline.timing.division import with_vectors
@@ -58,7 +57,7 @@ def decode(folder: Path, batch: int, past: int, *, earlier: str = "past", kept: 
 
 
 def caches_of(analysis: Analysis) -> Caches:
-    return Caches(TensorUses(analysis.model))
+    return analysis.model.whole(Caches)
 
 
 def crossings_of(analysis: Analysis) -> dict[str, Crossing]:

@@ -9,7 +9,6 @@ from onnx import TensorProto, helper
 from onnx_roofline.analysis.analyze import analyze
 from onnx_roofline.analysis.settings import Settings
 from onnx_roofline.ir.records import Kernel
-from onnx_roofline.ir.tensor_index import TensorUses
 from onnx_roofline.memory.kv_caches import Caches
 from onnx_roofline.placement.kernel_facts import facts_of
 
@@ -41,7 +40,7 @@ def attention(folder: Path, *, past: int) -> Path:
 def test_the_cache_of_an_attention_op_is_its_large_operand(tmp_path: Path, past: int, resident: str) -> None:
     analysis = analyze(attention(tmp_path, past=past), Settings(system="a100-attacc"))
     (kernel,) = {row.id: row for row in analysis.model.column(Kernel).values() if row.id}.values()
-    facts = facts_of(analysis.model, kernel, "attacc", Caches(TensorUses(analysis.model)))
+    facts = facts_of(analysis.model, kernel, "attacc", analysis.model.whole(Caches))
     assert facts is not None
     assert facts.resident == resident
     # keys and values: (past + 1) x 64 x 4 heads x 2 bytes each
@@ -69,7 +68,7 @@ def test_a_cache_that_comes_in_stays_one_behind_a_transpose(name: str, expected:
     analysis = analyze(path, Settings())
     kernel = analysis.model.column(Kernel)["1:MatMul"]
     root = analysis.model.column(Kernel)[kernel.id]
-    found = facts_of(analysis.model, root, analysis.system.gpu.slug, Caches(TensorUses(analysis.model)))
+    found = facts_of(analysis.model, root, analysis.system.gpu.slug, analysis.model.whole(Caches))
     assert found is not None
     assert found.resident == expected
     assert found.product is not None

@@ -215,7 +215,7 @@ def test_the_bound_of_energy_delay_holds_where_the_capacity_binds(placed: dict[t
     model = replace(analysis.model, columns=columns)
     found = {}
     for objective in ("latency", "energy", "energy-delay"):
-        summary = PlacementPass(system, "full", objective).run(model).whole
+        summary = PlacementPass(system, "full", objective).run(model).wholes[0]
         assert isinstance(summary, PlacementSummary)
         found[objective] = summary
     assert found["latency"].gap > 0
@@ -301,7 +301,7 @@ def test_a_share_of_the_bandwidth_slows_the_gpu_while_the_pim_works() -> None:
     model = analyze(SAMPLES / "llama_decode.onnx", settings).model
     system = load_system("a100-attacc")
     full, half, least = (
-        PlacementPass(replace(system, gpu_bandwidth_share=share)).run(model).whole for share in (1.0, 0.5, 1e-6)
+        PlacementPass(replace(system, gpu_bandwidth_share=share)).run(model).wholes[0] for share in (1.0, 0.5, 1e-6)
     )
     assert full.makespan_s < half.makespan_s <= half.objective == full.objective
     assert half.makespan_bound_s == full.makespan_bound_s <= full.makespan_s

@@ -129,7 +129,7 @@ def test_a_mobile_block_runs_as_a_pipeline(tmp_path: Path) -> None:
         pim=replace(analysis.system.pim, launch_s=1e-7, pim=replace(analysis.system.pim.pim, split_axes=("heads",))),
     )
     result = PlacementPass(slow).run(analysis.model)
-    rows, summary = result.rows, result.whole
+    rows, summary = result.rows, result.wholes[0]
     graph = kernel_graph(analysis.model, slow, "full")
     first, second = (item.facts for item in graph.kernels)
     pim_s = device_time(slow.pim, with_vectors(first[slow.pim.slug], 2048), "full").total_s

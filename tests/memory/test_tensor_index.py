@@ -11,7 +11,7 @@ from small_models import GPU, analysed, moved_of, save, traffic_of
 
 from onnx_roofline.ir.graph import Model, op_reads
 from onnx_roofline.ir.records import Kernel, TypedOp, Work
-from onnx_roofline.ir.tensor_index import TensorUses
+from onnx_roofline.ir.tensor_index import TensorIndex
 
 FLOAT, INT64 = TensorProto.FLOAT, TensorProto.INT64
 SAMPLES = Path(__file__).resolve().parents[2] / "sample_models"
@@ -21,8 +21,8 @@ REFERENCE = json.loads((SAMPLES / "reference.json").read_text("utf-8"))["models"
 def assert_in_order(model: Model) -> None:
     """Every kernel once, after the kernels that make what it reads, views seen through."""
     rows, works, kernels = model.column(TypedOp), model.column(Work), model.column(Kernel)
-    uses = TensorUses(model)
-    order = [key for keys in uses.schedule().values() for key in keys]
+    uses = model.whole(TensorIndex)
+    order = [key for keys in uses.schedule(kernels).values() for key in keys]
     assert sorted(order) == sorted({kernel.id for kernel in kernels.values() if kernel.id})
     place = {key: position for position, key in enumerate(order)}
     for key, row in rows.items():
