@@ -16,15 +16,16 @@ from onnx_roofline.base.errors import UsageError
 from onnx_roofline.base.quantities import format_si
 from onnx_roofline.hardware import System
 from onnx_roofline.ir.graph import Model
+from onnx_roofline.ir.kernel_work import KernelWork
 from onnx_roofline.ir.pipeline import PassResult
 from onnx_roofline.ir.records import (
     Alternative,
     DeviceTime,
     Executions,
     Kernel,
+    PimTimeModel,
     Placement,
     PlacementSummary,
-    Reuse,
     Roofline,
     Traffic,
     TypedOp,
@@ -33,7 +34,6 @@ from onnx_roofline.ir.records import (
 from onnx_roofline.placement.kernel_graph import KernelGraph, at_bandwidth_share, kernel_graph, roofline_pick
 from onnx_roofline.placement.solver import Assignment, Problem, Solution, baselines, evaluate, regrets, schedule, solve
 from onnx_roofline.placement.splitting import with_splits
-from onnx_roofline.timing.kernel import PimTimeModel
 
 # Below this share of the kernel's own time a decision is a near tie: the cost model is not that good.
 NEAR_TIE_SHARE = 0.05
@@ -56,11 +56,11 @@ class PlacementPass(Struct, frozen=True):
     objective: str = "latency"
 
     name: ClassVar[str] = "placement"
-    requires: ClassVar[tuple[type, ...]] = (TypedOp, Work, Kernel, Traffic, Reuse, Executions, Roofline)
+    requires: ClassVar[tuple[type, ...]] = (TypedOp, Work, Kernel, Traffic, KernelWork, Executions, Roofline)
     produces: ClassVar[type] = Placement
 
     def run(self, model: Model) -> PassResult:
-        """A Placement for every row, and the PlacementSummary of the whole."""
+        """A Placement for every row, the PlacementSummary and the KernelGraph."""
         if self.objective != "latency":
             missing = _missing_energies(self.system)
             if missing:
@@ -94,7 +94,7 @@ class PlacementPass(Struct, frozen=True):
                 kernels_split=kinds.count("split"),
                 kernels_pipelined=kinds.count("pipeline"),
             )
-        return PassResult(rows, wholes=(summary,))
+        return PassResult(rows, wholes=(summary, graph))
 
     def _solved(self, graph: KernelGraph) -> tuple[Problem, Solution]:
         if self.objective != "energy-delay":

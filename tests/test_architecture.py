@@ -29,7 +29,7 @@ RANKS = (
 )
 RANK = {name: rank for rank, names in enumerate(RANKS) for name in names}
 # Downward all the same, but not allowed: those who print ask for results and run no algorithm.
-FORBIDDEN = {(a, b) for a in ("report", "ci") for b in ("passes",)} | {
+FORBIDDEN = {(a, b) for a in ("report", "ci") for b in ("passes", "placement", "placement.solver", "timing")} | {
     ("inference", "timing"), ("inference", "load"), ("fusion", "timing"), ("memory", "timing"), ("fusion", "load"),
     ("memory", "load"), ("placement", "load"), ("passes", "load"), ("placement", "inference"),
 }  # fmt: skip

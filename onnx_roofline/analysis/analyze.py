@@ -104,6 +104,7 @@ def default_pipeline(settings: Settings, system: "System", observation: "Observa
     from onnx_roofline.fusion.backends import load_backend
     from onnx_roofline.passes.executions import CountExecutions
     from onnx_roofline.passes.fusion import FusionPass
+    from onnx_roofline.passes.kernel_work import KernelWorkPass
     from onnx_roofline.passes.liveness import Liveness
     from onnx_roofline.passes.memory_traffic import MemoryTraffic
     from onnx_roofline.passes.op_count import OpCount
@@ -134,6 +135,7 @@ def default_pipeline(settings: Settings, system: "System", observation: "Observa
             CountExecutions(),
             Liveness(),
             ReusePass(system, settings.on_chip, settings.residency),
+            KernelWorkPass(),
             RooflinePass(system),
             PlacementPass(system, settings.pim_model, settings.objective),
         )

@@ -222,6 +222,7 @@ def _print_sensitivity(analysis: "Analysis") -> int:
 def _run_explain(options: argparse.Namespace) -> int:
     from onnx_roofline.report.explain import explain_documents, explain_op, find_row
     from onnx_roofline.report.table import first_line
+    from onnx_roofline.what_if.alternatives import Alternatives
 
     analysis = _analyzed(options)
     _print_warnings(analysis)
@@ -236,8 +237,9 @@ def _run_explain(options: argparse.Namespace) -> int:
             return EXIT_DONE
         write_atomically(options.json, [text])
     print(_one_line(first_line(analysis)))
+    others = Alternatives(analysis)
     for key in keys:
-        for line in explain_op(analysis, key):
+        for line in explain_op(analysis, key, others):
             print(line)
     return EXIT_DONE
 

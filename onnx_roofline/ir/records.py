@@ -373,6 +373,14 @@ class Roofline(Struct, frozen=True):
     devices: Mapping[str, Roof]
 
 
+# How a PIM is timed: by its roofline alone, or with all that separates a real one from it.
+PimTimeModel = Literal["roofline", "full"]
+PIM_TIME_MODELS: tuple[PimTimeModel, ...] = ("roofline", "full")
+# What of a kernel is divided between devices: vectors (tokens, pixels), outputs of the resident operand, or independent
+# products (heads).
+Axis = Literal["outputs", "vectors", "heads"]
+
+
 class DeviceTime(Struct, frozen=True):
     """A kernel on one device under the placement's time model; `time_s` is None where it can't run, with the reason."""
 

@@ -1,8 +1,11 @@
 """What an op is, whatever its operands: what passes ask instead of its name. Stated at the op's cost rule."""
 
+from collections.abc import Mapping
 from typing import Literal
 
 from msgspec import Struct
+
+from onnx_roofline.ir.records import KernelRole
 
 # How an op takes part when the DequantizeLinear and QuantizeLinear around it fold into it: not at all, as a product
 # (which may have one operand alone dequantised), as arithmetic on quantised tensors, or as a move of quantised data.
@@ -40,3 +43,6 @@ class Traits(Struct, frozen=True):
 
 
 NO_TRAITS = Traits()
+
+# The one op that a kernel of a role is, to a device which has that op.
+ROLE_OPS: Mapping[KernelRole, str] = {"attention": "Attention", "none": ""}

@@ -24,10 +24,10 @@ from onnx_roofline.ir.records import (
 )
 from onnx_roofline.memory.kv_caches import Caches
 from onnx_roofline.report import contract
-from onnx_roofline.report.alternatives import Alternatives, flip_record
+from onnx_roofline.report.alternative_records import flip_record
 from onnx_roofline.report.graph_records import GraphRecords
 from onnx_roofline.report.table import without_time
-from onnx_roofline.timing.break_even import VectorFlips
+from onnx_roofline.what_if.alternatives import Alternatives, VectorFlips
 
 # Loops and branches around an op that are named.
 SHOWN_BODIES = 6
@@ -142,8 +142,11 @@ def explain_documents(analysis: Analysis, keys: Sequence[str]) -> list[contract.
     return found
 
 
-def explain_op(analysis: Analysis, key: str) -> Iterator[str]:
-    """An op as a person would explain it: what it does and moves, where it runs, why, and what would change that."""
+def explain_op(analysis: Analysis, key: str, others: Alternatives) -> Iterator[str]:
+    """An op as a person would explain it: what it does and moves, where it runs, why, and what would change that.
+
+    `others` are the alternatives of the analysis.
+    """
     model = analysis.model
     work, kernel = model.column(Work)[key], model.column(Kernel)[key]
     counts = work.counts
@@ -185,7 +188,6 @@ def explain_op(analysis: Analysis, key: str) -> Iterator[str]:
     untimed = model.whole(PlacementSummary).untimed_kernels
     if untimed:
         yield f"  that is of the kernels with a time: the placement leaves out {without_time(untimed)}"
-    others = Alternatives(analysis)
     found = False
     for flip in others.model_flips(root):
         found = True

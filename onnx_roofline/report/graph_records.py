@@ -27,7 +27,8 @@ from onnx_roofline.ir.records import (
     total,
 )
 from onnx_roofline.report import contract
-from onnx_roofline.report.alternatives import Alternatives, flip_record, split_record, vectors_record
+from onnx_roofline.report.alternative_records import flip_record, split_record, vectors_record
+from onnx_roofline.what_if.alternatives import Alternatives
 
 
 class GraphRecords:

@@ -8,7 +8,9 @@ from msgspec.structs import replace
 from onnx_roofline.analysis.analyze import Analysis
 from onnx_roofline.base.errors import ProfileError
 from onnx_roofline.hardware import load_system
+from onnx_roofline.ir.kernel_work import KernelWork
 from onnx_roofline.ir.records import Executions, Placement, PlacementSummary, Reuse, Work
+from onnx_roofline.passes.kernel_work import KernelWorkPass
 from onnx_roofline.passes.placement import PlacementPass
 from onnx_roofline.passes.reuse import ReusePass
 
@@ -71,6 +73,8 @@ def _placed(
         del columns[Reuse]
         reuse = ReusePass(system, settings.on_chip, settings.residency).run(replace(analysis.model, columns=columns))
         columns[Reuse] = reuse.rows
+        del columns[KernelWork]
+        columns[KernelWork] = KernelWorkPass().run(replace(analysis.model, columns=columns)).rows
     model = replace(analysis.model, columns=columns)
     result = PlacementPass(system, settings.pim_model, settings.objective).run(model)
     summary = next(one for one in result.wholes if isinstance(one, PlacementSummary))

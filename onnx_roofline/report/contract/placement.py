@@ -4,8 +4,8 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
+from onnx_roofline.ir.records import PimTimeModel
 from onnx_roofline.report.contract.common import Count, Measured, Seconds
-from onnx_roofline.timing.kernel import PimTimeModel
 
 
 class Alternative(Measured, frozen=True):
