@@ -7,6 +7,7 @@ What a control-flow op takes in and gives out is taken to live on the GPU's side
 """
 
 from collections.abc import Mapping
+from functools import cache
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -66,13 +67,28 @@ class KernelGraph(Struct, frozen=True, eq=False):
             entry = item.devices[slug]
             if entry.time_s is None:
                 return None
-            energy = entry.energy_j or 0.0
             if objective == _LATENCY:
                 return entry.time_s * item.count
+            energy = entry.energy_j or 0.0
             if objective == _ENERGY:
                 return energy * item.count
             return (time_weight * entry.time_s + energy_weight * energy) * item.count
 
+        return Problem(
+            names=(*(item.kernel.id for item in self.kernels), "model outputs"),
+            cost=(*((node_cost(item, gpu), node_cost(item, pim)) for item in self.kernels), (0.0, 0.0)),
+            tensors=self.tensors(system, objective, time_weight, energy_weight),
+            pins={len(self.kernels): 0},
+            resident_bytes=(*(item.work.resident_bytes for item in self.kernels), 0),
+            capacity_bytes=None if system.link.shared_memory else system.pim.capacity_bytes,
+        )
+
+    def tensors(
+        self, system: System, objective: str, time_weight: float = 1.0, energy_weight: float = 1.0
+    ) -> tuple[Tensor, ...]:
+        """What crosses between kernels, at its cost over the link of a system."""
+
+        @cache
         def crossing_cost(size: int) -> float:
             time_s = system.link.transfer_s(size)
             # A shared memory copies nothing; elsewhere the energy objectives ask for the link's figure.
@@ -81,18 +97,9 @@ class KernelGraph(Struct, frozen=True, eq=False):
                 return time_s
             return energy if objective == _ENERGY else time_weight * time_s + energy_weight * energy
 
-        sink = len(self.kernels)
-        tensors = tuple(
+        return tuple(
             Tensor(item.producer, item.consumers, (crossing_cost(item.bytes) * item.count,) * 2)
             for item in self.crossings
-        )
-        return Problem(
-            names=(*(item.kernel.id for item in self.kernels), "model outputs"),
-            cost=(*((node_cost(item, gpu), node_cost(item, pim)) for item in self.kernels), (0.0, 0.0)),
-            tensors=tensors,
-            pins={sink: 0},
-            resident_bytes=(*(item.work.resident_bytes for item in self.kernels), 0),
-            capacity_bytes=None if system.link.shared_memory else system.pim.capacity_bytes,
         )
 
 

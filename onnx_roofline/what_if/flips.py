@@ -42,6 +42,7 @@ class ModelFlips:
         """The analysis has its placement."""
         self._system, self._objective = analysis.system, analysis.settings.objective
         self._graph = analysis.model.whole(KernelGraph)
+        self._problem = self._graph.problem(self._system, self._objective)
         self._with_link, self._with_pim = cache(self._solved_with_link), cache(self._solved_with_pim)
 
     def of(self, kernel_id: str) -> Iterator[Flip]:
@@ -55,13 +56,16 @@ class ModelFlips:
         yield from _thresholds("speed of the PIM", lambda factor: slugs[self._with_pim(factor)[node]])
 
     def _solved_with_link(self, factor: float) -> Assignment:
+        """The placement with the bandwidth of the link times a factor."""
         link = self._system.link
         link = replace(link, bandwidth_bytes_per_s=link.bandwidth_bytes_per_s * factor)
-        return solve(self._graph.problem(replace(self._system, link=link), self._objective)).assignment
+        tensors = self._graph.tensors(replace(self._system, link=link), self._objective)
+        return solve(replace(self._problem, tensors=tensors)).assignment
 
     def _solved_with_pim(self, factor: float) -> Assignment:
-        faster = _faster_pim(self._graph, self._system.pim.slug, factor)
-        return solve(faster.problem(self._system, self._objective)).assignment
+        """The placement with the times of the PIM over a factor."""
+        cost = tuple((gpu, None if pim is None else pim / factor) for gpu, pim in self._problem.cost)
+        return solve(replace(self._problem, cost=cost)).assignment
 
 
 def kernel_flips(item: Placeable, vectors: VectorFlips | None, system: System) -> Iterator[Flip]:
@@ -73,16 +77,6 @@ def kernel_flips(item: Placeable, vectors: VectorFlips | None, system: System) -
         yield Flip("vectors", vectors.above, vectors.faster, vectors.other, "kernel")
     if gpu_s and pim_s:
         yield Flip("speed of the PIM", pim_s / gpu_s, system.gpu.slug, system.pim.slug, "kernel")
-
-
-def _faster_pim(graph: KernelGraph, slug: str, factor: float) -> KernelGraph:
-    kernels = []
-    for item in graph.kernels:
-        entry = item.devices[slug]
-        if entry.time_s is not None:
-            entry = replace(entry, time_s=entry.time_s / factor)
-        kernels.append(replace(item, devices={**item.devices, slug: entry}))
-    return replace(graph, kernels=tuple(kernels))
 
 
 def _thresholds(quantity: str, device_at: Callable[[float], str]) -> Iterator[Flip]:
