@@ -25,6 +25,7 @@ from onnx_roofline.ir.records import (
     Kernel,
     PimTimeModel,
     Placement,
+    PlacementReason,
     PlacementSummary,
     Roofline,
     Traffic,
@@ -258,7 +259,9 @@ def _missing_energies(system: System) -> list[str]:
     return missing
 
 
-def _reason_class(objective: str, here: float, there: float | None, regret: float | None, *, is_full: bool) -> str:
+def _reason_class(
+    objective: str, here: float, there: float | None, regret: float | None, *, is_full: bool
+) -> PlacementReason:
     """Why the kernel is where it is; costs and `regret` are those of all its executions, in the objective's unit."""
     if there is None:
         return "unsupported"

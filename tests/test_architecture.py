@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from graphlib import TopologicalSorter
 from pathlib import Path
 
+import onnx
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -102,6 +103,33 @@ def test_no_module_imports_itself_through_others() -> None:
     modules = {_module_name(path): path for path in FILES}
     arrows = {name: {n for n in _imports(path) if n in modules} for name, path in modules.items()}
     assert list(TopologicalSorter(arrows).static_order())  # raises CycleError
+
+
+# Knowledge of single ops that is of no cost and no shape lies with those who ask for it.
+KNOW_OPS = {
+    "inference": "values, bounds and trip counts follow from what single ops compute",
+    "load/uses.py": "what reads an input says what its dims are, before any rule is asked",
+    "analysis/dim_ties.py": "which operands of an op tie their dims together",
+    "analysis/fixed_sizes.py": "a Reshape that fixes a size is named in the refusal",
+    "analysis/weights.py": "the file states some tensors as ops",
+    "analysis/observe": "what a real run is asked for and fed",
+    "what_if/other_counters.py": "other tools' conventions, by op",
+}
+
+
+def test_op_names_stand_with_the_ops() -> None:
+    """A name of an op outside `ops` and `fusion` is knowledge in the wrong place, but where the table says why."""
+    names = {schema.name for schema in onnx.defs.get_all_schemas()} - {"Split"}  # a record and a word, too
+    found = set()
+    for path in FILES:
+        parts = _parts(path)
+        place = "/".join(path.relative_to(ROOT).parts[1:])
+        if _package(parts) in ("ops", "fusion") or any(place.startswith(home) for home in KNOW_OPS):
+            continue
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Constant) and node.value in names:
+                found.add(f"{place}:{node.lineno}: {node.value}")
+    assert not found
 
 
 def test_only_the_command_line_prints_or_exits() -> None:

@@ -37,8 +37,8 @@ def refuse_assumed(analysis: Analysis) -> None:
     dims = {key: dim for key, dim in dims_of(analysis.model).items() if dim.origin == "assumed" and not dim.is_computed}
     opened = [one for one in analysis.model.whole(OpenBodies).found if one.origin == "assumed"]
     kinds = ["dims"] if dims else []
-    kinds += ["trip counts"] if any(one.op_type != "If" for one in opened) else []
-    kinds += ["branches"] if any(one.op_type == "If" for one in opened) else []
+    kinds += ["trip counts"] if any(one.kind == "trips" for one in opened) else []
+    kinds += ["branches"] if any(one.kind == "branch" for one in opened) else []
     if not kinds:
         return
     examples = [f"--dim {key}={dim.value}" for key, dim in dims.items()][:_LISTED]
@@ -52,7 +52,7 @@ def refuse_assumed(analysis: Analysis) -> None:
 
 def refuse_open_limits(analysis: Analysis, limits: Sequence[Limit]) -> None:
     """Raises UsageError where a limit holds with the branches that are counted and may not hold with others."""
-    branches = [one for one in analysis.model.whole(OpenBodies).found if one.op_type == "If"]
+    branches = [one for one in analysis.model.whole(OpenBodies).found if one.kind == "branch"]
     if not branches:
         return
     metrics = metrics_of(analysis)
@@ -129,7 +129,7 @@ def _total(analysis: Analysis, value: Callable[[str], Cost], *, most: bool) -> C
 def _totals(analysis: Analysis, value: Callable[[str], Cost], *, most: bool) -> dict[str, Cost]:
     """The sum over one run of each scope."""
     rows = analysis.model.column(TypedOp)
-    taken = {one.key: f"{one.taken}_branch" for one in analysis.model.whole(OpenBodies).found if one.op_type == "If"}
+    taken = {one.key: f"{one.taken}_branch" for one in analysis.model.whole(OpenBodies).found if one.kind == "branch"}
     members = rows_by_scope(rows)
     sums: dict[str, Cost] = {}
     for scope in callees_first(rows, members):

@@ -15,10 +15,14 @@ if TYPE_CHECKING:
 
 # What an op is for. Only `compute` ops are counted and placed: `shape_only` ops work on rank-0 and rank-1 values that
 # follow from shapes alone and live on the host; `constant` ops depend on nothing but stored values and run once.
-ROLES = ("compute", "shape_only", "constant")
+OpRole = Literal["compute", "shape_only", "constant"]
 
 # How sure a figure is, surest first.
-STATUSES = ("exact", "bounded", "heuristic", "unknown")
+Status = Literal["exact", "bounded", "heuristic", "unknown"]
+STATUSES: tuple[Status, ...] = ("exact", "bounded", "heuristic", "unknown")
+
+# Where a number of runs comes from: the file, the user, an upper bound of what data decide, a real run, or a guess.
+Origin = Literal["exact", "bound", "data", "assumed"]
 
 
 class Body(Struct, frozen=True):
@@ -32,7 +36,12 @@ class Body(Struct, frozen=True):
     attribute: str
     scope: str
     repeat: int | Fraction | None
-    origin: str
+    origin: Origin
+
+    @property
+    def is_branch(self) -> bool:
+        """Whether it is one of two bodies of which one runs, of the scope around them."""
+        return self.attribute in ("then_branch", "else_branch")
 
 
 class TypedOp(Struct, frozen=True, eq=False):
@@ -48,7 +57,7 @@ class TypedOp(Struct, frozen=True, eq=False):
     inputs: tuple[TensorType | None, ...]
     outputs: tuple[TensorType, ...]
     values: tuple["Array | None", ...]
-    role: str = "compute"
+    role: OpRole = "compute"
     bodies: tuple[Body, ...] = ()
     note: str = ""
     contradiction: str = ""
@@ -161,7 +170,7 @@ class Work(Struct, frozen=True):
     counts: Counts | None
     reads: tuple[int | None, ...]
     writes: tuple[int | None, ...]
-    status: str = "exact"
+    status: Status = "exact"
     rule: str = ""
     contractions: tuple[Contraction, ...] = ()
     compute_dtype: str = ""
@@ -258,34 +267,35 @@ class Executions(Struct, frozen=True):
     """
 
     count: int | Fraction
-    origin: str = "exact"
+    origin: Origin = "exact"
 
     @property
-    def status(self) -> str:
+    def status(self) -> Status:
         """How sure figures are that the count multiplies: "exact", "bounded" or "heuristic"."""
-        return {"data": "bounded", "assumed": "heuristic"}.get(self.origin, "exact")
+        return "bounded" if self.origin == "data" else "heuristic" if self.origin == "assumed" else "exact"
 
 
 class OpenBody(Struct, frozen=True):
     """An op of which nobody says how often its bodies run, and what is `taken`: a number of runs, "then" or "else".
 
-    `key` is its row id. `origin` is "data" where that is an upper bound, "assumed" where it is a guess.
+    `key` is its row id, `kind` "branch" where one of its bodies runs, "trips" where one runs often. `origin` is "data"
+    where that is an upper bound, "assumed" where it is a guess.
     """
 
     key: str
-    op_type: str
+    kind: Literal["branch", "trips"]
     taken: str
-    origin: str
+    origin: Origin
 
     @property
     def option(self) -> str:
         """The option that states it: `--trip 1:Loop=N`, `--branch 0:If.then=P`."""
-        return f"--branch {self.key}.then=P" if self.op_type == "If" else f"--trip {self.key}=N"
+        return f"--branch {self.key}.then=P" if self.kind == "branch" else f"--trip {self.key}=N"
 
     @property
     def example(self) -> str:
         """The option with what is taken: `--trip 1:Loop=1`, `--branch 0:If.then=1`."""
-        value = str(int(self.taken == "then")) if self.op_type == "If" else self.taken
+        value = str(int(self.taken == "then")) if self.kind == "branch" else self.taken
         return self.option[:-1] + value
 
 
@@ -305,7 +315,7 @@ class DataLength(Struct, frozen=True):
     key: str
     op_type: str
     value: int
-    origin: str
+    origin: Origin
     ops: int
 
     @property
@@ -340,6 +350,24 @@ class Live(Struct, frozen=True):
     bytes: int | None
 
 
+# What a kernel spends most of its time on, by the roofline, and why it has no time.
+RoofBound = Literal["memory", "compute", "launch", "nothing to do", "fused", "unsupported", "unknown"]
+# The same under the placement's time model; a PIM has parts of its own.
+TimeBound = Literal["memory", "compute", "launch", "stream", "activate", "io", "refresh", "unsupported", "unknown"]
+# The class of a placement decision; see Placement.
+PlacementReason = Literal[
+    "unsupported",
+    "faster alone",
+    "cheaper alone",
+    "follows neighbours",
+    "capacity",
+    "near tie",
+    "fused",
+    "not placed",
+    "unknown",
+]
+
+
 class Roof(Struct, frozen=True):
     """One kernel on the roofline of one device, for a single execution; it stands at the kernel's root.
 
@@ -360,7 +388,7 @@ class Roof(Struct, frozen=True):
     memory_time_s: float | None
     launch_time_s: float | None
     total_time_s: float | None
-    bound: str
+    bound: RoofBound
     moved_bytes: int | None = None
     time_low_s: float | None = None
     time_high_s: float | None = None
@@ -386,7 +414,7 @@ class DeviceTime(Struct, frozen=True):
 
     time_s: float | None
     energy_j: float | None
-    bound: str
+    bound: TimeBound
     reason: str = ""
     explanation: tuple[str, ...] = ()
 
@@ -419,7 +447,7 @@ class Placement(Struct, frozen=True):
     """
 
     device: str | None
-    reason: str
+    reason: PlacementReason
     explanation: str
     time_s: float | None
     devices: Mapping[str, DeviceTime] = field(default_factory=dict)

@@ -225,7 +225,7 @@ def _executions_lines(analysis: Analysis, key: str) -> Iterator[str]:
     yield f"runs {count} x in one run of the model{f', {surely}' if surely else ''}"
     for one in around[:SHOWN_BODIES]:
         where = "its own body" if one.key == key else one.key
-        if one.op_type == "If":
+        if one.kind == "branch":
             sure = (
                 "it has the most operations"
                 if one.origin == "data"

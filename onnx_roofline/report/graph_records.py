@@ -120,10 +120,10 @@ class GraphRecords:
             inputs=tuple(op.inputs),
             outputs=tuple(op.outputs),
             module=op.module,
-            role=row.role,  # type: ignore[arg-type]
+            role=row.role,
             shape_only=row.role == "shape_only",
             executions=_number(executions.count),
-            executions_origin=executions.origin,  # type: ignore[arg-type]
+            executions_origin=executions.origin,
             parameters=held.parameters,
             weight_bytes=held.weight_bytes,
             work=_work(model.column(Work)[key]),
@@ -157,7 +157,7 @@ class GraphRecords:
         is_root = key in others
         return contract.Placement(
             device=placement.device,
-            reason=placement.reason,  # type: ignore[arg-type]
+            reason=placement.reason,
             explanation=placement.explanation,
             time_s=placement.time_s,
             transfer_s=placement.transfer_s,
@@ -203,7 +203,7 @@ class GraphRecords:
             attribute=body.attribute,
             scope=body.scope,
             multiplicity=None if repeat is None else _number(repeat),
-            origin=self.open[key].origin if key in self.open else body.origin,  # type: ignore[arg-type]
+            origin=self.open[key].origin if key in self.open else body.origin,
             tensors=UNSET if graph is None else dict(self.tensors(graph, body.scope)),
             graph=UNSET if graph is None else self.graph(graph, body.scope),
         )
@@ -239,7 +239,7 @@ def counts_record(counts: Counts) -> contract.Counts:
 def _work(work: Work) -> contract.Work:
     counts = work.counts
     return contract.Work(
-        status=work.status,  # type: ignore[arg-type]
+        status=work.status,
         rule=work.rule or None,
         note=work.note,
         macs=None if counts is None else counts.macs,
@@ -309,7 +309,7 @@ def _roof(roof: Roof) -> contract.Roof:
         memory_time_s=roof.memory_time_s,
         launch_time_s=roof.launch_time_s,
         total_time_s=roof.total_time_s,
-        bound=roof.bound,  # type: ignore[arg-type]
+        bound=roof.bound,
         moved_bytes=roof.moved_bytes,
         time_low_s=roof.time_low_s,
         time_high_s=roof.time_high_s,

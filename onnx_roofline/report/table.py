@@ -118,12 +118,12 @@ def open_bodies(found: Iterable[OpenBody]) -> list[str]:
     titles = {
         ("trips", "assumed"): "ASSUMED trips",
         ("trips", "data"): "trips AT MOST",
-        ("branches", "assumed"): "ASSUMED branches",
-        ("branches", "data"): "COSTLIER branches",
+        ("branch", "assumed"): "ASSUMED branches",
+        ("branch", "data"): "COSTLIER branches",
     }
     groups: dict[str, list[OpenBody]] = {title: [] for title in titles.values()}
     for one in found:
-        groups[titles["branches" if one.op_type == "If" else "trips", one.origin]].append(one)
+        groups[titles[one.kind, one.origin]].append(one)
     parts = []
     for title, group in groups.items():
         if group:

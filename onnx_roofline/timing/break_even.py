@@ -126,7 +126,6 @@ def break_even_vectors(
     macs = outputs * depth * vectors
     work = KernelWork(
         dtype=dtype,
-        op_types=("MatMul",),
         operations=(Operations(dtype, 2 * macs, macs),),
         compulsory_bytes=weight_bytes,
         products=(Product(1, outputs, depth, vectors, weight_bytes),),

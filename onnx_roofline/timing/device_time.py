@@ -4,7 +4,7 @@ from msgspec import Struct
 
 from onnx_roofline.hardware import Device, PimModel
 from onnx_roofline.ir.kernel_work import KernelWork
-from onnx_roofline.ir.records import PimTimeModel
+from onnx_roofline.ir.records import PimTimeModel, TimeBound
 from onnx_roofline.timing.pim_time import PimTime, pim_time, supports
 from onnx_roofline.timing.roofline import bound_of, compute_s, missing_peaks
 
@@ -19,7 +19,7 @@ class KernelTime(Struct, frozen=True):
     supported: bool
     reason: str
     total_s: float | None
-    bound: str
+    bound: TimeBound
     explanation: tuple[str, ...] = ()
     pim: PimTime | None = None
 
@@ -63,7 +63,7 @@ def _full_pim(device: Device, pim: PimModel, work: KernelWork, compute_time_s: f
         if not supported:
             return KernelTime(False, reason, None, "unsupported")
     found = pim_time(device, work)
-    parts = {
+    parts: dict[TimeBound, float] = {
         "stream": found.stream_s,
         "activate": found.activate_s,
         "io": found.io_s,

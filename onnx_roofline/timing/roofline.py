@@ -7,6 +7,7 @@ Source: Williams, Waterman, Patterson: Roofline, CACM 52(4), 2009.
 """
 
 from collections.abc import Iterable
+from typing import Literal
 
 from onnx_roofline.hardware import Device
 from onnx_roofline.ir.kernel_work import KernelWork, Operations
@@ -27,7 +28,7 @@ def compute_s(device: Device, operations: Iterable[Operations]) -> float:
     return sum(one.total / (device.peak_flops_per_s(one.dtype) or float("inf")) for one in operations)
 
 
-def bound_of(launch_s: float, compute_time_s: float, memory_time_s: float) -> str:
+def bound_of(launch_s: float, compute_time_s: float, memory_time_s: float) -> Literal["memory", "compute", "launch"]:
     """What takes longest: launch, compute or memory."""
     if launch_s > max(compute_time_s, memory_time_s):
         return "launch"
