@@ -18,20 +18,16 @@ from onnx_roofline.hardware import System
 from onnx_roofline.ir.graph import Model
 from onnx_roofline.ir.kernel_work import KernelWork
 from onnx_roofline.ir.pipeline import PassResult
-from onnx_roofline.ir.records import (
+from onnx_roofline.ir.placed_records import (
     Alternative,
     DeviceTime,
-    Executions,
-    Kernel,
     PimTimeModel,
     Placement,
     PlacementReason,
     PlacementSummary,
     Roofline,
-    Traffic,
-    TypedOp,
-    Work,
 )
+from onnx_roofline.ir.records import Executions, Kernel, Traffic, TypedOp, Work
 from onnx_roofline.placement.kernel_graph import KernelGraph, at_bandwidth_share, kernel_graph, roofline_pick
 from onnx_roofline.placement.solver import Assignment, Problem, Solution, baselines, evaluate, regrets, schedule, solve
 from onnx_roofline.placement.splitting import with_splits

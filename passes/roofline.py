@@ -8,7 +8,8 @@ from onnx_roofline.hardware import System
 from onnx_roofline.ir.graph import Model
 from onnx_roofline.ir.kernel_work import KernelWork
 from onnx_roofline.ir.pipeline import PassResult
-from onnx_roofline.ir.records import Kernel, Roofline
+from onnx_roofline.ir.placed_records import Roofline
+from onnx_roofline.ir.records import Kernel
 from onnx_roofline.timing.roofline import FUSED, NOTHING_TO_DO, roof_of
 
 

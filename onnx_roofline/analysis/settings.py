@@ -9,7 +9,7 @@ from msgspec import Struct, field
 from onnx_roofline.load import Limits
 
 if TYPE_CHECKING:
-    from onnx_roofline.ir.records import PimTimeModel
+    from onnx_roofline.ir.placed_records import PimTimeModel
 
 
 class Settings(Struct, frozen=True):

@@ -16,7 +16,8 @@ from onnx_roofline.base.units import ceil_div
 from onnx_roofline.hardware import Device, System
 from onnx_roofline.ir.graph import Model, op_reads
 from onnx_roofline.ir.kernel_work import KernelWork
-from onnx_roofline.ir.records import DeviceTime, Executions, Kernel, PimTimeModel, Roofline, Traffic, TypedOp
+from onnx_roofline.ir.placed_records import DeviceTime, PimTimeModel, Roofline
+from onnx_roofline.ir.records import Executions, Kernel, Traffic, TypedOp
 from onnx_roofline.memory.kv_caches import Caches
 from onnx_roofline.placement.solver import Problem, Tensor
 from onnx_roofline.timing.device_time import device_time

@@ -7,7 +7,7 @@ from msgspec import Struct
 from onnx_roofline.base.units import DTYPE_BITS
 from onnx_roofline.hardware import Device, System
 from onnx_roofline.ir.kernel_work import KernelWork
-from onnx_roofline.ir.records import Axis, PimTimeModel, Together
+from onnx_roofline.ir.placed_records import Axis, PimTimeModel, Together
 from onnx_roofline.placement.kernel_graph import Crossing, KernelGraph, Placeable
 from onnx_roofline.placement.solver import Assignment, Problem, Ways, best_split, cooperate, evaluate
 from onnx_roofline.timing.device_time import device_time

@@ -6,17 +6,8 @@ from collections.abc import Iterator
 
 from onnx_roofline.analysis.analyze import Analysis
 from onnx_roofline.base.text import csv_cell
-from onnx_roofline.ir.records import (
-    COUNT_CLASSES,
-    Executions,
-    Kernel,
-    Placement,
-    Roof,
-    Roofline,
-    Traffic,
-    TypedOp,
-    Work,
-)
+from onnx_roofline.ir.placed_records import Placement, Roof, Roofline
+from onnx_roofline.ir.records import COUNT_CLASSES, Executions, Kernel, Traffic, TypedOp, Work
 
 
 def write_csv(analysis: Analysis) -> Iterator[str]:

@@ -7,20 +7,16 @@ from msgspec import UNSET
 
 from onnx_roofline.analysis.analyze import Analysis
 from onnx_roofline.ir.graph import Graph, TensorType, op_reads
+from onnx_roofline.ir.placed_records import DeviceTime, Placement, Roof, Roofline, Together
 from onnx_roofline.ir.records import (
     Body,
     Counts,
-    DeviceTime,
     Executions,
     Kernel,
     Live,
     Moved,
     OpenBodies,
-    Placement,
     Reuse,
-    Roof,
-    Roofline,
-    Together,
     Traffic,
     TypedOp,
     Work,

@@ -7,7 +7,7 @@ from msgspec import Struct
 from onnx_roofline.base.units import DTYPE_BITS
 from onnx_roofline.hardware import Device, System
 from onnx_roofline.ir.kernel_work import KernelWork, Operations, Product
-from onnx_roofline.ir.records import PimTimeModel
+from onnx_roofline.ir.placed_records import PimTimeModel
 from onnx_roofline.timing.device_time import device_time
 from onnx_roofline.timing.division import scaled_with_vectors, with_vectors
 from onnx_roofline.timing.pim_time import pim_time

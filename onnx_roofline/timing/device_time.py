@@ -4,7 +4,7 @@ from msgspec import Struct
 
 from onnx_roofline.hardware import Device, PimModel
 from onnx_roofline.ir.kernel_work import KernelWork
-from onnx_roofline.ir.records import PimTimeModel, TimeBound
+from onnx_roofline.ir.placed_records import PimTimeModel, TimeBound
 from onnx_roofline.timing.pim_time import PimTime, pim_time, supports
 from onnx_roofline.timing.roofline import bound_of, compute_s, missing_peaks
 

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from onnx_roofline.base.units import ceil_div
 from onnx_roofline.hardware import System
 from onnx_roofline.ir.kernel_work import KernelWork, Operations
-from onnx_roofline.ir.records import Axis
+from onnx_roofline.ir.placed_records import Axis
 
 # PIMFlow tries every tenth of a convolution's height. Source: PIMFlow, CGO 2023.
 HEIGHT_STEPS = 10

@@ -11,7 +11,7 @@ from typing import Literal
 
 from onnx_roofline.hardware import Device
 from onnx_roofline.ir.kernel_work import KernelWork, Operations
-from onnx_roofline.ir.records import Roof
+from onnx_roofline.ir.placed_records import Roof
 
 NOTHING_TO_DO = Roof(True, "", None, None, None, 0.0, 0.0, 0.0, 0.0, "nothing to do", 0, 0.0, 0.0)
 FUSED = Roof(True, "", None, None, None, 0.0, 0.0, 0.0, 0.0, "fused", 0, 0.0, 0.0)

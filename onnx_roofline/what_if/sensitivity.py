@@ -9,7 +9,8 @@ from onnx_roofline.analysis.analyze import Analysis
 from onnx_roofline.base.errors import ProfileError
 from onnx_roofline.hardware import load_system
 from onnx_roofline.ir.kernel_work import KernelWork
-from onnx_roofline.ir.records import Executions, Placement, PlacementSummary, Reuse, Work
+from onnx_roofline.ir.placed_records import Placement, PlacementSummary
+from onnx_roofline.ir.records import Executions, Reuse, Work
 from onnx_roofline.passes.kernel_work import KernelWorkPass
 from onnx_roofline.passes.placement import PlacementPass
 from onnx_roofline.passes.reuse import ReusePass

@@ -9,7 +9,8 @@ from onnx_roofline.analysis.analyze import analyze
 from onnx_roofline.analysis.settings import Settings
 from onnx_roofline.base.errors import UsageError
 from onnx_roofline.base.text import shown
-from onnx_roofline.ir.records import Kernel, OpenBodies, OpenBody, Placement, PlacementSummary, TypedOp, dims_of
+from onnx_roofline.ir.placed_records import Placement, PlacementSummary
+from onnx_roofline.ir.records import Kernel, OpenBodies, OpenBody, TypedOp, dims_of
 
 
 class SweepPoint(Struct, frozen=True):

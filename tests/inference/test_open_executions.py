@@ -15,7 +15,7 @@ from onnx_roofline.analysis.settings import Settings
 from onnx_roofline.cli.main import main
 from onnx_roofline.ir.records import Executions, OpenBodies, OpenBody
 from onnx_roofline.report.contract import schema_of
-from onnx_roofline.report.table import first_line
+from onnx_roofline.report.header import first_line
 
 ROOT = Path(__file__).resolve().parents[2]
 HEAD = '<ir_version: 10, opset_import: ["": 18, "local": 1]>\n'

@@ -10,7 +10,8 @@ from onnx import TensorProto, helper
 from onnx_roofline.analysis.analyze import Analysis, analyze
 from onnx_roofline.analysis.settings import Settings
 from onnx_roofline.hardware import load_system
-from onnx_roofline.ir.records import Kernel, Placement, Reuse, Traffic, TypedOp
+from onnx_roofline.ir.placed_records import Placement
+from onnx_roofline.ir.records import Kernel, Reuse, Traffic, TypedOp
 from onnx_roofline.memory.kv_caches import Caches
 from onnx_roofline.placement.kernel_graph import Crossing, kernel_graph
 from onnx_roofline.timing.division import with_vectors

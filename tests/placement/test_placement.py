@@ -17,7 +17,8 @@ from onnx_roofline.analysis.analyze import Analysis, analyze
 from onnx_roofline.analysis.settings import Settings
 from onnx_roofline.cli.main import main
 from onnx_roofline.hardware import load_system
-from onnx_roofline.ir.records import Kernel, Placement, PlacementSummary, Roofline
+from onnx_roofline.ir.placed_records import Placement, PlacementSummary, Roofline
+from onnx_roofline.ir.records import Kernel
 from onnx_roofline.placement.kernel_graph import kernel_graph
 from onnx_roofline.placement.solver import Problem, evaluate, solve
 from onnx_roofline.report.explain import explain_op

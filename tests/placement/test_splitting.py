@@ -10,7 +10,7 @@ from onnx_roofline.passes.placement import PlacementPass
 
 from onnx_roofline.analysis.analyze import Analysis, analyze
 from onnx_roofline.analysis.settings import Settings
-from onnx_roofline.ir.records import Placement, PlacementSummary
+from onnx_roofline.ir.placed_records import Placement, PlacementSummary
 from onnx_roofline.placement.kernel_graph import kernel_graph
 from onnx_roofline.placement.splitting import Splitter
 from onnx_roofline.report.contract import Flip, Vectors

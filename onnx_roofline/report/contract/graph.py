@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, UnsetType
 
-from onnx_roofline.ir.records import Axis
+from onnx_roofline.ir.placed_records import Axis
 from onnx_roofline.report.contract.common import Count, Measured, Record, Runs, RunsOrigin, Seconds, Share, Status
 
 Sizes = tuple[Count | None, ...]

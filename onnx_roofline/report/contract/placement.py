@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from onnx_roofline.ir.records import PimTimeModel
+from onnx_roofline.ir.placed_records import PimTimeModel
 from onnx_roofline.report.contract.common import Count, Measured, Seconds
 
 
