@@ -17,7 +17,6 @@ from msgspec.structs import replace
 from onnx_roofline.analysis.dim_search import Progress, _run_valid
 from onnx_roofline.analysis.settings import Settings
 from onnx_roofline.base.errors import UsageError
-from onnx_roofline.base.units import FLOAT_DTYPES
 from onnx_roofline.ir.graph import Model
 from onnx_roofline.ir.pipeline import Pipeline
 from onnx_roofline.load import DimOptions, ParsedModel, bind, parse
@@ -52,15 +51,10 @@ def analyze(
 
     Raises RooflineError, one sentence for the user, where the file or an option can't be used.
     """
-    from onnx_roofline.hardware import load_system
+    from onnx_roofline.hardware import System, load_system
 
     settings = settings or Settings()
-    if settings.assume_dtype and settings.assume_dtype not in FLOAT_DTYPES:
-        raise UsageError(
-            f"--assume-dtype {settings.assume_dtype}: wanted a floating-point type, such as "
-            f"{', '.join(sorted(FLOAT_DTYPES))}"
-        )
-    system = load_system(settings.system)
+    system = settings.system if isinstance(settings.system, System) else load_system(settings.system)
     timings: dict[str, float] = {}
     started = time.perf_counter()
     parsed = parse(path, settings.limits)

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 from onnx_roofline.ir.graph import Model, Notice, nested_graphs
 from onnx_roofline.load.assumptions import alternatives
 from onnx_roofline.load.build import ParsedModel, parse_model
-from onnx_roofline.load.dims import TOTAL_REASON, ComputedDim, DimOptions, bind, parse_dim, parse_input_shape
+from onnx_roofline.load.dims import TOTAL_REASON, ComputedDim, DimOptions, bind
 from onnx_roofline.load.limits import Limits
 from onnx_roofline.load.wire import read_slim
 
@@ -21,8 +21,6 @@ __all__ = [
     "bind",
     "load",
     "parse",
-    "parse_dim",
-    "parse_input_shape",
 ]
 
 NO_OPTIONS = DimOptions({}, {})
