@@ -5,7 +5,6 @@ analysis = analyze("model.onnx", Settings(dims={"batch": 8}))
 print(analysis.summary.counts.macs)
 """
 
-import os
 import time
 from collections.abc import Mapping
 from functools import cached_property
@@ -19,7 +18,7 @@ from onnx_roofline.analysis.settings import Settings
 from onnx_roofline.base.errors import UsageError
 from onnx_roofline.ir.graph import Model
 from onnx_roofline.ir.pipeline import Pipeline
-from onnx_roofline.load import DimOptions, ParsedModel, bind, parse
+from onnx_roofline.load import DimOptions, ParsedModel, Source, bind, is_file, parse
 
 if TYPE_CHECKING:
     from onnx_roofline.analysis.observe.run import Observation
@@ -44,10 +43,8 @@ class Analysis(Struct, frozen=True, eq=False, dict=True):
         return summarize(self.model, self.system)
 
 
-def analyze(
-    path: str | os.PathLike[str], settings: Settings | None = None, progress: Progress | None = None
-) -> Analysis:
-    """Shapes, counts, traffic, roofline and placement of every op in a file.
+def analyze(source: Source, settings: Settings | None = None, progress: Progress | None = None) -> Analysis:
+    """Shapes, counts, traffic, roofline and placement of every op of a model, in a file or in memory.
 
     Raises RooflineError, one sentence for the user, where the file or an option can't be used.
     """
@@ -57,11 +54,13 @@ def analyze(
     system = settings.system if isinstance(settings.system, System) else load_system(settings.system)
     timings: dict[str, float] = {}
     started = time.perf_counter()
-    parsed = parse(path, settings.limits)
+    parsed = parse(source, settings.limits)
     timings["load"] = time.perf_counter() - started
     chosen: Mapping[str, int] = {}
     observation = None
     if settings.observe:
+        if not is_file(source):
+            raise UsageError("--observe: found a model in memory, wanted the path of a file: a run needs its weights")
         started = time.perf_counter()
         parsed, settings, chosen, observation = _observed(parsed, settings, system)
         timings["observe"] = time.perf_counter() - started
