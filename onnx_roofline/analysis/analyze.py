@@ -1,9 +1,4 @@
-"""One file through all passes: what the command line and a Python user call.
-
-from onnx_roofline.analysis import Settings, analyze
-analysis = analyze("model.onnx", Settings(dims={"batch": 8}))
-print(analysis.summary.counts.macs)
-"""
+"""One model through all passes."""
 
 import time
 from collections.abc import Mapping
@@ -16,6 +11,8 @@ from msgspec.structs import replace
 from onnx_roofline.analysis.dim_search import Progress, _run_valid
 from onnx_roofline.analysis.settings import Settings
 from onnx_roofline.base.errors import UsageError
+from onnx_roofline.base.quantities import format_si
+from onnx_roofline.base.text import visible
 from onnx_roofline.ir.graph import Model
 from onnx_roofline.ir.pipeline import Pipeline
 from onnx_roofline.load import DimOptions, ParsedModel, Source, bind, is_file, parse
@@ -34,6 +31,14 @@ class Analysis(Struct, frozen=True, eq=False, dict=True):
     pipeline: str
     settings: Settings
     timings_s: Mapping[str, float]
+
+    def __repr__(self) -> str:
+        """File, ops, MACs, system and time on one line."""
+        summary = self.summary
+        macs, time_s = format_si(summary.counts.macs, "MAC"), format_si(summary.time_placed.time_s, "s")
+        name = visible(self.model.info.path.replace("\\", "/").rpartition("/")[2])
+        missing = f" + {summary.unknown_counts_ops:,} unknown" if summary.unknown_counts_ops else ""
+        return f"<Analysis {name}: {summary.ops:,} ops, {macs}{missing}, {time_s} on {self.system.slug}>"
 
     @cached_property
     def summary(self) -> "Summary":
