@@ -11,7 +11,7 @@ PyYAML's has the others, so that a message is the same whether libyaml is there 
 import os
 import re
 import stat
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -198,12 +198,20 @@ def read(path: str | os.PathLike[str], error: type[RooflineError] = ProfileError
     return parse(data, os.fspath(path), error)
 
 
-def parse(data: bytes, name: str, error: type[RooflineError] = ProfileError) -> Node:
-    """The root of a YAML document in memory; `name` stands in the messages. As `read` otherwise."""
+def parse(
+    data: bytes, name: str, error: type[RooflineError] = ProfileError, until: Collection[str] | None = None
+) -> Node:
+    """The root of a YAML document in memory; `name` stands in the messages. As `read` otherwise.
+
+    With `until`, reading ends where the root has these keys; what follows them is not looked at.
+
+    >>> parse(b"a: 1\\nb: 2\\nc: [", "f.yaml", until=("b",)).entries.keys()
+    dict_keys(['a', 'b'])
+    """
     problems = Problems(name)
     root = None
     if (text := _decoded(data, problems)) is not None:
-        root = _parse_by_libyaml(text, name) or _parse_text(text, problems)
+        root = _parse_by_libyaml(text, name, until) or _parse_text(text, problems, until)
     if root is None:
         problems.raise_if_any(error)
         raise AssertionError("a document without a root has a problem")
@@ -239,7 +247,7 @@ def _file_bytes(path: Path, problems: Problems) -> bytes:
         return b""
 
 
-def _parse_by_libyaml(text: str, name: str) -> Node | None:
+def _parse_by_libyaml(text: str, name: str, until: Collection[str] | None) -> Node | None:
     """The root of a document without a problem; None where PyYAML's own parser is to say what is wrong with it."""
     import yaml
 
@@ -248,7 +256,7 @@ def _parse_by_libyaml(text: str, name: str) -> Node | None:
     if not yaml.__with_libyaml__ or not has_plain_lines or _MARK_AND_COMMENT.search(text):
         return None
     problems = Problems(name)
-    builder = _Builder(problems)
+    builder = _Builder(problems, until)
     try:
         for event in yaml.parse(text, Loader=yaml.CSafeLoader):
             # It has an absent value before the next token, which may be on a later line, PyYAML behind the last;
@@ -256,20 +264,24 @@ def _parse_by_libyaml(text: str, name: str) -> Node | None:
             is_plain = isinstance(event, yaml.ScalarEvent) and not event.style
             if (is_plain and (not event.value or "?" in event.value)) or not builder.take(event):
                 return None
+            if builder.has_all:
+                break
     except (yaml.YAMLError, ValueError, OverflowError):
         return None
     return None if problems else builder.root
 
 
-def _parse_text(text: str, problems: Problems) -> Node | None:
+def _parse_text(text: str, problems: Problems, until: Collection[str] | None) -> Node | None:
     """The root of a document by PyYAML's own parser, or None when reading on makes no sense (a problem says why)."""
     import yaml
 
-    builder = _Builder(problems)
+    builder = _Builder(problems, until)
     try:
         for event in yaml.parse(text, Loader=yaml.SafeLoader):
             if not builder.take(event):
                 return None
+            if builder.has_all:
+                break
     except yaml.reader.ReaderError as broken:
         line = text.count("\n", 0, broken.position) + 1
         problems.add(line, "found a control character, which YAML does not allow; remove it")
@@ -303,9 +315,11 @@ class _Frame:
 class _Builder:
     """Builds the node tree from parser events with a stack of its own, so that nesting can't exhaust Python's."""
 
-    def __init__(self, problems: Problems) -> None:
+    def __init__(self, problems: Problems, until: Collection[str] | None) -> None:
         self.problems = problems
         self.root: Node | None = None
+        self.has_all = False  # the keys in `until`
+        self._until = None if until is None else frozenset(until)
         self.line = 1
         self._stack: list[_Frame] = []
         self._nodes = 0
@@ -382,6 +396,9 @@ class _Builder:
             if parent.key is not None:
                 parent.entries[parent.key] = node
             parent.has_key = False
+            if self._until is not None and len(self._stack) == 1 and self._until <= parent.entries.keys():
+                self.has_all = True
+                self._end()
 
     def _key(self, node: Node, parent: _Frame) -> str | None:
         """The text of a key, or None when the key is refused."""

@@ -50,8 +50,12 @@ def shipped_profiles() -> tuple[tuple[str, str, str], ...]:
     >>> ("teaching", "system", "Teaching GPU and PIM") in shipped_profiles()
     True
     """
-    roots = ((slug, _root(slug)[1].entries) for slug in sorted(_shipped()))
-    return tuple((slug, root["kind"].characters, root["name"].characters) for slug, root in roots)
+    return tuple((slug, *_kind_and_name(slug, entry.read_bytes())) for slug, entry in sorted(_shipped().items()))
+
+
+def _kind_and_name(slug: str, data: bytes) -> tuple[str, str]:
+    head = parse(data, f"{slug}.yaml", until=("kind", "name")).entries
+    return head["kind"].characters, head["name"].characters
 
 
 def profile_kind(name_or_path: str | os.PathLike[str]) -> str | None:

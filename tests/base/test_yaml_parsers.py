@@ -12,8 +12,6 @@ from onnx_roofline.base.errors import ProfileError
 
 ROOT = Path(__file__).resolve().parents[2]
 SHIPPED = sorted([*ROOT.glob("hw_profiles/*.yaml"), *ROOT.glob("onnx_roofline/fusion/packs/*.yaml")])
-    [*(ROOT / "hw_profiles").glob("*.yaml"), *(ROOT / "onnx_roofline" / "fusion" / "packs").glob("*.yaml")]
-)
 needs_libyaml = pytest.mark.skipif(not yaml.__with_libyaml__, reason="this PyYAML was built without libyaml")
 
 # Each differs between the two parsers, or did in some release.
