@@ -120,6 +120,9 @@ class _Sources:
 
     def _collected(self, name: Name) -> dict[object, tuple[StoredTensor, str]]:
         """What is found on all ways back from a name; what another name was asked for before is not looked at again."""
+        own, sources, _ = self._step(name)
+        if not sources:
+            return {_key(stored): (stored, "") for stored in own}
         found: dict[object, tuple[StoredTensor, str]] = {}
         pending: list[tuple[Name, str]] = [(name, "")]
         seen = {name}

@@ -37,7 +37,7 @@ _NO_PARENT = -1
 
 
 def fuse_generally(view: ScopeView, groups: Groups, node_kinds: Sequence[int], *, residual_add: bool) -> None:
-    """Merges the groups of a view by the general rule and notes what it refused; `node_kinds` are those of its nodes."""
+    """Merges the groups of a view by the general rule and notes what it refused; `node_kinds` are its nodes'."""
     _General(view, groups, node_kinds, residual_add=residual_add).run()
 
 

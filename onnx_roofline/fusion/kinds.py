@@ -20,7 +20,7 @@ KINDS: Mapping[str, int] = {
 
 
 def node_kinds(view: ScopeView, named: Mapping[str, str]) -> list[int]:
-    """The kind of every node; nodes of one type that share their work, and with it the types of their operands, once."""
+    """The kind of every node: once for nodes of one type that share their work, and with it their operands' types."""
     known: dict[tuple[str, int, bool], int] = {}
     kinds = []
     for node, (op_type, work, is_barrier) in enumerate(zip(view.types, view.works, view.barrier, strict=True)):

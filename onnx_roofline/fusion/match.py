@@ -117,11 +117,11 @@ class Matcher:
             for arg in template.args:
                 yield from self._at_operand(arg, node, slot, found)
         else:
-            view = self.view
-            producer = view.producer[tensor]
+            producer = self.view.producer[tensor]
             # The type first: few producers are of the one that is wanted.
-            if producer != ABSENT and view.types[producer] in template.types and self._is_free(producer):
-                if self.through_reshapes or template.across or not view.reshaped[node][slot]:
+            if producer != ABSENT and self.view.types[producer] in template.types and self._is_free(producer):
+                open_ = self.through_reshapes or template.across or not self.view.reshaped[node][slot]
+                if open_:
                     yield from self._at_node_exactly(template, producer, found)
             if template.optional:
                 yield from self._at_operand(template.args[0], node, slot, found)

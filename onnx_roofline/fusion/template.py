@@ -47,7 +47,11 @@ class Template(Struct, frozen=True):
         return frozenset().union(*(arg.first_types() for arg in self.args))
 
     def needed_types(self) -> tuple[frozenset[str], ...]:
-        """Sets of op types: a graph without an op of each has no match."""
+        """Sets of op types: a graph that lacks one of each set has no match.
+
+        >>> [sorted(types) for types in parse_template("Relu?(Add(MatMul|Gemm(_), Exp?(_)))").needed_types()]
+        [['Add'], ['Gemm', 'MatMul']]
+        """
         if self.kind == "op" and not self.optional:
             return (self.types, *(needed for arg in self.args for needed in arg.needed_types()))
         if self.kind == "op":
