@@ -42,6 +42,9 @@ class TypedOp(Struct, frozen=True, eq=False):
     A function body or loop body has one scope for each distinct signature, so rows are (scope, op); the row id is
     `scope + op.id`. `values` holds what is known of small inputs. An absent input has type None. `contradiction` says
     why nothing is known of an op whose operands can't be.
+
+    Rows of one number in `alike` have the same op type, version, attributes, operand types, values and role, so that
+    what follows from these alone is worked out once; -1 is a row of no class.
     """
 
     op: Op
@@ -53,6 +56,7 @@ class TypedOp(Struct, frozen=True, eq=False):
     bodies: tuple[Body, ...] = ()
     note: str = ""
     contradiction: str = ""
+    alike: int = -1
 
 
 class Folding(Struct, frozen=True, eq=False):
