@@ -58,18 +58,32 @@ class Folding(Struct, frozen=True, eq=False):
     """Column of the quantisation pass: how an op computes once the Q and DQ ops around it are folded into it.
 
     `compute_dtype` is the quantised element type it computes in ("": its own). `inputs` holds for each input what is
-    read instead (the stored tensor, its scale, its zero point), or None where it is read as it is; `output` is the
-    quantised type that is written. `dequantized` and `requantized` are the rows it takes over; `dequantizes` says that
-    it restores floating-point weights itself. `folded_into` is set on a Q or DQ op that vanishes.
+    read instead (the stored tensor, its scale, its zero point), or None where it is read as it is; `outputs` for each
+    output the quantised type that is written, or None. `restored_by` are the rows that restore what it reads,
+    `counted` those whose work is counted here: every Q and DQ op's is counted once. `folded_into` is set on a row that
+    vanishes into another; `keeps_work` where that runs in another scope, so that the work stays. `moves_nothing`: the
+    result is the quantised input again; `runs_once`: the op only rearranges stored values. `aliases` is the input whose
+    bytes the result of such a row is. `note` says what a reader should know.
     """
 
     compute_dtype: str = ""
     inputs: tuple[tuple[TensorType, ...] | None, ...] = ()
-    output: TensorType | None = None
-    dequantized: tuple[str, ...] = ()
-    requantized: tuple[str, ...] = ()
-    dequantizes: bool = False
+    outputs: tuple[TensorType | None, ...] = ()
+    restored_by: tuple[str, ...] = ()
+    counted: tuple[str, ...] = ()
     folded_into: str = ""
+    keeps_work: bool = False
+    moves_nothing: bool = False
+    runs_once: bool = False
+    aliases: int = 0
+    note: str = ""
+
+    def written(self, types: tuple[TensorType, ...]) -> tuple[TensorType, ...]:
+        """The types of an op's outputs as they are written."""
+        return tuple(made or kind for made, kind in zip(self.outputs, types, strict=True)) if self.outputs else types
+
+
+UNFOLDED = Folding()
 
 
 class Counts(Struct, frozen=True):
