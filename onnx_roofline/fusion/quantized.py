@@ -138,7 +138,9 @@ class QuantizedParts:
         places = dict(self.names.inputs(row))
         if traits.rescales:
             at = next((at for at in quantized if _is_scaled_at(row, at)), None)
-            taken: tuple[Place, ...] = () if at is None or list(places.values()).count(quantized[at]) > 1 else (quantized[at],)
+            taken: tuple[Place, ...] = (
+                () if at is None or list(places.values()).count(quantized[at]) > 1 else (quantized[at],)
+            )
         elif traits.joins:
             taken = tuple(dict.fromkeys(places.values())) if places.keys() == quantized.keys() else ()
         else:

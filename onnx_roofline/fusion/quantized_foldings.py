@@ -182,14 +182,15 @@ def hidden_operands(
     """
     result = dict(foldings)
     reasons: dict[str, str] = {}
-    for key, part in quantized_parts(found.names, "through", None).parts.items():
+    further = quantized_parts(found.names, "through", None).parts
+    for key, part in further.items():
         mine = found.parts.get(key)
         hidden = [place for place in part.takes if mine is None or place not in mine.takes]
         if part.kind != "multiplies" or not hidden:
             continue
         maker = found.names.makers[hidden[0]]
         op = found.rows[maker].op
-        between = "" if found.parts[maker].kind == "restores" else f" behind {op.qualified_type} {maker}"
+        between = "" if further[maker].kind == "restores" else f" behind {op.qualified_type} {maker}"
         reasons[key] = f"reads {hidden[0][1]!r} in floating point{between}: the backend folds no DequantizeLinear there"
         result[key] = replace(foldings.get(key, Folding()), note=reasons[key])
     if not reasons:
