@@ -1,6 +1,6 @@
 """Two laws of quantised graphs: work is conserved however Q and DQ ops fold; a tensor is read as it was written.
 
-The second is checked from the graph alone: what a row writes, and what the rows before it wrote where it writes nothing.
+The second is checked from the graph alone: what a row writes, or what the rows before it wrote where it writes nothing.
 """
 
 from fractions import Fraction
@@ -89,6 +89,10 @@ def assert_read_as_written(model: Model) -> None:
             size, there = traffic.read_bytes[position], written.of(place)
             if size and there is not None:
                 assert size <= there, f"{key} reads {size} B of {place}, {there} B were written"
+    for output in model.graph.outputs:
+        there, kind = written.data(("", output.name)), written.types.get(("", output.name))
+        if there is not None and kind is not None and kind.bytes is not None:
+            assert there >= kind.bytes, f"{there} B were written of the output {output.name}, wanted {kind.bytes} B"
 
 
 class _Written:
@@ -106,6 +110,11 @@ class _Written:
     def of(self, place: Place) -> int | None:
         data = self._data_and_scales(place)
         return None if data is None else sum(data)
+
+    def data(self, place: Place) -> int | None:
+        """Bytes of the tensor without what restores it."""
+        data = self._data_and_scales(place)
+        return None if data is None else data[0]
 
     def _data_and_scales(self, place: Place) -> tuple[int, int] | None:
         if place not in self.known:
