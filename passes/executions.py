@@ -80,12 +80,12 @@ def _open_body(key: str, row: TypedOp, costs: Costs, unsure: set[str]) -> OpenBo
     first = row.bodies[0]
     if first.repeat is not None and first.origin in ("exact", "bound"):
         return None
-    if first.repeat is not None and row.op.op_type != "If":
-        return OpenBody(key, row.op.op_type, str(first.repeat), first.origin)
+    if first.repeat is not None and not first.is_branch:
+        return OpenBody(key, "trips", str(first.repeat), first.origin)
     taken = max(row.bodies, key=lambda body: _repeat(body, row.bodies, costs)).attribute
     rests = first.origin == "assumed" or any(body.scope in unsure for body in row.bodies)
     origin = "assumed" if rests else first.origin
-    return OpenBody(key, row.op.op_type, taken.removesuffix("_branch"), origin)
+    return OpenBody(key, "branch" if first.is_branch else "trips", taken.removesuffix("_branch"), origin)
 
 
 def _notices(found: list[OpenBody]) -> tuple[Notice, ...]:
@@ -98,14 +98,13 @@ def _notices(found: list[OpenBody]) -> tuple[Notice, ...]:
 
 
 def _code(one: OpenBody) -> str:
-    what = "branch" if one.op_type == "If" else "trips"
-    return f"{'bounded' if one.origin == 'data' else 'assumed'}-{what}"
+    return f"{'bounded' if one.origin == 'data' else 'assumed'}-{one.kind}"
 
 
 def _sentence(one: OpenBody) -> str:
-    if one.op_type == "If" and one.origin == "data":
+    if one.kind == "branch" and one.origin == "data":
         return f"its condition depends on data: {one.taken}_branch is counted, which has the most operations"
-    if one.op_type == "If":
+    if one.kind == "branch":
         return f"its condition depends on data and no branch is sure to be the costlier: {one.taken}_branch is assumed"
     if one.origin == "data":
         return f"data decides how often its body runs: {one.taken} is counted, an upper bound"

@@ -64,7 +64,7 @@ class FusionPass(Struct, frozen=True):
             for template in pattern.templates:
                 matcher.apply(pattern.name, template, candidates, keeps_inner=pattern.keeps_inner, role=pattern.role)
             if pattern.procedure == "slices":
-                join_slices(view, groups, candidates.get("Slice", ()), pattern.name)
+                join_slices(view, groups, candidates, pattern.name)
             elif pattern.procedure == "no_ops":
                 join_no_ops(view, groups, candidates, pattern.name)
         if backend.general_rule == "tvm":

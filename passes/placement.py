@@ -16,24 +16,21 @@ from onnx_roofline.base.errors import UsageError
 from onnx_roofline.base.quantities import format_si
 from onnx_roofline.hardware import System
 from onnx_roofline.ir.graph import Model
+from onnx_roofline.ir.kernel_work import KernelWork
 from onnx_roofline.ir.pipeline import PassResult
-from onnx_roofline.ir.records import (
+from onnx_roofline.ir.placed_records import (
     Alternative,
     DeviceTime,
-    Executions,
-    Kernel,
+    PimTimeModel,
     Placement,
+    PlacementReason,
     PlacementSummary,
-    Reuse,
     Roofline,
-    Traffic,
-    TypedOp,
-    Work,
 )
+from onnx_roofline.ir.records import Executions, Kernel, Traffic, TypedOp, Work
 from onnx_roofline.placement.kernel_graph import KernelGraph, at_bandwidth_share, kernel_graph, roofline_pick
 from onnx_roofline.placement.solver import Assignment, Problem, Solution, baselines, evaluate, regrets, schedule, solve
 from onnx_roofline.placement.splitting import with_splits
-from onnx_roofline.timing.kernel import PimTimeModel
 
 # Below this share of the kernel's own time a decision is a near tie: the cost model is not that good.
 NEAR_TIE_SHARE = 0.05
@@ -56,11 +53,11 @@ class PlacementPass(Struct, frozen=True):
     objective: str = "latency"
 
     name: ClassVar[str] = "placement"
-    requires: ClassVar[tuple[type, ...]] = (TypedOp, Work, Kernel, Traffic, Reuse, Executions, Roofline)
+    requires: ClassVar[tuple[type, ...]] = (TypedOp, Work, Kernel, Traffic, KernelWork, Executions, Roofline)
     produces: ClassVar[type] = Placement
 
     def run(self, model: Model) -> PassResult:
-        """A Placement for every row, and the PlacementSummary of the whole."""
+        """A Placement for every row, the PlacementSummary and the KernelGraph."""
         if self.objective != "latency":
             missing = _missing_energies(self.system)
             if missing:
@@ -94,7 +91,7 @@ class PlacementPass(Struct, frozen=True):
                 kernels_split=kinds.count("split"),
                 kernels_pipelined=kinds.count("pipeline"),
             )
-        return PassResult(rows, wholes=(summary,))
+        return PassResult(rows, wholes=(summary, graph))
 
     def _solved(self, graph: KernelGraph) -> tuple[Problem, Solution]:
         if self.objective != "energy-delay":
@@ -258,7 +255,9 @@ def _missing_energies(system: System) -> list[str]:
     return missing
 
 
-def _reason_class(objective: str, here: float, there: float | None, regret: float | None, *, is_full: bool) -> str:
+def _reason_class(
+    objective: str, here: float, there: float | None, regret: float | None, *, is_full: bool
+) -> PlacementReason:
     """Why the kernel is where it is; costs and `regret` are those of all its executions, in the objective's unit."""
     if there is None:
         return "unsupported"

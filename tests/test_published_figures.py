@@ -9,26 +9,25 @@ import pytest
 from msgspec.structs import replace
 
 from onnx_roofline.hardware import Device, load_device, load_system
+from onnx_roofline.ir.kernel_work import KernelWork, Operations, Product
 from onnx_roofline.placement.solver.chain import Stage, chain_search
 from onnx_roofline.placement.solver.split import best_split
 from onnx_roofline.timing.break_even import break_even_vectors
 from onnx_roofline.timing.device_time import device_time
-from onnx_roofline.timing.kernel import KernelFacts, Product
 from onnx_roofline.timing.pim_time import pim_time
 
 load = cache(load_device)
 
 
-def product(vectors, outputs, depth, dtype="float16", *, batch=1, resident="weight") -> KernelFacts:
+def product(vectors, outputs, depth, dtype="float16", *, batch=1, resident="weight") -> KernelWork:
     """A product of 2-byte elements, every operand moved once."""
     weights, ins, outs = (2 * batch * size for size in (outputs * depth, vectors * depth, vectors * outputs))
-    return KernelFacts(
+    return KernelWork(
         op_types=("MatMul",),
-        operations=((dtype, 2 * batch * outputs * depth * vectors),),
-        moved_bytes=weights + ins + outs,
+        operations=(Operations(dtype, 2 * batch * outputs * depth * vectors),),
+        compulsory_bytes=weights + ins + outs,
         dtype=dtype,
-        product=Product(batch, outputs, depth, vectors),
-        weight_bytes=weights,
+        products=(Product(batch, outputs, depth, vectors, weights),),
         activation_in_bytes=ins,
         out_bytes=outs,
         resident=resident,
@@ -67,8 +66,8 @@ def test_break_even_of_the_teaching_pair():
 def test_papi_arithmetic_intensity():
     """Fig. 2, OPT-30B, batch 4 x speculation 8: n h^2 2 / ((2 n h + h^2) 2) = 31.7 FLOP/byte."""
     n, h = 4 * 8, 7168
-    facts = product(n, h, h)
-    intensity = facts.operations[0][1] / facts.moved_bytes
+    work = product(n, h, h)
+    intensity = work.operations[0].total / work.compulsory_bytes
     assert intensity == (n * h * h * 2) / ((2 * n * h + h * h) * 2)
     assert round(intensity, 1) == 31.7
 
@@ -142,9 +141,9 @@ COMMUNICATION_MS = 8.182  # published with the totals: all-reduces, which this m
 DGX_MS, ATTACC_MS = 30.943, 17.080
 
 
-def per_token_ms(device: Device, *facts: KernelFacts, launches: bool = False) -> float:
+def per_token_ms(device: Device, *work: KernelWork, launches: bool = False) -> float:
     """Time of kernels in all layers; the simulator charges no fixed time to matrix products."""
-    found = [device_time(device, each, "full").total_s - (0 if launches else device.launch_s) for each in facts]
+    found = [device_time(device, each, "full").total_s - (0 if launches else device.launch_s) for each in work]
     return 1e3 * LAYERS * sum(found)
 
 
@@ -244,7 +243,7 @@ BOTTLENECKS = (
 )
 
 
-def mobilenet_v2() -> list[KernelFacts]:
+def mobilenet_v2() -> list[KernelWork]:
     """The convolutions of MobileNet-V2 in order."""
     layers = [convolution(3, 32, 3, 2, 1, 224)]
     size, channels = 112, 32
@@ -261,17 +260,16 @@ def mobilenet_v2() -> list[KernelFacts]:
     return [*layers, convolution(320, 1280, 1, 1, 1, 7)]
 
 
-def convolution(channels_in, channels_out, kernel, stride, groups, size) -> KernelFacts:
+def convolution(channels_in, channels_out, kernel, stride, groups, size) -> KernelWork:
     positions = (size // stride) ** 2
     depth = channels_in // groups * kernel**2
     ins, outs, weights = 2 * channels_in * size**2, 2 * channels_out * positions, 2 * channels_out * depth
-    return KernelFacts(
+    return KernelWork(
         op_types=("Conv",),
-        operations=(("float16", 2 * channels_out * positions * depth),),
-        moved_bytes=ins + outs + weights,
+        operations=(Operations("float16", 2 * channels_out * positions * depth),),
+        compulsory_bytes=ins + outs + weights,
         dtype="float16",
-        product=Product(groups, channels_out // groups, depth, positions),
-        weight_bytes=weights,
+        products=(Product(groups, channels_out // groups, depth, positions, weights),),
         activation_in_bytes=ins,
         out_bytes=outs,
         group=groups,
@@ -279,13 +277,13 @@ def convolution(channels_in, channels_out, kernel, stride, groups, size) -> Kern
     )
 
 
-def net_s(device: Device, layer: KernelFacts) -> float | None:
+def net_s(device: Device, layer: KernelWork) -> float | None:
     """Time without the launch, which PIMFlow's own evaluation of convolutions takes off; None if not supported."""
     found = device_time(device, layer, "full").total_s
     return None if found is None else found - device.launch_s
 
 
-def stage(layer: KernelFacts, *, split: bool, pipeline: bool) -> Stage:
+def stage(layer: KernelWork, *, split: bool, pipeline: bool) -> Stage:
     """A convolution in the chain: on one device, split by tenths of its height, in two halves."""
     gpu_s, pim_s = net_s(load("rtx-2060-16ch"), layer), net_s(load("newton-16ch"), layer)
 

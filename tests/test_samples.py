@@ -10,7 +10,8 @@ from msgspec.structs import replace
 from onnx_roofline.analysis.analyze import Analysis, analyze
 from onnx_roofline.analysis.settings import Settings
 from onnx_roofline.ir.graph import StoredTensor
-from onnx_roofline.ir.records import Kernel, Placement, Roofline, TypedOp
+from onnx_roofline.ir.placed_records import Placement, Roofline
+from onnx_roofline.ir.records import Kernel, TypedOp
 
 ROOT = Path(__file__).resolve().parents[1]
 SAMPLES = ROOT / "sample_models"

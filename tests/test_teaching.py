@@ -6,7 +6,8 @@ import pytest
 
 from onnx_roofline.analysis.analyze import Analysis, analyze
 from onnx_roofline.analysis.settings import Settings
-from onnx_roofline.ir.records import Placement, Roofline, Traffic, TypedOp, Work
+from onnx_roofline.ir.placed_records import Placement, Roofline
+from onnx_roofline.ir.records import Traffic, TypedOp, Work
 
 SAMPLES = Path(__file__).resolve().parents[1] / "sample_models"
 

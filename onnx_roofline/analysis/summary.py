@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from onnx_roofline.analysis.weights import Weights, find_weights
 from onnx_roofline.ir.graph import Model, op_reads
+from onnx_roofline.ir.placed_records import Placement, PlacementSummary, Roofline
 from onnx_roofline.ir.records import (
     COUNT_CLASSES,
     STATUSES,
@@ -17,10 +18,7 @@ from onnx_roofline.ir.records import (
     Kernel,
     Live,
     Moved,
-    Placement,
-    PlacementSummary,
     Reuse,
-    Roofline,
     Traffic,
     TypedOp,
     Work,

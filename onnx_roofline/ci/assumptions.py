@@ -12,18 +12,8 @@ from onnx_roofline.analysis.analyze import Analysis
 from onnx_roofline.base.errors import UsageError
 from onnx_roofline.base.quantities import format_si
 from onnx_roofline.ci.limits import Limit, metrics_of
-from onnx_roofline.ir.records import (
-    COUNT_CLASSES,
-    Kernel,
-    OpenBodies,
-    Reuse,
-    Roofline,
-    Traffic,
-    TypedOp,
-    Work,
-    dims_of,
-    whole,
-)
+from onnx_roofline.ir.placed_records import Roofline
+from onnx_roofline.ir.records import COUNT_CLASSES, Kernel, OpenBodies, Reuse, Traffic, TypedOp, Work, dims_of, whole
 from onnx_roofline.ir.scopes import callees_first, rows_by_scope
 
 # Options that a message gives as an example.
@@ -37,8 +27,8 @@ def refuse_assumed(analysis: Analysis) -> None:
     dims = {key: dim for key, dim in dims_of(analysis.model).items() if dim.origin == "assumed" and not dim.is_computed}
     opened = [one for one in analysis.model.whole(OpenBodies).found if one.origin == "assumed"]
     kinds = ["dims"] if dims else []
-    kinds += ["trip counts"] if any(one.op_type != "If" for one in opened) else []
-    kinds += ["branches"] if any(one.op_type == "If" for one in opened) else []
+    kinds += ["trip counts"] if any(one.kind == "trips" for one in opened) else []
+    kinds += ["branches"] if any(one.kind == "branch" for one in opened) else []
     if not kinds:
         return
     examples = [f"--dim {key}={dim.value}" for key, dim in dims.items()][:_LISTED]
@@ -52,7 +42,7 @@ def refuse_assumed(analysis: Analysis) -> None:
 
 def refuse_open_limits(analysis: Analysis, limits: Sequence[Limit]) -> None:
     """Raises UsageError where a limit holds with the branches that are counted and may not hold with others."""
-    branches = [one for one in analysis.model.whole(OpenBodies).found if one.op_type == "If"]
+    branches = [one for one in analysis.model.whole(OpenBodies).found if one.kind == "branch"]
     if not branches:
         return
     metrics = metrics_of(analysis)
@@ -129,7 +119,7 @@ def _total(analysis: Analysis, value: Callable[[str], Cost], *, most: bool) -> C
 def _totals(analysis: Analysis, value: Callable[[str], Cost], *, most: bool) -> dict[str, Cost]:
     """The sum over one run of each scope."""
     rows = analysis.model.column(TypedOp)
-    taken = {one.key: f"{one.taken}_branch" for one in analysis.model.whole(OpenBodies).found if one.op_type == "If"}
+    taken = {one.key: f"{one.taken}_branch" for one in analysis.model.whole(OpenBodies).found if one.kind == "branch"}
     members = rows_by_scope(rows)
     sums: dict[str, Cost] = {}
     for scope in callees_first(rows, members):

@@ -170,8 +170,8 @@ def _run_analyze(options: argparse.Namespace) -> int:
 
 def _run_sweep(options: argparse.Namespace) -> int:
     from onnx_roofline.report.files import write_atomically
+    from onnx_roofline.report.header import open_bodies
     from onnx_roofline.report.sweeps import flip_rows, point_rows, sweep_document
-    from onnx_roofline.report.table import open_bodies
     from onnx_roofline.what_if.sweep import parse_sweep, sweep
 
     dim, values = parse_sweep(options.sweep)
@@ -197,8 +197,8 @@ def _run_sweep(options: argparse.Namespace) -> int:
 
 def _print_sensitivity(analysis: "Analysis") -> int:
     from onnx_roofline.base.quantities import format_si
-    from onnx_roofline.ir.records import PlacementSummary
-    from onnx_roofline.report.table import without_time
+    from onnx_roofline.ir.placed_records import PlacementSummary
+    from onnx_roofline.report.header import without_time
     from onnx_roofline.what_if.sensitivity import assumed_figures, sensitivities
 
     summary = analysis.model.whole(PlacementSummary)
@@ -221,7 +221,8 @@ def _print_sensitivity(analysis: "Analysis") -> int:
 
 def _run_explain(options: argparse.Namespace) -> int:
     from onnx_roofline.report.explain import explain_documents, explain_op, find_row
-    from onnx_roofline.report.table import first_line
+    from onnx_roofline.report.header import first_line
+    from onnx_roofline.what_if.alternatives import Alternatives
 
     analysis = _analyzed(options)
     _print_warnings(analysis)
@@ -236,15 +237,16 @@ def _run_explain(options: argparse.Namespace) -> int:
             return EXIT_DONE
         write_atomically(options.json, [text])
     print(_one_line(first_line(analysis)))
+    others = Alternatives(analysis)
     for key in keys:
-        for line in explain_op(analysis, key):
+        for line in explain_op(analysis, key, others):
             print(line)
     return EXIT_DONE
 
 
 def _print_conventions(analysis: "Analysis", options: argparse.Namespace) -> int:
     from onnx_roofline.report.conventions import HEADERS, headline, rows, write_csv
-    from onnx_roofline.report.table import first_line
+    from onnx_roofline.report.header import first_line
     from onnx_roofline.what_if.other_counters import count
 
     found = [count(analysis, name) for name in options.convention]

@@ -57,13 +57,13 @@ def _all_zero(numbers: object) -> bool:
     return isinstance(numbers, tuple) and not any(numbers)
 
 
-def join_slices(view: ScopeView, groups: Groups, slices: Sequence[int], pattern: str) -> None:
+def join_slices(view: ScopeView, groups: Groups, candidates: Mapping[str, Sequence[int]], pattern: str) -> None:
     """Joins slices that cut one tensor into pieces along one axis: the pieces are as long as the whole.
 
     Ignores where the slices start; pieces that overlap and leave a gap of the same length would be taken for a cut.
     """
     by_source: dict[int, list[int]] = {}
-    for node in slices:
+    for node in candidates.get("Slice", ()):
         if groups.is_alone(node) and view.inputs[node]:
             by_source.setdefault(view.inputs[node][0], []).append(node)
     for nodes in by_source.values():

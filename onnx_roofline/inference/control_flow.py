@@ -17,12 +17,12 @@ from onnx_roofline.inference.scans import infer_scan, infer_sequence_map
 from onnx_roofline.inference.scope import BodyRequest, GraphResult, Known, OpResult, Scope, Steps
 from onnx_roofline.inference.user_trips import Stated
 from onnx_roofline.ir.graph import Op, TensorType
-from onnx_roofline.ir.records import Body
+from onnx_roofline.ir.records import Body, Origin
 from onnx_roofline.ops.shape.merge import merge_types
 
 _MODIFIERS = ("score_mod", "prob_mod")
 # (branch, origin, reason): what is taken of an If whose condition is open.
-Choice = tuple[str, str, str]
+Choice = tuple[str, Origin, str]
 
 
 def infer_control_flow(
@@ -57,7 +57,7 @@ def _infer_if(
     if condition is not None:
         taken, body = ("then_branch", then) if condition else ("else_branch", otherwise)
         result = yield BodyRequest(op, taken, body, scope, ())
-        origin = "assumed" if is_unsure(inputs[0]) else "exact"
+        origin: Origin = "assumed" if is_unsure(inputs[0]) else "exact"
         note = f"the condition is {'known' if origin == 'exact' else 'assumed'}: {taken} runs"
         return OpResult(result.outputs, (Body(taken, result.prefix, Fraction(1), origin),), note)
     shares = {"then_branch": share, "else_branch": None if share is None else 1 - share}

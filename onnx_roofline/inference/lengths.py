@@ -15,7 +15,7 @@ from onnx_roofline.base.units import product
 from onnx_roofline.inference.partial_values import Unsure, as_elements, elements_of, settled
 from onnx_roofline.inference.scope import CONSTANT, DATA, Known, Scope
 from onnx_roofline.ir.graph import Model, Notice, Op, TensorType
-from onnx_roofline.ir.records import DataLength, DataLengths
+from onnx_roofline.ir.records import DataLength, DataLengths, Origin
 from onnx_roofline.ops.shape.targets import position_of_target, states_sizes
 
 # The size of a length that nothing bounds: the usual sequence in published BERT figures, and one to halve often.
@@ -32,7 +32,7 @@ class _Length(Struct):
     key: str
     op_type: str
     value: int
-    origin: str
+    origin: Origin
 
 
 class Lengths:
@@ -167,7 +167,7 @@ class Lengths:
 
     def _size_of(
         self, label: str, name: str, axis: int, scope: Scope, own: set[str], room: tuple[int, int] | None
-    ) -> tuple[int, str, frozenset[str]]:
+    ) -> tuple[int, Origin, frozenset[str]]:
         """(size, origin, lengths that it is tied to) of an axis without a bound.
 
         `own` are the lengths of the axes before it, `room` the elements that are left for how many open axes.

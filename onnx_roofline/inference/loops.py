@@ -16,7 +16,7 @@ from onnx_roofline.inference.trip_counts import (
     positions_inserted_into,
 )
 from onnx_roofline.ir.graph import UNKNOWN_TYPE, Op, TensorType
-from onnx_roofline.ir.records import Body
+from onnx_roofline.ir.records import Body, Origin
 from onnx_roofline.ops.shape.merge import merge_types
 
 if TYPE_CHECKING:
@@ -123,7 +123,7 @@ def _carried(before: tuple[TensorType, ...], result: GraphResult, count: int) ->
 
 def _trip_count(
     op: Op, scope: Scope, inputs: tuple[Known | None, ...], stated: int | None, condition: Known
-) -> tuple[int, str]:
+) -> tuple[int, Origin]:
     """(trip count, origin): exact where M is known and nothing ends the loop early, an upper bound where it may.
 
     `condition` is what the body's first output is known to be after one iteration, whatever the iteration.
@@ -149,7 +149,7 @@ def _condition_inputs(op: Op, scope: Scope, inputs: tuple[Known | None, ...]) ->
     )
 
 
-def _found_trip_count(op: Op, scope: Scope, inputs: tuple[Known | None, ...], condition: Known) -> tuple[int, str]:
+def _found_trip_count(op: Op, scope: Scope, inputs: tuple[Known | None, ...], condition: Known) -> tuple[int, Origin]:
     initial = scalar_of(inputs[1] if len(inputs) > 1 else None)
     if initial is not None and not initial:
         return 0, "exact"

@@ -8,7 +8,7 @@ from onnx_roofline.base.errors import ShapeError
 from onnx_roofline.inference.bodies import body_of, check_interface, stacked, without_axis
 from onnx_roofline.inference.scope import DATA, BodyRequest, Known, OpResult, Scope, Steps
 from onnx_roofline.ir.graph import UNKNOWN_TYPE, Op, TensorType
-from onnx_roofline.ir.records import Body
+from onnx_roofline.ir.records import Body, Origin
 from onnx_roofline.ops.shape.merge import merge_types
 
 
@@ -41,7 +41,7 @@ def infer_scan(op: Op, scope: Scope, inputs: tuple[Known | None, ...], trips: in
     pieces = result.outputs[len(states) :]
     out_axes = _axes(op, "scan_output_axes", len(pieces))
     rests = any(kind.assumed for kind in slices) and bool(lengths)
-    origin = "exact" if is_exact else "bound" if trips is not None else "data" if lengths else "assumed"
+    origin: Origin = "exact" if is_exact else "bound" if trips is not None else "data" if lengths else "assumed"
     origin = "assumed" if rests and origin in ("exact", "data") else origin
     stacks = [stacked(known.type, length, axis, origin) for known, axis in zip(pieces, out_axes, strict=True)]
     outputs = [*(merge_types(a, b) if is_old else b for a, b in zip(states, finals, strict=True)), *stacks]
@@ -102,7 +102,7 @@ def infer_sequence_map(op: Op, scope: Scope, inputs: tuple[Known | None, ...], t
         formal.append(Known(kind))
     check_interface(body, len(formal), 0)
     result = yield BodyRequest(op, "body", body, scope, tuple(formal))
-    origin = "exact" if length is not None else "assumed" if trips is None else "bound"
+    origin: Origin = "exact" if length is not None else "assumed" if trips is None else "bound"
     length = trips if length is None else length
     count = 1 if length is None else length
     outputs = tuple(

@@ -14,7 +14,7 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from onnx_roofline.base.errors import ShapeError
-from onnx_roofline.inference.control_flow import infer_control_flow, with_modifiers
+from onnx_roofline.inference.control_flow import Choice, infer_control_flow, with_modifiers
 from onnx_roofline.inference.evidence import SHOWN_CONTRADICTIONS, Evidence
 from onnx_roofline.inference.lengths import Lengths
 from onnx_roofline.inference.onnx_library import known_attributes, node_with_attributes
@@ -34,7 +34,7 @@ from onnx_roofline.inference.scope import (
 )
 from onnx_roofline.inference.user_trips import Stated
 from onnx_roofline.ir.graph import UNKNOWN_TYPE, AttributeReference, Model, Notice, Op, TensorType, captured_names
-from onnx_roofline.ir.records import Body, TypedOp
+from onnx_roofline.ir.records import Body, OpRole, TypedOp
 
 if TYPE_CHECKING:
     from onnx_roofline.ir.graph import Array
@@ -58,7 +58,7 @@ class WalkOptions(Struct, frozen=True):
     observed_runs: Mapping[str, Fraction] = field(default_factory=dict)
     lengths: Mapping[str, int] = field(default_factory=dict)
     proposed: Mapping[str, int] = field(default_factory=dict)
-    branches: Mapping[str, tuple[str, str, str]] = field(default_factory=dict)
+    branches: Mapping[str, Choice] = field(default_factory=dict)
     leaves_contradictions: bool = False
     values: "Mapping[str, Array]" = field(default_factory=dict)
 
@@ -318,7 +318,7 @@ class Walk:
         inputs: tuple[Known | None, ...],
         outputs: tuple[Known, ...],
         result: OpResult,
-    ) -> str:
+    ) -> OpRole:
         if result.bodies:
             captured = [scope.find(name).origin for name in captured_names(op)] if op.bodies else []
             origins = [known.origin for known in inputs if known is not None] + captured

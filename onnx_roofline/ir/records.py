@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from fractions import Fraction
 from typing import TYPE_CHECKING, Literal
 
-from msgspec import Struct, field
+from msgspec import Struct
 from msgspec.structs import fields
 
 from onnx_roofline.base.units import FLOPS_PER_MAC
@@ -15,10 +15,14 @@ if TYPE_CHECKING:
 
 # What an op is for. Only `compute` ops are counted and placed: `shape_only` ops work on rank-0 and rank-1 values that
 # follow from shapes alone and live on the host; `constant` ops depend on nothing but stored values and run once.
-ROLES = ("compute", "shape_only", "constant")
+OpRole = Literal["compute", "shape_only", "constant"]
 
 # How sure a figure is, surest first.
-STATUSES = ("exact", "bounded", "heuristic", "unknown")
+Status = Literal["exact", "bounded", "heuristic", "unknown"]
+STATUSES: tuple[Status, ...] = ("exact", "bounded", "heuristic", "unknown")
+
+# Where a number of runs comes from: the file, the user, an upper bound of what data decide, a real run, or a guess.
+Origin = Literal["exact", "bound", "data", "assumed"]
 
 
 class Body(Struct, frozen=True):
@@ -32,7 +36,12 @@ class Body(Struct, frozen=True):
     attribute: str
     scope: str
     repeat: int | Fraction | None
-    origin: str
+    origin: Origin
+
+    @property
+    def is_branch(self) -> bool:
+        """Whether it is one of two bodies of which one runs, of the scope around them."""
+        return self.attribute in ("then_branch", "else_branch")
 
 
 class TypedOp(Struct, frozen=True, eq=False):
@@ -48,7 +57,7 @@ class TypedOp(Struct, frozen=True, eq=False):
     inputs: tuple[TensorType | None, ...]
     outputs: tuple[TensorType, ...]
     values: tuple["Array | None", ...]
-    role: str = "compute"
+    role: OpRole = "compute"
     bodies: tuple[Body, ...] = ()
     note: str = ""
     contradiction: str = ""
@@ -175,7 +184,7 @@ class Work(Struct, frozen=True):
     counts: Counts | None
     reads: tuple[int | None, ...]
     writes: tuple[int | None, ...]
-    status: str = "exact"
+    status: Status = "exact"
     rule: str = ""
     contractions: tuple[Contraction, ...] = ()
     compute_dtype: str = ""
@@ -272,34 +281,35 @@ class Executions(Struct, frozen=True):
     """
 
     count: int | Fraction
-    origin: str = "exact"
+    origin: Origin = "exact"
 
     @property
-    def status(self) -> str:
+    def status(self) -> Status:
         """How sure figures are that the count multiplies: "exact", "bounded" or "heuristic"."""
-        return {"data": "bounded", "assumed": "heuristic"}.get(self.origin, "exact")
+        return "bounded" if self.origin == "data" else "heuristic" if self.origin == "assumed" else "exact"
 
 
 class OpenBody(Struct, frozen=True):
     """An op of which nobody says how often its bodies run, and what is `taken`: a number of runs, "then" or "else".
 
-    `key` is its row id. `origin` is "data" where that is an upper bound, "assumed" where it is a guess.
+    `key` is its row id, `kind` "branch" where one of its bodies runs, "trips" where one runs often. `origin` is "data"
+    where that is an upper bound, "assumed" where it is a guess.
     """
 
     key: str
-    op_type: str
+    kind: Literal["branch", "trips"]
     taken: str
-    origin: str
+    origin: Origin
 
     @property
     def option(self) -> str:
         """The option that states it: `--trip 1:Loop=N`, `--branch 0:If.then=P`."""
-        return f"--branch {self.key}.then=P" if self.op_type == "If" else f"--trip {self.key}=N"
+        return f"--branch {self.key}.then=P" if self.kind == "branch" else f"--trip {self.key}=N"
 
     @property
     def example(self) -> str:
         """The option with what is taken: `--trip 1:Loop=1`, `--branch 0:If.then=1`."""
-        value = str(int(self.taken == "then")) if self.op_type == "If" else self.taken
+        value = str(int(self.taken == "then")) if self.kind == "branch" else self.taken
         return self.option[:-1] + value
 
 
@@ -319,7 +329,7 @@ class DataLength(Struct, frozen=True):
     key: str
     op_type: str
     value: int
-    origin: str
+    origin: Origin
     ops: int
 
     @property
@@ -352,126 +362,6 @@ class Live(Struct, frozen=True):
     """Bytes of activations that are alive while the op runs, its inputs and outputs included; None is unknown."""
 
     bytes: int | None
-
-
-class Roof(Struct, frozen=True):
-    """One kernel on the roofline of one device, for a single execution; it stands at the kernel's root.
-
-    `intensity` is operations per byte moved (None without bytes), `ridge` in the same unit for the root's dtype,
-    `attainable_flops_per_s` = min(peak, intensity x bandwidth). Times are None where the device can't run the kernel or
-    its work is unknown. `bound` is "memory", "compute" or "launch"; "nothing to do" without work, "fused" on a member
-    whose kernel's root has the time. `time_low_s` and `time_high_s` are what the least and the most of the three
-    traffic figures would give; `bound_is_stable` says whether all three give the same bound. `reason` says why it is
-    unsupported.
-    """
-
-    supported: bool
-    reason: str
-    intensity: float | None
-    ridge: float | None
-    attainable_flops_per_s: float | None
-    compute_time_s: float | None
-    memory_time_s: float | None
-    launch_time_s: float | None
-    total_time_s: float | None
-    bound: str
-    moved_bytes: int | None = None
-    time_low_s: float | None = None
-    time_high_s: float | None = None
-    bound_is_stable: bool = True
-
-
-class Roofline(Struct, frozen=True):
-    """Column of the roofline pass: the op on each device by the device's slug."""
-
-    devices: Mapping[str, Roof]
-
-
-class DeviceTime(Struct, frozen=True):
-    """A kernel on one device under the placement's time model; `time_s` is None where it can't run, with the reason."""
-
-    time_s: float | None
-    energy_j: float | None
-    bound: str
-    reason: str = ""
-    explanation: tuple[str, ...] = ()
-
-
-class Together(Struct, frozen=True):
-    """How a kernel runs where splits and pipelines are used too, if that is not as it is placed.
-
-    `kind` is "split" (both devices, `gpu_share` of the `axis` on the GPU), "pipeline" (its halves follow each other
-    with those of the other `kernels`) or "alone". `devices` are those of the kernels in order; `time_s` is that of all
-    of them, all executions.
-    """
-
-    kind: Literal["split", "pipeline", "alone"]
-    kernels: tuple[str, ...]
-    devices: tuple[str, ...]
-    time_s: float
-    gpu_share: float | None = None
-    axis: str = ""
-
-
-class Placement(Struct, frozen=True):
-    """Which device runs the op and why; `device` is None where the op is out of placement.
-
-    `reason` is the class of the decision: "unsupported" (the other device can't run it), "faster alone" (where energy
-    counts "cheaper alone"), "follows neighbours" (dearer alone, cheaper with its transfers), "capacity", "near tie",
-    "fused" (a member goes where its kernel goes), "not placed" or "unknown". `time_s` is that of one execution there,
-    `transfer_s` the transfers, over all executions, of the tensors that it makes or is the first to fetch, `regret`
-    what the whole costs more, in the objective's unit, if the kernel is flipped. `with_splits` is how it would run if
-    ops could be split.
-    """
-
-    device: str | None
-    reason: str
-    explanation: str
-    time_s: float | None
-    devices: Mapping[str, DeviceTime] = field(default_factory=dict)
-    transfer_s: float = 0.0
-    regret: float | None = None
-    with_splits: Together | None = None
-
-
-class Alternative(Struct, frozen=True):
-    """A whole assignment under the full cost: all on one device, each kernel by itself, the optimum."""
-
-    name: str
-    total_s: float | None
-    kernel_s: float | None
-    transfer_s: float | None
-    on_pim: int
-    moved: int = 0
-
-
-class PlacementSummary(Struct, frozen=True):
-    """What is proven about the placement as a whole, and what the simple ones cost under the same model.
-
-    `lower_bound` and `objective` are in the objective's unit: seconds, joules or joule-seconds. `makespan_s` is that of
-    a schedule on both devices at once, where the system allows one; None where it does not. `untimed_kernels` run but
-    have no time on either device: every figure here is without them. `with_splits_s` is the placement's time with
-    single kernels split over both devices and neighbours in pipelines; None as the makespan is.
-    """
-
-    objective_name: str
-    objective: float
-    lower_bound: float
-    gap: float
-    proof: str
-    method: str
-    pim_model: str
-    resident_bytes: int
-    capacity_bytes: int | None
-    alternatives: tuple[Alternative, ...]
-    makespan_s: float | None = None
-    makespan_bound_s: float | None = None
-    makespan_note: str = ""
-    untimed_kernels: int = 0
-    with_splits_s: float | None = None
-    with_splits_note: str = ""
-    kernels_split: int = 0
-    kernels_pipelined: int = 0
 
 
 # Binary digits after the point of a fraction that is kept; the smallest float has 1,074. Probabilities multiply along

@@ -63,8 +63,7 @@ class Caches(Struct, frozen=True, eq=False):
     def __post_init__(self) -> None:
         rows = self.uses.rows
         for row in rows.values():
-            if row.op.op_type == "If":
-                self._outer.update((body.scope, row.scope) for body in row.bodies)
+            self._outer.update((body.scope, row.scope) for body in row.bodies if body.is_branch)
         large = {one.name for one in self.uses.graph.inputs if len(one.type.shape or ()) >= _LEAST_RANK}
         if large:
             _Search(self, large).run()

@@ -1,8 +1,11 @@
 """What an op is, whatever its operands: what passes ask instead of its name. Stated at the op's cost rule."""
 
+from collections.abc import Mapping
 from typing import Literal
 
 from msgspec import Struct
+
+from onnx_roofline.ir.records import KernelRole
 
 # How an op takes part when the DequantizeLinear and QuantizeLinear around it fold into it: not at all; as a product,
 # which multiplies quantised tensors or dequantises single operands as it reads them; as a contraction inside other
@@ -51,3 +54,6 @@ NO_TRAITS = Traits()
 OPERANDS = Traits(quantized_form="operand")
 QUANTIZES = Traits(rearranges=True, quantizes=True)
 DEQUANTIZES = Traits(rearranges=True, dequantizes=True)
+
+# The one op that a kernel of a role is, to a device which has that op.
+ROLE_OPS: Mapping[KernelRole, str] = {"attention": "Attention", "none": ""}

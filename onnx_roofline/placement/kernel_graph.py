@@ -7,6 +7,7 @@ What a control-flow op takes in and gives out is taken to live on the GPU's side
 """
 
 from collections.abc import Mapping
+from functools import cache
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -14,12 +15,12 @@ from msgspec.structs import replace
 from onnx_roofline.base.units import ceil_div
 from onnx_roofline.hardware import Device, System
 from onnx_roofline.ir.graph import Model, op_reads
-from onnx_roofline.ir.records import DeviceTime, Executions, Kernel, Roofline, Traffic, TypedOp
+from onnx_roofline.ir.kernel_work import KernelWork
+from onnx_roofline.ir.placed_records import DeviceTime, PimTimeModel, Roofline
+from onnx_roofline.ir.records import Executions, Kernel, Traffic, TypedOp
 from onnx_roofline.memory.kv_caches import Caches
-from onnx_roofline.placement.kernel_facts import facts_of
 from onnx_roofline.placement.solver import Problem, Tensor
 from onnx_roofline.timing.device_time import device_time
-from onnx_roofline.timing.kernel import KernelFacts, PimTimeModel
 
 # What a placement can be optimised for in one cut; energy-delay is a product and takes several.
 _LATENCY, _ENERGY = "latency", "energy"
@@ -28,14 +29,13 @@ _LATENCY, _ENERGY = "latency", "energy"
 class Placeable(Struct, frozen=True):
     """A kernel with its time and energy on each device for one execution, and how often it runs.
 
-    `facts` is what the times were made of, by device; one object for all kernels that are alike.
+    `work` is what the times were made of; one object for all kernels that are alike.
     """
 
     kernel: Kernel
     count: float
     devices: Mapping[str, DeviceTime]
-    weight_bytes: int
-    facts: Mapping[str, KernelFacts | None]
+    work: KernelWork
 
 
 class Crossing(Struct, frozen=True):
@@ -49,7 +49,7 @@ class Crossing(Struct, frozen=True):
     consumers: tuple[int, ...]
 
 
-class KernelGraph(Struct, frozen=True):
+class KernelGraph(Struct, frozen=True, eq=False):
     """Kernels that run, in file order, and the tensors between them; `index` finds a kernel by its id.
 
     `refused` has the devices' reasons for kernels that run but have no time on either.
@@ -68,13 +68,28 @@ class KernelGraph(Struct, frozen=True):
             entry = item.devices[slug]
             if entry.time_s is None:
                 return None
-            energy = entry.energy_j or 0.0
             if objective == _LATENCY:
                 return entry.time_s * item.count
+            energy = entry.energy_j or 0.0
             if objective == _ENERGY:
                 return energy * item.count
             return (time_weight * entry.time_s + energy_weight * energy) * item.count
 
+        return Problem(
+            names=(*(item.kernel.id for item in self.kernels), "model outputs"),
+            cost=(*((node_cost(item, gpu), node_cost(item, pim)) for item in self.kernels), (0.0, 0.0)),
+            tensors=self.tensors(system, objective, time_weight, energy_weight),
+            pins={len(self.kernels): 0},
+            resident_bytes=(*(item.work.resident_bytes for item in self.kernels), 0),
+            capacity_bytes=None if system.link.shared_memory else system.pim.capacity_bytes,
+        )
+
+    def tensors(
+        self, system: System, objective: str, time_weight: float = 1.0, energy_weight: float = 1.0
+    ) -> tuple[Tensor, ...]:
+        """What crosses between kernels, at its cost over the link of a system."""
+
+        @cache
         def crossing_cost(size: int) -> float:
             time_s = system.link.transfer_s(size)
             # A shared memory copies nothing; elsewhere the energy objectives ask for the link's figure.
@@ -83,117 +98,79 @@ class KernelGraph(Struct, frozen=True):
                 return time_s
             return energy if objective == _ENERGY else time_weight * time_s + energy_weight * energy
 
-        sink = len(self.kernels)
-        tensors = tuple(
+        return tuple(
             Tensor(item.producer, item.consumers, (crossing_cost(item.bytes) * item.count,) * 2)
             for item in self.crossings
-        )
-        return Problem(
-            names=(*(item.kernel.id for item in self.kernels), "model outputs"),
-            cost=(*((node_cost(item, gpu), node_cost(item, pim)) for item in self.kernels), (0.0, 0.0)),
-            tensors=tensors,
-            pins={sink: 0},
-            resident_bytes=(*(item.weight_bytes for item in self.kernels), 0),
-            capacity_bytes=None if system.link.shared_memory else system.pim.capacity_bytes,
         )
 
 
 def kernel_graph(model: Model, system: System, pim_model: PimTimeModel) -> KernelGraph:
     """Every kernel that runs, with its times under a PIM time model; those without a time are left out and named."""
-    caches = model.whole(Caches)
-    kernels, executions = model.column(Kernel), model.column(Executions)
+    kernels, executions, works = model.column(Kernel), model.column(Executions), model.column(KernelWork)
     index: dict[str, int] = {}
     placeable: list[Placeable] = []
     refused: dict[str, Mapping[str, DeviceTime]] = {}
-    # Kernels alike share one record of facts, by which later steps know them as alike.
-    memo: dict[object, tuple[Mapping[str, DeviceTime], Mapping[str, KernelFacts | None]]] = {}
+    # Kernels alike share one record of work, by which later steps know them as alike.
+    memo: dict[int, Mapping[str, DeviceTime]] = {}
     for key, kernel in kernels.items():
         count = float(executions[key].count)
         if kernel.id != key or not count:
             continue
-        facts: Mapping[str, KernelFacts | None] = {
-            device.slug: facts_of(model, kernel, device.slug, caches) for device in system.devices
-        }
-        signature = tuple(facts.values())
-        if signature not in memo:
-            memo[signature] = _device_times(system, facts, pim_model), facts
-        times, facts = memo[signature]
+        work = works[key]
+        if id(work) not in memo:
+            memo[id(work)] = {device.slug: _device_time(device, work, pim_model) for device in system.devices}
+        times = memo[id(work)]
         if all(entry.time_s is None for entry in times.values()):
             refused[key] = times
             continue
         index[key] = len(placeable)
-        first = facts[system.gpu.slug]
-        resident = _resident_bytes(model, kernel, first, caches)
-        placeable.append(Placeable(kernel, count, times, resident, facts))
-    return KernelGraph(tuple(placeable), _crossings(model, caches, index, len(placeable)), index, refused)
+        placeable.append(Placeable(kernel, count, times, work))
+    return KernelGraph(tuple(placeable), _crossings(model, index, len(placeable)), index, refused)
 
 
 def at_bandwidth_share(graph: KernelGraph, system: System, pim_model: PimTimeModel) -> KernelGraph:
     """The same kernels with the GPU's times at the bandwidth that a working PIM leaves it."""
     gpu = system.gpu
-    memo: dict[KernelFacts, float | None] = {}
+    memo: dict[int, float | None] = {}
     kernels = []
     for item in graph.kernels:
-        facts, entry = item.facts[gpu.slug], item.devices[gpu.slug]
-        if facts is not None and entry.time_s is not None:
-            if facts not in memo:
-                memo[facts] = device_time(gpu, facts, pim_model, bandwidth_share=system.gpu_bandwidth_share).total_s
-            entry = replace(entry, time_s=memo[facts])
+        work, entry = item.work, item.devices[gpu.slug]
+        if entry.time_s is not None:
+            if id(work) not in memo:
+                share = system.gpu_bandwidth_share
+                memo[id(work)] = device_time(gpu, work, pim_model, bandwidth_share=share).total_s
+            entry = replace(entry, time_s=memo[id(work)])
         kernels.append(replace(item, devices={**item.devices, gpu.slug: entry}))
     return replace(graph, kernels=tuple(kernels))
 
 
-def _device_times(
-    system: System, facts: Mapping[str, KernelFacts | None], pim_model: PimTimeModel
-) -> Mapping[str, DeviceTime]:
-    return {device.slug: _device_time(device, facts[device.slug], pim_model) for device in system.devices}
+def _device_time(device: Device, work: KernelWork, pim_model: PimTimeModel) -> DeviceTime:
+    found = device_time(device, work, pim_model)
+    if found.total_s is None:
+        return DeviceTime(None, None, found.bound, found.reason)
+    return DeviceTime(found.total_s, _energy_j(device, work), found.bound, "", found.explanation)
 
 
-def _device_time(device: Device, facts: KernelFacts | None, pim_model: PimTimeModel) -> DeviceTime:
-    if facts is None:
-        return DeviceTime(None, None, "unknown", "its work is unknown")
-    found = device_time(device, facts, pim_model)
-    if not found.supported:
-        return DeviceTime(None, None, "unsupported", found.reason)
-    return DeviceTime(found.total_s, _energy_j(device, facts), found.bound, "", found.explanation)
-
-
-def _energy_j(device: Device, facts: KernelFacts) -> float | None:
+def _energy_j(device: Device, work: KernelWork) -> float | None:
     """Joules of the bytes and MACs, at the profile's figures; None where it states none for what the kernel does.
 
     A PIM reads its resident operand once for every pass of vectors.
     """
     if device.dram_j_per_byte is None:
         return None
-    size = facts.moved_bytes
-    if device.pim is not None and facts.resident != "none":
-        for product, large_bytes in facts.products:
-            size += (ceil_div(product.vectors, device.pim.reuse) - 1) * large_bytes
-    macs = sum(product.macs for product, _ in facts.products)
+    size = work.moved_bytes(device.slug) or 0
+    if device.pim is not None and work.resident != "none":
+        for product in work.products:
+            size += (ceil_div(product.vectors, device.pim.reuse) - 1) * product.resident_bytes
+    macs = sum(product.macs for product in work.products)
     if macs and device.j_per_mac is None:
         return None
     return size * device.dram_j_per_byte + macs * (device.j_per_mac or 0.0)
 
 
-def _resident_bytes(model: Model, kernel: Kernel, facts: KernelFacts | None, caches: Caches) -> int:
-    """What a kernel has in the PIM's memory before it runs there: its weights, or the caches that it reads."""
-    if facts is None or facts.resident not in ("weight", "kv"):
-        return 0
-    if facts.resident == "weight":
-        return facts.weight_bytes
-    rows, traffics = model.column(TypedOp), model.column(Traffic)
-    found = {
-        place: size or 0
-        for key in kernel.members
-        for name, size in zip(rows[key].op.inputs, traffics[key].read_bytes, strict=True)
-        if caches.holds(rows[key].scope, name)
-        if caches.uses.makers.get(place := caches.place(rows[key].scope, name)) not in kernel.members
-    }
-    return sum(found.values()) or sum(size for _, size in facts.products)
-
-
-def _crossings(model: Model, caches: Caches, index: Mapping[str, int], sink: int) -> tuple[Crossing, ...]:
+def _crossings(model: Model, index: Mapping[str, int], sink: int) -> tuple[Crossing, ...]:
     """Tensors that kernels share; weights and caches are no crossings. The sink reads outputs and what bodies take."""
+    caches = model.whole(Caches)
     uses = caches.uses
     rows, kernels, executions = model.column(TypedOp), model.column(Kernel), model.column(Executions)
     traffics = model.column(Traffic)

@@ -6,12 +6,12 @@ from msgspec import Struct
 
 from onnx_roofline.base.units import DTYPE_BITS
 from onnx_roofline.hardware import Device, System
-from onnx_roofline.ir.records import Together
+from onnx_roofline.ir.kernel_work import KernelWork
+from onnx_roofline.ir.placed_records import Axis, PimTimeModel, Together
 from onnx_roofline.placement.kernel_graph import Crossing, KernelGraph, Placeable
 from onnx_roofline.placement.solver import Assignment, Problem, Ways, best_split, cooperate, evaluate
 from onnx_roofline.timing.device_time import device_time
-from onnx_roofline.timing.division import Axis, Division, division_of, part_of, with_vectors
-from onnx_roofline.timing.kernel import KernelFacts, PimTimeModel
+from onnx_roofline.timing.division import Division, division_of, part_of, with_vectors
 
 # Grids of shares up to this size are tried in full, finer ones at the crossing: more work takes no less time.
 _FULL_GRID = 16
@@ -64,7 +64,7 @@ class Splitter:
         item = self.graph.kernels[node]
         inputs = tuple((each.bytes, each.count / item.count) for each in self._inputs[node])
         outputs = tuple((each.bytes, each.count / item.count) for each in self._outputs[node])
-        signature = id(item.facts), inputs, outputs
+        signature = id(item.work), inputs, outputs
         if signature not in self._splits:
             self._splits[signature] = self._split(node, inputs, outputs)
         return self._splits[signature]
@@ -76,10 +76,8 @@ class Splitter:
         for entry in item.devices.values():
             if entry.time_s is None:
                 return None, entry.reason
-        gpu, pim = item.facts[system.gpu.slug], item.facts[system.pim.slug]
-        assert gpu is not None, "a kernel with a time has facts"
-        assert pim is not None, "a kernel with a time has facts"
-        division, why = division_of(system, gpu)
+        work = item.work
+        division, why = division_of(system, work)
         if division is None:
             return None, why
         extent = division.extent
@@ -88,13 +86,15 @@ class Splitter:
             return sum(system.link.transfer_s(size * share) * often for size, often in tensors)
 
         def on_gpu(share: float) -> float:
-            return self._seconds(system.gpu, gpu, division, round(share * extent))
+            return self._seconds(system.gpu, work, division, round(share * extent))
 
         def on_pim(share: float) -> float:
             if not share:
                 return 0.0
             into_s = crossing_s(inputs, 1.0 if division.axis == "outputs" else share)
-            return into_s + self._seconds(system.pim, pim, division, round(share * extent)) + crossing_s(outputs, share)
+            return (
+                into_s + self._seconds(system.pim, work, division, round(share * extent)) + crossing_s(outputs, share)
+            )
 
         on_each = [item.devices[device.slug].time_s or 0.0 for device in system.devices]
         least = division.alignment / extent
@@ -105,12 +105,12 @@ class Splitter:
                 return KernelSplit(division.axis, found.share, found.time_s, min(on_each)), ""
         return KernelSplit(division.axis, float(on_each[0] <= on_each[1]), min(on_each), min(on_each)), ""
 
-    def _seconds(self, device: Device, facts: KernelFacts, division: Division, units: int) -> float:
+    def _seconds(self, device: Device, work: KernelWork, division: Division, units: int) -> float:
         """Seconds of some units of a kernel while the other device works on the rest; 0 for none."""
         if not units:
             return 0.0
         share = 1.0 if units == division.extent else self.bandwidth_share
-        part = part_of(facts, division, units)
+        part = part_of(work, division, units)
         found = device_time(device, part, self.model, bandwidth_share=share)
         return float("inf") if found.total_s is None else found.total_s
 
@@ -121,23 +121,23 @@ class Splitter:
         that the halves of a convolution share.
         """
         item = self.graph.kernels[node]
-        key = device.slug, id(item.facts)
+        key = device.slug, id(item.work)
         if key not in self._halves:
             self._halves[key] = self._halved(item, device)
         return self._halves[key]
 
     def _halved(self, item: Placeable, device: Device) -> tuple[float, float] | None:
-        facts, whole_s = item.facts[device.slug], item.devices[device.slug].time_s
-        if facts is None or whole_s is None or not _streams(facts):
+        work, whole_s = item.work, item.devices[device.slug].time_s
+        if whole_s is None or not _streams(work):
             return None
         # A pipeline of two pays two launches more than its ops whole, and hides at most a half of either.
         if whole_s / self.bandwidth_share <= sum(each.launch_s for each in self.system.devices):
             return None
-        assert facts.product is not None
-        first = (facts.product.vectors + 1) // 2
+        assert work.product is not None
+        first = (work.product.vectors + 1) // 2
         times = [
-            device_time(device, with_vectors(facts, count), self.model, bandwidth_share=self.bandwidth_share).total_s
-            for count in (first, facts.product.vectors - first)
+            device_time(device, with_vectors(work, count), self.model, bandwidth_share=self.bandwidth_share).total_s
+            for count in (first, work.product.vectors - first)
         ]
         seconds = [time_s for time_s in times if time_s is not None]
         return (seconds[0], seconds[1]) if len(seconds) == 2 else None
@@ -146,8 +146,6 @@ class Splitter:
         """What each kernel can do other than run whole on one device, over all its executions."""
         found: dict[int, Ways] = {}
         for node, item in enumerate(self.graph.kernels):
-            if item.facts[self.system.gpu.slug] is None or item.facts[self.system.pim.slug] is None:
-                continue
             split, _ = self.split(node)
             if split is not None and split.gpu_share in (0.0, 1.0):
                 split = None
@@ -160,7 +158,7 @@ class Splitter:
             kept = 0
             if split is not None:
                 share = 1.0 if split.axis == "vectors" else 1.0 - split.gpu_share
-                kept = round(item.weight_bytes * share)
+                kept = round(item.work.resident_bytes * share)
             split_s = None if split is None else split.time_s * item.count
             found[node] = Ways(split_s, on_gpu, on_pim, kept)
         return found
@@ -196,10 +194,10 @@ def with_splits(
     return found.time_s, changed
 
 
-def _streams(facts: KernelFacts) -> bool:
-    product = facts.product
-    if product is None or product.vectors < 2 or facts.resident != "weight" or facts.others:
+def _streams(work: KernelWork) -> bool:
+    product = work.product
+    if product is None or product.vectors < 2 or work.resident != "weight" or len(work.products) > 1:
         return False
     results = product.batch * product.outputs * product.vectors
     # A transpose in the kernel takes the order away, a reduction or pooling some of the results.
-    return "Transpose" not in facts.op_types and facts.out_bytes * 8 == results * DTYPE_BITS.get(facts.dtype, 32)
+    return not work.permutes and work.out_bytes * 8 == results * DTYPE_BITS.get(work.dtype, 32)

@@ -7,27 +7,14 @@ from onnx_roofline.base.quantities import format_si
 from onnx_roofline.base.text import visible
 from onnx_roofline.ir.find_op import find_op
 from onnx_roofline.ir.graph import Model
-from onnx_roofline.ir.records import (
-    Executions,
-    Kernel,
-    OpenBodies,
-    OpenBody,
-    Placement,
-    PlacementSummary,
-    Reuse,
-    Roofline,
-    Together,
-    Traffic,
-    TypedOp,
-    Work,
-    total,
-)
+from onnx_roofline.ir.placed_records import Placement, PlacementSummary, Roofline, Together
+from onnx_roofline.ir.records import Executions, Kernel, OpenBodies, OpenBody, Reuse, Traffic, TypedOp, Work, total
 from onnx_roofline.memory.kv_caches import Caches
 from onnx_roofline.report import contract
-from onnx_roofline.report.alternatives import Alternatives, flip_record
+from onnx_roofline.report.alternative_records import flip_record
 from onnx_roofline.report.graph_records import GraphRecords
-from onnx_roofline.report.table import without_time
-from onnx_roofline.timing.break_even import VectorFlips
+from onnx_roofline.report.header import without_time
+from onnx_roofline.what_if.alternatives import Alternatives, VectorFlips
 
 # Loops and branches around an op that are named.
 SHOWN_BODIES = 6
@@ -142,8 +129,11 @@ def explain_documents(analysis: Analysis, keys: Sequence[str]) -> list[contract.
     return found
 
 
-def explain_op(analysis: Analysis, key: str) -> Iterator[str]:
-    """An op as a person would explain it: what it does and moves, where it runs, why, and what would change that."""
+def explain_op(analysis: Analysis, key: str, others: Alternatives) -> Iterator[str]:
+    """An op as a person would explain it: what it does and moves, where it runs, why, and what would change that.
+
+    `others` are the alternatives of the analysis.
+    """
     model = analysis.model
     work, kernel = model.column(Work)[key], model.column(Kernel)[key]
     counts = work.counts
@@ -185,7 +175,6 @@ def explain_op(analysis: Analysis, key: str) -> Iterator[str]:
     untimed = model.whole(PlacementSummary).untimed_kernels
     if untimed:
         yield f"  that is of the kernels with a time: the placement leaves out {without_time(untimed)}"
-    others = Alternatives(analysis)
     found = False
     for flip in others.model_flips(root):
         found = True
@@ -223,7 +212,7 @@ def _executions_lines(analysis: Analysis, key: str) -> Iterator[str]:
     yield f"runs {count} x in one run of the model{f', {surely}' if surely else ''}"
     for one in around[:SHOWN_BODIES]:
         where = "its own body" if one.key == key else one.key
-        if one.op_type == "If":
+        if one.kind == "branch":
             sure = (
                 "it has the most operations"
                 if one.origin == "data"

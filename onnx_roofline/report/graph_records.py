@@ -7,27 +7,24 @@ from msgspec import UNSET
 
 from onnx_roofline.analysis.analyze import Analysis
 from onnx_roofline.ir.graph import Graph, TensorType, op_reads
+from onnx_roofline.ir.placed_records import DeviceTime, Placement, Roof, Roofline, Together
 from onnx_roofline.ir.records import (
     Body,
     Counts,
-    DeviceTime,
     Executions,
     Kernel,
     Live,
     Moved,
     OpenBodies,
-    Placement,
     Reuse,
-    Roof,
-    Roofline,
-    Together,
     Traffic,
     TypedOp,
     Work,
     total,
 )
 from onnx_roofline.report import contract
-from onnx_roofline.report.alternatives import Alternatives, flip_record, split_record, vectors_record
+from onnx_roofline.report.alternative_records import flip_record, split_record, vectors_record
+from onnx_roofline.what_if.alternatives import Alternatives
 
 
 class GraphRecords:
@@ -119,10 +116,10 @@ class GraphRecords:
             inputs=tuple(op.inputs),
             outputs=tuple(op.outputs),
             module=op.module,
-            role=row.role,  # type: ignore[arg-type]
+            role=row.role,
             shape_only=row.role == "shape_only",
             executions=_number(executions.count),
-            executions_origin=executions.origin,  # type: ignore[arg-type]
+            executions_origin=executions.origin,
             parameters=held.parameters,
             weight_bytes=held.weight_bytes,
             work=_work(model.column(Work)[key]),
@@ -156,7 +153,7 @@ class GraphRecords:
         is_root = key in others
         return contract.Placement(
             device=placement.device,
-            reason=placement.reason,  # type: ignore[arg-type]
+            reason=placement.reason,
             explanation=placement.explanation,
             time_s=placement.time_s,
             transfer_s=placement.transfer_s,
@@ -202,7 +199,7 @@ class GraphRecords:
             attribute=body.attribute,
             scope=body.scope,
             multiplicity=None if repeat is None else _number(repeat),
-            origin=self.open[key].origin if key in self.open else body.origin,  # type: ignore[arg-type]
+            origin=self.open[key].origin if key in self.open else body.origin,
             tensors=UNSET if graph is None else dict(self.tensors(graph, body.scope)),
             graph=UNSET if graph is None else self.graph(graph, body.scope),
         )
@@ -238,7 +235,7 @@ def counts_record(counts: Counts) -> contract.Counts:
 def _work(work: Work) -> contract.Work:
     counts = work.counts
     return contract.Work(
-        status=work.status,  # type: ignore[arg-type]
+        status=work.status,
         rule=work.rule or None,
         note=work.note,
         macs=None if counts is None else counts.macs,
@@ -308,7 +305,7 @@ def _roof(roof: Roof) -> contract.Roof:
         memory_time_s=roof.memory_time_s,
         launch_time_s=roof.launch_time_s,
         total_time_s=roof.total_time_s,
-        bound=roof.bound,  # type: ignore[arg-type]
+        bound=roof.bound,
         moved_bytes=roof.moved_bytes,
         time_low_s=roof.time_low_s,
         time_high_s=roof.time_high_s,

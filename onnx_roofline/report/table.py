@@ -1,6 +1,6 @@
 """The report on the terminal: coverage and assumptions first, then totals, the costliest ops and the roll-ups."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
@@ -11,23 +11,10 @@ from onnx_roofline.analysis.summary import Group, Summary
 from onnx_roofline.analysis.weights import Weights
 from onnx_roofline.base.quantities import format_si
 from onnx_roofline.base.text import visible
-from onnx_roofline.ir.graph import Dim, Model
-from onnx_roofline.ir.records import (
-    Alternative,
-    Counts,
-    DataLength,
-    DataLengths,
-    Executions,
-    Kernel,
-    OpenBodies,
-    OpenBody,
-    Placement,
-    PlacementSummary,
-    Roof,
-    Roofline,
-    TypedOp,
-    Work,
-)
+from onnx_roofline.ir.graph import Model
+from onnx_roofline.ir.placed_records import Alternative, Placement, PlacementSummary, Roof, Roofline
+from onnx_roofline.ir.records import Counts, Executions, Kernel, TypedOp, Work
+from onnx_roofline.report.header import NAME_WIDTH, first_line, model_line, plural, without_time
 from onnx_roofline.what_if.sensitivity import assumed_figures
 
 if TYPE_CHECKING:
@@ -36,13 +23,8 @@ if TYPE_CHECKING:
 
 # What binds an op, as short as a column wants it.
 _BOUNDS = {"memory": "mem", "compute": "comp", "nothing to do": "–"}
-# Characters of an op's name, module or type in a column.
-NAME_WIDTH = 44
 # Types that a device has peaks for, named where it lacks others.
 SHOWN_PEAKS = 3
-# Loops and branches, and lengths that data decide, that the first line names.
-SHOWN_BODIES = 4
-SHOWN_LENGTHS = 2
 
 
 def render(analysis: Analysis, top: int, depth: int, width: int) -> "Iterator[RenderableType]":
@@ -50,7 +32,7 @@ def render(analysis: Analysis, top: int, depth: int, width: int) -> "Iterator[Re
     from rich.text import Text
 
     yield Text(first_line(analysis))
-    yield Text(_model_line(analysis))
+    yield Text(model_line(analysis))
     yield Text("")
     yield _totals_table(analysis)
     yield _alternatives_table(analysis, width)
@@ -60,100 +42,6 @@ def render(analysis: Analysis, top: int, depth: int, width: int) -> "Iterator[Re
     if len(modules) > 1:
         yield _groups_table("By module", modules, analysis.summary, top, width)
     yield from (Text(line) for line in _remarks(analysis))
-
-
-def first_line(analysis: Analysis) -> str:
-    """Coverage, assumed dims and system: what the figures below rest on."""
-    summary = analysis.summary
-    known = summary.ops - summary.unknown_ops
-    share = f"{100 * known / summary.ops:.4g} %" if summary.ops else "no ops"
-    parts = [f"coverage: {share} of {_plural(summary.ops, 'op')} ({_statuses(summary)})"]
-    if summary.unknown_ops:
-        weight = summary.unknown_bytes_share
-        shown = "an unknown share" if weight is None else f"{100 * weight:.3g} %"
-        types = ", ".join(visible(name, 40) for name in summary.unknown_op_types[:4])
-        parts.append(f"unknown: {types}{' ...' if len(summary.unknown_op_types) > 4 else ''}, {shown} of the bytes")
-    assumed = {name: dim for name, dim in analysis.model.dims.items() if dim.origin == "assumed"}
-    if assumed:
-        parts.append(f"ASSUMED dims: {_dims(assumed)}")
-    overridden = {name: dim for name, dim in analysis.model.dims.items() if dim.is_overridden}
-    if overridden:
-        fixed = ", ".join(dict.fromkeys(dim.reason.rpartition(" ")[2] for dim in overridden.values()))
-        parts.append(f"OVERRIDDEN dims: {_dims(overridden)} (the file fixes {fixed})")
-    parts += open_lengths(analysis.model.whole(DataLengths).found)
-    parts += open_bodies(analysis.model.whole(OpenBodies).found)
-    if analysis.settings.observe:
-        parts.append("shapes OBSERVED in one run")
-    if analysis.settings.assume_dtype:
-        parts.append(f"floating tensors ASSUMED {analysis.settings.assume_dtype}")
-    parts.append(f"system: {analysis.system.slug}")
-    return " · ".join(parts)
-
-
-def _statuses(summary: Summary) -> str:
-    return ", ".join(f"{count:,} {status}" for status, count in summary.status_counts.items() if count) or "none"
-
-
-def _dims(dims: Mapping[str, Dim]) -> str:
-    own = {name: dim for name, dim in dims.items() if not dim.is_computed}
-    shown = [f"{visible(name, 40)}={dim.value}" for name, dim in list(own.items())[:6]]
-    return ", ".join(shown) + (f" and {len(own) - 6} more" if len(own) > 6 else "")
-
-
-def open_lengths(found: Iterable[DataLength]) -> list[str]:
-    """Lengths that data decide and nobody stated: how many ops hang on each, and the option that states it."""
-    opened = [one for one in found if one.origin != "bound"]
-    parts = []
-    for one in opened[:SHOWN_LENGTHS]:
-        hang = f"{_plural(one.ops, 'op')} hang{'s' if one.ops == 1 else ''} on {visible(one.key, NAME_WIDTH)}"
-        taken = f"length unknown, ASSUMED {one.value:,}" if one.origin == "assumed" else f"length AT MOST {one.value:,}"
-        parts.append(f"{hang}, {taken}: {visible(one.option, 2 * NAME_WIDTH)}, or --observe")
-    if len(opened) > SHOWN_LENGTHS:
-        parts.append(f"{len(opened) - SHOWN_LENGTHS} more lengths that data decide")
-    return parts
-
-
-def open_bodies(found: Iterable[OpenBody]) -> list[str]:
-    """What is taken for loops and branches of which nobody says how often they run, and the option that says it."""
-    titles = {
-        ("trips", "assumed"): "ASSUMED trips",
-        ("trips", "data"): "trips AT MOST",
-        ("branches", "assumed"): "ASSUMED branches",
-        ("branches", "data"): "COSTLIER branches",
-    }
-    groups: dict[str, list[OpenBody]] = {title: [] for title in titles.values()}
-    for one in found:
-        groups[titles["branches" if one.op_type == "If" else "trips", one.origin]].append(one)
-    parts = []
-    for title, group in groups.items():
-        if group:
-            shown = ", ".join(f"{visible(one.key, NAME_WIDTH)}={one.taken}" for one in group[:SHOWN_BODIES])
-            more = f" and {len(group) - SHOWN_BODIES} more" if len(group) > SHOWN_BODIES else ""
-            parts.append(f"{title}: {shown}{more} ({visible(group[0].option, 2 * NAME_WIDTH)})")
-    return parts
-
-
-def _model_line(analysis: Analysis) -> str:
-    info, summary = analysis.model.info, analysis.summary
-    opsets = ", ".join(f"{visible(domain, 40)} {version}" for domain, version in list(info.opsets.items())[:5])
-    parts = [
-        f"model: {visible(info.path.rpartition('/')[2])}",
-        f"opset {opsets}",
-        f"{summary.parameters:,} parameters ({format_si(summary.weight_bytes, 'B')})",
-    ]
-    bound = {name: dim for name, dim in analysis.model.dims.items() if dim.origin == "bound"}
-    if bound:
-        parts.append(f"dims: {_dims(bound)}")
-    if analysis.settings.values:
-        stated = (
-            f"{visible(name, NAME_WIDTH)}={','.join(map(str, numbers[:SHOWN_BODIES]))}"
-            + ("..." if len(numbers) > SHOWN_BODIES else "")
-            for name, numbers in analysis.settings.values.items()
-        )
-        parts.append(f"values: {', '.join(stated)}")
-    if info.producer:
-        parts.append(visible(info.producer, 60))
-    return " · ".join(parts)
 
 
 def _table(title: str) -> "Table":
@@ -182,7 +70,7 @@ def _totals_table(analysis: Analysis) -> "Table":
     table.add_row("FLOPs", flops, "2 x MACs + every other float operation")
     naive = _sum_cell(summary.naive_bytes, "B", bytes_missing)
     table.add_row("naive", naive, "bytes, each op alone, each operand once")
-    kernels = f"bytes, {_plural(summary.kernels, 'kernel')} by backend {analysis.settings.backend}"
+    kernels = f"bytes, {plural(summary.kernels, 'kernel')} by backend {analysis.settings.backend}"
     table.add_row("compulsory", _sum_cell(summary.compulsory_bytes, "B", bytes_missing), kernels)
     parts = f"{format_si(moved.refetched_bytes, 'B')} refetched, {format_si(moved.resident_bytes, 'B')} resident"
     table.add_row("moved", _sum_cell(moved.moved_bytes, "B", bytes_missing), f"bytes on {system.gpu.slug}: {parts}")
@@ -207,7 +95,7 @@ def _sum_cell(value: float | None, unit: str, missing: int) -> str:
 
 def _placed_note(placed: PlacementSummary, optimum: Alternative) -> str:
     """What the placement is: what it is best for, how sure that is, and what crosses."""
-    note = f"{_plural(optimum.on_pim, 'kernel')} on the PIM, {format_si(optimum.transfer_s, 's')} of transfers"
+    note = f"{plural(optimum.on_pim, 'kernel')} on the PIM, {format_si(optimum.transfer_s, 's')} of transfers"
     note += f"; {placed.proof}"
     if placed.objective_name != "latency":
         note += f" (for {placed.objective_name})"
@@ -255,19 +143,10 @@ def _device_time(analysis: Analysis, slug: str) -> tuple[str, str]:
     if not reasons:
         return _sum_cell(known, "s", untimed), f"by the plain roofline, + {without_time(untimed)}: unknown work"
     dtypes = sorted({dtype for reason in reasons for dtype in reason.rpartition("no peak for ")[2].split(", ")})
-    needed = f"{_plural(len(reasons), 'kernel')} need{'s' if len(reasons) == 1 else ''}"
+    needed = f"{plural(len(reasons), 'kernel')} need{'s' if len(reasons) == 1 else ''}"
     note = f"no peak for {', '.join(dtypes)}, which {needed}"
     has = next(device for device in analysis.system.devices if device.slug == slug).peaks_flops_per_s
     return "–", note + (f"; it has {', '.join(has)}" if len(has) <= SHOWN_PEAKS else "")
-
-
-def without_time(kernels: int) -> str:
-    """`103 kernels without a time`: what a sum of times leaves out."""
-    return f"{_plural(kernels, 'kernel')} without a time"
-
-
-def _plural(count: int, noun: str) -> str:
-    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
 class Alike(Struct, frozen=True):
@@ -459,7 +338,7 @@ def _remarks(analysis: Analysis) -> Iterator[str]:
         yield "~: naive, compulsory and moved bytes do not all give this bound."
     assumed = assumed_figures(analysis)[0]
     if assumed:
-        figures = _plural(len(assumed), "figure")
+        figures = plural(len(assumed), "figure")
         of = f"{figures} of {analysis.system.slug}"
         yield f"The placement rests on {of} that nobody published: --sensitivity varies them."
 

@@ -1,14 +1,15 @@
 """At how many vectors the faster device of a kernel changes: batch x tokens for a product with stored weights."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 from msgspec import Struct
 
 from onnx_roofline.base.units import DTYPE_BITS
 from onnx_roofline.hardware import Device, System
+from onnx_roofline.ir.kernel_work import KernelWork, Operations, Product
+from onnx_roofline.ir.placed_records import PimTimeModel
 from onnx_roofline.timing.device_time import device_time
 from onnx_roofline.timing.division import scaled_with_vectors, with_vectors
-from onnx_roofline.timing.kernel import KernelFacts, PimTimeModel, Product
 from onnx_roofline.timing.pim_time import pim_time
 
 # How far the search goes: a million tokens in one run.
@@ -33,32 +34,32 @@ class VectorFlips(Struct, frozen=True):
     most: int
 
 
-def vector_flips(system: System, facts: Mapping[str, KernelFacts | None], model: PimTimeModel) -> VectorFlips | None:
+def vector_flips(system: System, work: KernelWork, model: PimTimeModel) -> VectorFlips | None:
     """Where the faster device changes over the vectors of a kernel, launches and all else as they are.
 
-    None where nothing sensible scales or only one device can run it at any number. `facts` are by device. A
-    device that can't run so many vectors is not the faster one. The search doubles its step from `now` on and halves it
-    where the answer has changed: a change that is undone within one step is not seen.
+    None where nothing sensible scales or only one device can run it at any number. A device that can't run so many
+    vectors is not the faster one. The search doubles its step from `now` on and halves it where the answer has changed:
+    a change that is undone within one step is not seen.
     """
-    gpu, pim = facts[system.gpu.slug], facts[system.pim.slug]
-    if gpu is None or pim is None or gpu.product is None:
+    product = work.product
+    if not work.is_known or product is None:
         return None
-    scaled = scaled_with_vectors(gpu)
+    scaled = scaled_with_vectors(work)
     if not scaled:
         return None
 
-    def seconds(device: Device, entry: KernelFacts, vectors: int) -> float:
-        found = device_time(device, with_vectors(entry, vectors), model).total_s
+    def seconds(device: Device, vectors: int) -> float:
+        found = device_time(device, with_vectors(work, vectors), model).total_s
         return float("inf") if found is None else found
 
     def on_pim(vectors: int) -> bool:
-        return seconds(system.pim, pim, vectors) < seconds(system.gpu, gpu, vectors)
+        return seconds(system.pim, vectors) < seconds(system.gpu, vectors)
 
-    now = gpu.product.vectors
+    now = product.vectors
     most = max(MOST_VECTORS, now)
     close = _CLOSE if _has_steps(system.pim) else 0
     below, above = _nearest(now, 1, on_pim, close), _nearest(now, most, on_pim, close)
-    one_can_not = float("inf") in (seconds(system.gpu, gpu, now), seconds(system.pim, pim, now))
+    one_can_not = float("inf") in (seconds(system.gpu, now), seconds(system.pim, now))
     if one_can_not and below is None and above is None:
         return None
     slugs = (system.gpu.slug, system.pim.slug)
@@ -122,16 +123,15 @@ def break_even_vectors(
     vectors = pim.pim.reuse
     if pim.pim.dram is not None:
         vectors *= pim.pim.dram.vectors_per_activation
-    facts = KernelFacts(
-        op_types=("MatMul",),
-        operations=((dtype, 2 * outputs * depth * vectors),),
-        moved_bytes=weight_bytes,
+    macs = outputs * depth * vectors
+    work = KernelWork(
         dtype=dtype,
-        product=Product(1, outputs, depth, vectors),
-        weight_bytes=weight_bytes,
+        operations=(Operations(dtype, 2 * macs, macs),),
+        compulsory_bytes=weight_bytes,
+        products=(Product(1, outputs, depth, vectors, weight_bytes),),
         resident="weight",
     )
-    one = pim_time(pim, facts)
+    one = pim_time(pim, work)
     return (
         weight_bytes / (gpu.bandwidth_bytes_per_s * gpu.memory_efficiency) / ((one.total_s - one.overhead_s) / vectors)
     )

@@ -16,7 +16,8 @@ from msgspec.structs import replace
 from onnx_roofline.base.quantities import format_si
 from onnx_roofline.base.units import DTYPE_BITS, ceil_div
 from onnx_roofline.hardware import Device, DramTiming, OpSupport, PimModel
-from onnx_roofline.timing.kernel import KernelFacts, Product
+from onnx_roofline.ir.kernel_work import KernelWork, Product
+from onnx_roofline.timing.roofline import compute_s
 
 
 class PimTime(Struct, frozen=True):
@@ -41,20 +42,20 @@ class PimTime(Struct, frozen=True):
         return self.stream_s + self.activate_s + self.io_s + self.refresh_s + self.overhead_s
 
 
-def supports(pim: PimModel, op_type: str, facts: KernelFacts) -> tuple[bool, str]:
-    """Whether a PIM can run an op of this type as the facts have it, and the reason where it can't."""
-    if facts.dtype not in pim.dtypes:
-        return False, f"no unit for {facts.dtype or 'an unknown type'} (has {', '.join(pim.dtypes)})"
+def supports(pim: PimModel, op_type: str, work: KernelWork) -> tuple[bool, str]:
+    """Whether a PIM can run an op of this type in a kernel, and the reason where it can't."""
+    if work.dtype not in pim.dtypes:
+        return False, f"no unit for {work.dtype or 'an unknown type'} (has {', '.join(pim.dtypes)})"
     if pim.ops is None:
         return True, ""
     limits = pim.ops.get(op_type)
     if limits is None:
         return False, f"{op_type} is not among the ops of this PIM ({', '.join(pim.ops)})"
-    refusal = _refusal(limits, facts)
+    refusal = _refusal(limits, work)
     return not refusal, f"{op_type}: {refusal}" if refusal else ""
 
 
-def pim_time(device: Device, facts: KernelFacts) -> PimTime:
+def pim_time(device: Device, work: KernelWork) -> PimTime:
     """The parts of the time of a kernel on a PIM, whether it is supported or not; the device has a `pim` part.
 
     An operand of this run (`resident` "activation") is written in over the external bandwidth, wherever it was made.
@@ -64,35 +65,35 @@ def pim_time(device: Device, facts: KernelFacts) -> PimTime:
     """
     pim = device.pim
     assert pim is not None, "the caller asks for a device with a pim part"
-    compute_s = sum(count / (device.peak_flops_per_s(dtype) or float("inf")) for dtype, count in facts.operations)
-    if facts.product is None or facts.product.macs == 0:
-        return _vector_time(device, pim, facts, compute_s)
-    macs = sum(product.macs for product, _ in facts.products)
+    compute_time_s = compute_s(device, work.operations or ())
+    if work.product is None or work.product.macs == 0:
+        return _vector_time(device, pim, work, compute_time_s)
+    macs = sum(product.macs for product in work.products)
     found, *others = (
-        _product_time(device, pim, replace(facts, weight_bytes=size), product, compute_s * product.macs / macs)
-        for product, size in facts.products
+        _product_time(device, pim, work, product, compute_time_s * product.macs / macs) for product in work.products
     )
     for other in others:
         found = _both(found, other, device, pim)
     # Vectors and results cross the banks too: never faster than the plain roofline.
     busy_s = found.stream_s + found.activate_s + found.io_s + found.refresh_s
-    return replace(found, io_s=found.io_s + max(0.0, facts.moved_bytes / device.bandwidth_bytes_per_s - busy_s))
+    least_s = (work.moved_bytes(device.slug) or 0) / device.bandwidth_bytes_per_s
+    return replace(found, io_s=found.io_s + max(0.0, least_s - busy_s))
 
 
-def _refusal(limits: OpSupport, facts: KernelFacts) -> str:
-    if limits.fused_only and len(facts.op_types) == 1:
+def _refusal(limits: OpSupport, work: KernelWork) -> str:
+    if limits.fused_only and len(work.op_types) == 1:
         return "only fused behind another op"
-    if facts.product is None or limits.resident == "none":
+    if work.product is None or limits.resident == "none":
         return ""
-    if limits.group is not None and facts.group > limits.group:
-        return f"{facts.group} groups, at most {limits.group}"
-    if limits.dilation is not None and facts.dilated:
+    if limits.group is not None and work.group > limits.group:
+        return f"{work.group} groups, at most {limits.group}"
+    if limits.dilation is not None and work.is_dilated:
         return "dilated"
-    if limits.max_batch is not None and facts.product.vectors > limits.max_batch:
-        return f"{facts.product.vectors} vectors a call, at most {limits.max_batch}"
+    if limits.max_batch is not None and work.product.vectors > limits.max_batch:
+        return f"{work.product.vectors} vectors a call, at most {limits.max_batch}"
     allowed = {"weight": ("weight",), "kv": ("kv",), "any": ("weight", "kv", "activation")}[limits.resident]
-    if facts.resident not in allowed:
-        found = "is computed in this run" if facts.resident == "activation" else f"is {facts.resident}"
+    if work.resident not in allowed:
+        found = "is computed in this run" if work.resident == "activation" else f"is {work.resident}"
         return f"its large operand {found}, must be {' or '.join(allowed)} in the PIM's memory"
     return ""
 
@@ -117,18 +118,18 @@ def _stream_share(pim: PimModel) -> tuple[float, str]:
     return 1.0, "all of the internal bandwidth: the profile states neither row timings nor an efficiency"
 
 
-def _write_in_s(device: Device, facts: KernelFacts) -> float:
+def _write_in_s(device: Device, work: KernelWork, product: Product) -> float:
     """Time to write an operand that this run computes into the banks."""
-    if facts.resident != "activation" or device.external_bytes_per_s is None:
+    if work.resident != "activation" or device.external_bytes_per_s is None:
         return 0.0
-    return facts.weight_bytes / device.external_bytes_per_s
+    return product.resident_bytes / device.external_bytes_per_s
 
 
-def _vector_time(device: Device, pim: PimModel, facts: KernelFacts, compute_s: float) -> PimTime:
+def _vector_time(device: Device, pim: PimModel, work: KernelWork, compute_time_s: float) -> PimTime:
     """An op without a product: its bytes stream once, through the banks or through a unit at the interface."""
-    limits = [pim.ops[op] for op in facts.op_types if op in pim.ops] if pim.ops is not None else []
-    size = facts.moved_bytes
-    granule = pim.align.elements * DTYPE_BITS.get(facts.dtype, 32) // 8
+    limits = [pim.ops[op] for op in work.op_types if op in pim.ops] if pim.ops is not None else []
+    size = work.moved_bytes(device.slug) or 0
+    granule = pim.align.elements * DTYPE_BITS.get(work.dtype, 32) // 8
     padded = ceil_div(size, granule) * granule if granule else size
     share = 0.0 if not padded else 1 - size / padded
     if any(limit.at == "interface" for limit in limits) and device.external_bytes_per_s is not None:
@@ -137,13 +138,13 @@ def _vector_time(device: Device, pim: PimModel, facts: KernelFacts, compute_s: f
     else:
         efficiency, why = _stream_share(pim)
         stream_s = padded / (device.bandwidth_bytes_per_s * efficiency)
-    return PimTime(max(stream_s, compute_s), 0.0, 0.0, 0.0, _overhead_s(device, pim, 1), share, (why,))
+    return PimTime(max(stream_s, compute_time_s), 0.0, 0.0, 0.0, _overhead_s(device, pim, 1), share, (why,))
 
 
-def _product_time(device: Device, pim: PimModel, facts: KernelFacts, product: Product, compute_s: float) -> PimTime:
+def _product_time(device: Device, pim: PimModel, work: KernelWork, product: Product, compute_time_s: float) -> PimTime:
     if pim.dram is None:
-        return _product_by_efficiency(device, pim, facts, product, compute_s)
-    return _product_by_rows(device, pim, pim.dram, facts, product, compute_s)
+        return _product_by_efficiency(device, pim, work, product, compute_time_s)
+    return _product_by_rows(device, pim, pim.dram, work, product, compute_time_s)
 
 
 def _both(one: PimTime, other: PimTime, device: Device, pim: PimModel) -> PimTime:
@@ -162,20 +163,20 @@ def _both(one: PimTime, other: PimTime, device: Device, pim: PimModel) -> PimTim
 
 
 def _product_by_efficiency(
-    device: Device, pim: PimModel, facts: KernelFacts, product: Product, compute_s: float
+    device: Device, pim: PimModel, work: KernelWork, product: Product, compute_time_s: float
 ) -> PimTime:
     """A product where row timings are not stated: bytes over a share of the internal bandwidth."""
     passes = ceil_div(product.vectors, pim.reuse)
     outputs = ceil_div(product.outputs, pim.align.n) * pim.align.n
     depth = ceil_div(product.depth, pim.align.k) * pim.align.k
     grown = outputs * depth / (product.outputs * product.depth)
-    weight_bytes = facts.weight_bytes or product.batch * product.outputs * product.depth * _width(facts)
+    weight_bytes = product.resident_bytes or product.batch * product.outputs * product.depth * _width(work)
     efficiency, why = _stream_share(pim)
     stream_s = passes * weight_bytes * grown / (device.bandwidth_bytes_per_s * efficiency)
     return PimTime(
-        stream_s=max(stream_s, compute_s),
+        stream_s=max(stream_s, compute_time_s),
         activate_s=0.0,
-        io_s=_write_in_s(device, facts),
+        io_s=_write_in_s(device, work, product),
         refresh_s=0.0,
         overhead_s=_overhead_s(device, pim, passes),
         padded_share=1 - 1 / grown,
@@ -184,7 +185,7 @@ def _product_by_efficiency(
 
 
 def _product_by_rows(
-    device: Device, pim: PimModel, dram: DramTiming, facts: KernelFacts, product: Product, compute_s: float
+    device: Device, pim: PimModel, dram: DramTiming, work: KernelWork, product: Product, compute_time_s: float
 ) -> PimTime:
     row_elements = pim.align.row_elements or 1
     depth = ceil_div(product.depth, pim.align.k) * pim.align.k
@@ -205,10 +206,10 @@ def _product_by_rows(
         streams, activations = passes * sets_per_pass, passes * sets_per_pass
         writes = product.vectors * ceil_div(product.batch, channels)
     activations = ceil_div(activations, dram.vectors_per_activation)
-    stream_s = max(streams * columns * dram.t_ccd_s, compute_s)
+    stream_s = max(streams * columns * dram.t_ccd_s, compute_time_s)
     activate_s = activations * chunks * (dram.t_rcd_s + dram.t_rp_s)
     io_s = writes * chunks * dram.t_gwrite_s + streams * min(pim.reuse, product.vectors) * dram.t_readres_s
-    io_s += _write_in_s(device, facts)
+    io_s += _write_in_s(device, work, product)
     refresh_s = (stream_s + activate_s + io_s) * (1 / (1 - dram.refresh_share) - 1)
     units = streams * columns * dram.lane_elements * dram.parallel_rows
     useful = product.batch * product.outputs * product.depth * passes
@@ -227,8 +228,8 @@ def _product_by_rows(
     )
 
 
-def _width(facts: KernelFacts) -> float:
-    return DTYPE_BITS.get(facts.dtype, 32) / 8
+def _width(work: KernelWork) -> float:
+    return DTYPE_BITS.get(work.dtype, 32) / 8
 
 
 def _passes_line(product: Product, passes: int, pim: PimModel) -> str:

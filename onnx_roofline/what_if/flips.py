@@ -1,6 +1,7 @@
 """Where a placement decision flips: over a dim, batch x tokens, the link's bandwidth, or the PIM's speed."""
 
 from collections.abc import Callable, Iterator
+from functools import cache
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -8,7 +9,7 @@ from msgspec.structs import replace
 from onnx_roofline.analysis.analyze import Analysis
 from onnx_roofline.hardware import System
 from onnx_roofline.placement.kernel_graph import KernelGraph, Placeable
-from onnx_roofline.placement.solver import solve
+from onnx_roofline.placement.solver import Assignment, solve
 from onnx_roofline.timing.break_even import VectorFlips
 
 # Factors by which the link or the PIM is made faster or slower, and the steps of the search between two of them.
@@ -30,32 +31,41 @@ class Flip(Struct, frozen=True):
     scope: str = "model"
 
 
-def flips_of(analysis: Analysis, graph: KernelGraph, kernel_id: str) -> Iterator[Flip]:
-    """Flip points of one kernel over link bandwidth and over the PIM's speed, each with the rest as it is.
+class ModelFlips:
+    """Where kernels change place over the link's bandwidth and over the PIM's speed, each with the rest as it is.
 
-    `graph` is that of the analysis.
-    For latency alone: no energy depends on either, and energy-delay takes too many cuts at every step.
+    For latency alone: no energy depends on either, and energy-delay takes too many cuts at every step. Every kernel is
+    placed at each step, and a step that was taken for one kernel answers for all.
     """
-    system, settings = analysis.system, analysis.settings
-    if settings.objective != "latency":
-        return
-    if kernel_id not in graph.index:
-        return
-    node = graph.index[kernel_id]
-    slugs = (system.gpu.slug, system.pim.slug)
 
-    def with_link(factor: float) -> str:
-        link = replace(system.link, bandwidth_bytes_per_s=system.link.bandwidth_bytes_per_s * factor)
-        problem = graph.problem(replace(system, link=link), settings.objective)
-        return slugs[solve(problem).assignment[node]]
+    def __init__(self, analysis: Analysis) -> None:
+        """The analysis has its placement."""
+        self._system, self._objective = analysis.system, analysis.settings.objective
+        self._graph = analysis.model.whole(KernelGraph)
+        self._problem = self._graph.problem(self._system, self._objective)
+        self._with_link, self._with_pim = cache(self._solved_with_link), cache(self._solved_with_pim)
 
-    def with_pim(factor: float) -> str:
-        problem = _faster_pim(graph, system.pim.slug, factor).problem(system, settings.objective)
-        return slugs[solve(problem).assignment[node]]
+    def of(self, kernel_id: str) -> Iterator[Flip]:
+        """Flip points of one kernel."""
+        if self._objective != "latency" or kernel_id not in self._graph.index:
+            return
+        node = self._graph.index[kernel_id]
+        slugs = (self._system.gpu.slug, self._system.pim.slug)
+        if not self._system.link.shared_memory:
+            yield from _thresholds("link bandwidth", lambda factor: slugs[self._with_link(factor)[node]])
+        yield from _thresholds("speed of the PIM", lambda factor: slugs[self._with_pim(factor)[node]])
 
-    if not system.link.shared_memory:
-        yield from _thresholds("link bandwidth", with_link)
-    yield from _thresholds("speed of the PIM", with_pim)
+    def _solved_with_link(self, factor: float) -> Assignment:
+        """The placement with the bandwidth of the link times a factor."""
+        link = self._system.link
+        link = replace(link, bandwidth_bytes_per_s=link.bandwidth_bytes_per_s * factor)
+        tensors = self._graph.tensors(replace(self._system, link=link), self._objective)
+        return solve(replace(self._problem, tensors=tensors)).assignment
+
+    def _solved_with_pim(self, factor: float) -> Assignment:
+        """The placement with the times of the PIM over a factor."""
+        cost = tuple((gpu, None if pim is None else pim / factor) for gpu, pim in self._problem.cost)
+        return solve(replace(self._problem, cost=cost)).assignment
 
 
 def kernel_flips(item: Placeable, vectors: VectorFlips | None, system: System) -> Iterator[Flip]:
@@ -67,16 +77,6 @@ def kernel_flips(item: Placeable, vectors: VectorFlips | None, system: System) -
         yield Flip("vectors", vectors.above, vectors.faster, vectors.other, "kernel")
     if gpu_s and pim_s:
         yield Flip("speed of the PIM", pim_s / gpu_s, system.gpu.slug, system.pim.slug, "kernel")
-
-
-def _faster_pim(graph: KernelGraph, slug: str, factor: float) -> KernelGraph:
-    kernels = []
-    for item in graph.kernels:
-        entry = item.devices[slug]
-        if entry.time_s is not None:
-            entry = replace(entry, time_s=entry.time_s / factor)
-        kernels.append(replace(item, devices={**item.devices, slug: entry}))
-    return replace(graph, kernels=tuple(kernels))
 
 
 def _thresholds(quantity: str, device_at: Callable[[float], str]) -> Iterator[Flip]:

@@ -11,7 +11,7 @@ from onnx_roofline.analysis.analyze import Analysis, analyze
 from onnx_roofline.analysis.settings import Settings
 from onnx_roofline.base.errors import ShapeError
 from onnx_roofline.ir.records import TypedOp, Work
-from onnx_roofline.report.table import first_line
+from onnx_roofline.report.header import first_line
 
 HEAD = '<ir_version: 8, opset_import: ["": 15]>\n'
 

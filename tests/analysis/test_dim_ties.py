@@ -16,7 +16,7 @@ from onnx_roofline.analysis.settings import Settings
 from onnx_roofline.base.errors import UsageError
 from onnx_roofline.ci.assumptions import refuse_assumed
 from onnx_roofline.ir.graph import Dim, GraphInput, Model
-from onnx_roofline.report.table import first_line
+from onnx_roofline.report.header import first_line
 
 FLOAT, INT64 = TensorProto.FLOAT, TensorProto.INT64
 Dims = Sequence[int | str | None]

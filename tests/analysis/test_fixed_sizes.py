@@ -8,7 +8,7 @@ import pytest
 from onnx_roofline.analysis.analyze import analyze
 from onnx_roofline.analysis.settings import Settings
 from onnx_roofline.base.errors import RooflineError
-from onnx_roofline.report.table import first_line
+from onnx_roofline.report.header import first_line
 
 HEAD = '<ir_version: 8, opset_import: ["": 15]>\n'
 # A Conv, its features flattened by the given shape, and a Gemm: 16 features of each image.

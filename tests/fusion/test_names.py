@@ -9,7 +9,8 @@ from onnx_roofline.analysis.settings import Settings
 from onnx_roofline.base.errors import ProfileError
 from onnx_roofline.fusion.backends import load_backend
 from onnx_roofline.fusion.patterns import PATTERNS
-from onnx_roofline.ir.records import Kernel, Placement, Reuse
+from onnx_roofline.ir.placed_records import Placement
+from onnx_roofline.ir.records import Kernel, Reuse
 
 ROOT = Path(__file__).resolve().parents[2]
 PACK = ROOT / "onnx_roofline" / "fusion" / "packs" / "compiler.yaml"

@@ -16,7 +16,7 @@ from onnx_roofline.inference.lengths import ASSUMED_LENGTH
 from onnx_roofline.ir.graph import TensorType
 from onnx_roofline.ir.records import DataLengths, TypedOp, dims_of
 from onnx_roofline.report.contract import schema_of
-from onnx_roofline.report.table import first_line
+from onnx_roofline.report.header import first_line
 from tests.inference.speech import FRAMES, macs, save_speech_model
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -15,7 +15,7 @@ from onnx_roofline.analysis.settings import Settings
 from onnx_roofline.cli.main import main
 from onnx_roofline.ir.records import Executions, OpenBodies, OpenBody
 from onnx_roofline.report.contract import schema_of
-from onnx_roofline.report.table import first_line
+from onnx_roofline.report.header import first_line
 
 ROOT = Path(__file__).resolve().parents[2]
 HEAD = '<ir_version: 10, opset_import: ["": 18, "local": 1]>\n'
@@ -97,7 +97,7 @@ def test_the_first_line_names_what_is_taken(text: str, coverage: str, named: str
 
 def test_a_branch_whose_cost_nobody_knows_is_a_guess(tmp_path: Path) -> None:
     analysis = analyze(save(GUESS, tmp_path))
-    assert opened(analysis) == (OpenBody("0:If", "If", "then", "assumed"),)
+    assert opened(analysis) == (OpenBody("0:If", "branch", "then", "assumed"),)
     assert "ASSUMED branches: 0:If=then (--branch 0:If.then=P)" in first_line(analysis)
 
 

@@ -13,7 +13,8 @@ from onnx import TensorProto, helper
 from onnx_roofline.analysis.analyze import Analysis, analyze
 from onnx_roofline.analysis.settings import Settings
 from onnx_roofline.cli.main import main
-from onnx_roofline.ir.records import Kernel, Live, Placement, PlacementSummary, Reuse, Roofline, Traffic, Work
+from onnx_roofline.ir.placed_records import Placement, PlacementSummary, Roofline
+from onnx_roofline.ir.records import Kernel, Live, Reuse, Traffic, Work
 from onnx_roofline.report.contract import schema_of
 from onnx_roofline.report.document import write_document
 from onnx_roofline.report.table import costliest

@@ -8,7 +8,8 @@ from onnx import TensorProto, helper
 
 from onnx_roofline.analysis.analyze import Analysis, analyze
 from onnx_roofline.analysis.settings import Settings
-from onnx_roofline.ir.records import Placement, Traffic, TypedOp
+from onnx_roofline.ir.placed_records import Placement
+from onnx_roofline.ir.records import Traffic, TypedOp
 
 HALF, INT64 = TensorProto.FLOAT16, TensorProto.INT64
 SYSTEM = Settings(system="a100-attacc")

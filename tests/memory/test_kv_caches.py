@@ -10,7 +10,8 @@ from onnx import TensorProto, helper
 from onnx_roofline.analysis.analyze import Analysis, analyze
 from onnx_roofline.analysis.settings import Settings
 from onnx_roofline.hardware import load_system
-from onnx_roofline.ir.records import Kernel, Placement, Reuse, Traffic, TypedOp
+from onnx_roofline.ir.placed_records import Placement
+from onnx_roofline.ir.records import Kernel, Reuse, Traffic, TypedOp
 from onnx_roofline.memory.kv_caches import Caches
 from onnx_roofline.placement.kernel_graph import Crossing, kernel_graph
 from onnx_roofline.timing.division import with_vectors
@@ -126,7 +127,7 @@ def test_an_attention_op_keeps_its_caches_where_it_runs(tmp_path: Path) -> None:
         ("q", "k", "v", "y"), 4 * ROW_BYTES
     )
     (kernel,) = kernel_graph(analysis.model, analysis.system, "full").kernels
-    assert kernel.weight_bytes == 2 * 4 * 1023 * ROW_BYTES
+    assert kernel.work.resident_bytes == 2 * 4 * 1023 * ROW_BYTES
 
 
 @pytest.mark.parametrize(("batch", "past", "device"), [(1, 127, "a100-sxm-80gb"), (64, 1023, "attacc")])
@@ -190,12 +191,11 @@ def test_more_queries_of_a_cache_bring_their_own_bytes(tmp_path: Path, backend: 
     """Beside past and present, q and y; where only new rows are written, those come with the queries too."""
     analysis = analyze(attention(tmp_path, 4, 1023), Settings(system="a100-attacc", backend=backend))
     (kernel,) = kernel_graph(analysis.model, analysis.system, "full").kernels
-    facts = kernel.facts["attacc"]
-    assert facts is not None
-    rows = facts.moved_bytes // (4 * ROW_BYTES)
+    work = kernel.work
+    rows = work.moved_bytes("attacc") // (4 * ROW_BYTES)
     # Past, q, k, v, y, and both presents whole or their new rows.
     assert rows == 2 * 1023 + 4 + (2 * 1024 if backend == "none" else 2)
-    assert with_vectors(facts, 100).moved_bytes == (rows + 99 * grows) * 4 * ROW_BYTES
+    assert with_vectors(work, 100).moved_bytes("attacc") == (rows + 99 * grows) * 4 * ROW_BYTES
 
 
 def test_a_cache_that_is_no_output_is_not_shared_with_one(tmp_path: Path) -> None:

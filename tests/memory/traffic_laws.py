@@ -17,6 +17,7 @@ from onnx_roofline.base.units import DTYPE_BITS
 from onnx_roofline.hardware import Device, System, load_system
 from onnx_roofline.ir.graph import Model
 from onnx_roofline.ir.pipeline import Pipeline
+from onnx_roofline.ir.placed_records import Roofline
 from onnx_roofline.ir.records import (
     Contraction,
     Executions,
@@ -24,7 +25,6 @@ from onnx_roofline.ir.records import (
     Kernel,
     Moved,
     Reuse,
-    Roofline,
     Traffic,
     TypedOp,
     Work,

@@ -17,10 +17,12 @@ from onnx_roofline.analysis.analyze import Analysis, analyze
 from onnx_roofline.analysis.settings import Settings
 from onnx_roofline.cli.main import main
 from onnx_roofline.hardware import load_system
-from onnx_roofline.ir.records import Kernel, Placement, PlacementSummary, Roofline
+from onnx_roofline.ir.placed_records import Placement, PlacementSummary, Roofline
+from onnx_roofline.ir.records import Kernel
 from onnx_roofline.placement.kernel_graph import kernel_graph
 from onnx_roofline.placement.solver import Problem, evaluate, solve
 from onnx_roofline.report.explain import explain_op
+from onnx_roofline.what_if.alternatives import Alternatives
 
 SAMPLES = Path(__file__).resolve().parents[2] / "sample_models"
 NAMES = sorted(path.name for path in SAMPLES.glob("*.onnx"))
@@ -355,7 +357,7 @@ def test_explain_says_the_same_to_people_and_to_programs(capsys: pytest.CaptureF
 def test_flips_that_were_not_searched_are_not_denied(objective: str, said: str) -> None:
     analysis = analyze(SAMPLES / "lenet5.onnx", Settings(system="a100-attacc", objective=objective))
     root = next(key for key, row in analysis.model.column(Kernel).items() if row.id == key)
-    lines = list(explain_op(analysis, root))
+    lines = list(explain_op(analysis, root, Alternatives(analysis)))
     assert said in lines
     assert not any("does not flip" in line for line in lines)
 

@@ -8,7 +8,7 @@ from onnx import TensorProto, helper
 
 from onnx_roofline.analysis.analyze import analyze
 from onnx_roofline.analysis.settings import Settings
-from onnx_roofline.ir.records import DeviceTime, Placement
+from onnx_roofline.ir.placed_records import DeviceTime, Placement
 
 HALF = TensorProto.FLOAT16
 # AttAcc's figures: J a byte of DRAM and J a MAC. Source: hw_profiles/attacc.yaml.

@@ -10,7 +10,7 @@ from onnx_roofline.passes.placement import PlacementPass
 
 from onnx_roofline.analysis.analyze import Analysis, analyze
 from onnx_roofline.analysis.settings import Settings
-from onnx_roofline.ir.records import Placement, PlacementSummary
+from onnx_roofline.ir.placed_records import Placement, PlacementSummary
 from onnx_roofline.placement.kernel_graph import kernel_graph
 from onnx_roofline.placement.splitting import Splitter
 from onnx_roofline.report.contract import Flip, Vectors
@@ -40,16 +40,15 @@ def test_a_convolution_is_split_by_tenths_of_its_height_as_pimflow_does(resnet: 
     gpu, pim = resnet.system.devices
     split_at_all = 0
     for node, item in enumerate(graph.kernels):
-        on_gpu, on_pim = item.facts[gpu.slug], item.facts[pim.slug]
         split, why = splitter.split(node)
         if split is None:
             assert why
             continue
-        positions = on_gpu.product.vectors
+        positions = item.work.product.vectors
         tenths = {
             tenth: max(
-                device_time(gpu, with_vectors(on_gpu, -(-positions * tenth // 10)), "full").total_s,
-                device_time(pim, with_vectors(on_pim, -(-positions * (10 - tenth) // 10)), "full").total_s,
+                device_time(gpu, with_vectors(item.work, -(-positions * tenth // 10)), "full").total_s,
+                device_time(pim, with_vectors(item.work, -(-positions * (10 - tenth) // 10)), "full").total_s,
             )
             for tenth in range(1, 10)
         }
@@ -131,9 +130,9 @@ def test_a_mobile_block_runs_as_a_pipeline(tmp_path: Path) -> None:
     result = PlacementPass(slow).run(analysis.model)
     rows, summary = result.rows, result.wholes[0]
     graph = kernel_graph(analysis.model, slow, "full")
-    first, second = (item.facts for item in graph.kernels)
-    pim_s = device_time(slow.pim, with_vectors(first[slow.pim.slug], 2048), "full").total_s
-    gpu_s = device_time(slow.gpu, with_vectors(second[slow.gpu.slug], 2048), "full").total_s
+    first, second = (item.work for item in graph.kernels)
+    pim_s = device_time(slow.pim, with_vectors(first, 2048), "full").total_s
+    gpu_s = device_time(slow.gpu, with_vectors(second, 2048), "full").total_s
     how = rows["1:Conv"].with_splits
     assert how == rows["0:Conv"].with_splits
     assert (how.kind, how.kernels, how.devices) == ("pipeline", ("0:Conv", "1:Conv"), (slow.pim.slug, slow.gpu.slug))

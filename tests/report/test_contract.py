@@ -17,7 +17,7 @@ from onnx_roofline.analysis.analyze import Analysis, analyze
 from onnx_roofline.analysis.settings import Settings
 from onnx_roofline.ci.limits import metrics_of
 from onnx_roofline.cli.main import main
-from onnx_roofline.ir.records import COUNT_CLASSES, ROLES, STATUSES
+from onnx_roofline.ir.records import COUNT_CLASSES, STATUSES, OpRole
 from onnx_roofline.load import Limits
 from onnx_roofline.report import contract
 from onnx_roofline.report.contract.common import Measured, Status
@@ -139,7 +139,7 @@ def test_records_with_floating_point_figures_refuse_what_json_can_not_say() -> N
 
 def test_closed_sets_are_those_of_the_analysis() -> None:
     defs = records()
-    assert set(defs["Node"]["properties"]["role"]["enum"]) == set(ROLES)
+    assert set(defs["Node"]["properties"]["role"]["enum"]) == set(get_args(OpRole))
     assert set(get_args(Status)) == set(STATUSES) == set(contract.Statuses.__struct_fields__)
     assert contract.Counts.__struct_fields__ == COUNT_CLASSES
     assert contract.Limits.__struct_fields__ == tuple(Limits().as_dict())

@@ -15,8 +15,10 @@ from msgspec.structs import replace
 
 from onnx_roofline.base.errors import MissingExtraError, UsageError
 from onnx_roofline.hardware import System, load_system
-from onnx_roofline.report.plot import figure as plot
-from onnx_roofline.report.plot.figure import PlotPoint, clean_label, draw_roofline, label_boxes, merged_label
+from onnx_roofline.report.plot import labels
+from onnx_roofline.report.plot.figure import draw_roofline, label_boxes
+from onnx_roofline.report.plot.labels import clean_label, merged_label
+from onnx_roofline.report.plot.marks import PlotPoint
 
 TEACHING = load_system("teaching")
 A100 = load_system("a100-hbm-pim")
@@ -250,7 +252,7 @@ def test_a_character_that_the_font_lacks_is_escaped_where_no_viewer_can_help() -
 
 def test_a_label_of_megabytes_is_cut_at_once() -> None:
     start = time.process_time()
-    assert len(clean_label("\x00é" * 5_000_000)) <= plot.MAX_LABEL_CHARACTERS
+    assert len(clean_label("\x00é" * 5_000_000)) <= labels.MAX_LABEL_CHARACTERS
     assert time.process_time() - start < 0.2
 
 
@@ -266,7 +268,7 @@ def test_ops_at_one_spot_share_a_label() -> None:
 
 def test_merged_labels_are_never_longer_than_one() -> None:
     kinds = [f"Kind{n}of{'x' * n}_{n}" for n in range(60)]
-    assert len(merged_label(kinds)) <= plot.MAX_LABEL_CHARACTERS
+    assert len(merged_label(kinds)) <= labels.MAX_LABEL_CHARACTERS
     assert merged_label(["/a/Conv_1", "/b/Conv", "3:Add", "/c/"]) == "2 × Conv, Add, /c/"
 
 

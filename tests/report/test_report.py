@@ -12,7 +12,7 @@ from onnx import TensorProto, helper
 from onnx_roofline.analysis.analyze import analyze
 from onnx_roofline.analysis.settings import Settings
 from onnx_roofline.base.text import csv_cell, visible
-from onnx_roofline.ir.records import Placement, Roofline
+from onnx_roofline.ir.placed_records import Placement, Roofline
 from onnx_roofline.report.contract import schema_of
 from onnx_roofline.report.document import build_document, write_document
 from onnx_roofline.report.table import costliest

@@ -6,30 +6,29 @@ import pytest
 from msgspec.structs import replace
 
 from onnx_roofline.hardware import System, load_system
+from onnx_roofline.ir.kernel_work import KernelWork, Operations, Product
 from onnx_roofline.timing.break_even import MOST_VECTORS, break_even_vectors, vector_flips
 from onnx_roofline.timing.device_time import device_time
 from onnx_roofline.timing.division import scaled_with_vectors, with_vectors
-from onnx_roofline.timing.kernel import KernelFacts, Product
 
 
-def product(vectors: int, outputs: int, depth: int, *, resident="weight", batch=1, **changes) -> KernelFacts:
+def product(vectors: int, outputs: int, depth: int, *, resident="weight", batch=1, others=(), **changes) -> KernelWork:
     weights, ins, outs = (2 * batch * size for size in (outputs * depth, vectors * depth, vectors * outputs))
-    facts = KernelFacts(
+    work = KernelWork(
         op_types=("MatMul",),
-        operations=(("float16", 2 * batch * outputs * depth * vectors),),
-        moved_bytes=weights + ins + outs,
+        operations=(Operations("float16", 2 * batch * outputs * depth * vectors),),
+        compulsory_bytes=weights + ins + outs,
         dtype="float16",
-        product=Product(batch, outputs, depth, vectors),
-        weight_bytes=weights,
+        products=(Product(batch, outputs, depth, vectors, weights), *others),
         activation_in_bytes=ins,
         out_bytes=outs,
         resident=resident,
     )
-    return replace(facts, **changes)
+    return replace(work, **changes)
 
 
-def flips(system: System, facts: KernelFacts, model="full"):
-    return vector_flips(system, {device.slug: facts for device in system.devices}, model)
+def flips(system: System, work: KernelWork, model="full"):
+    return vector_flips(system, work, model)
 
 
 @pytest.mark.parametrize(("model", "last"), [("full", 7), ("roofline", 25)])
@@ -53,11 +52,11 @@ def test_the_teaching_pair_changes_at_its_break_even(model: str, last: int, now:
     assert found.most == MOST_VECTORS == 1_048_576
 
 
-def scanned(system: System, facts: KernelFacts, most: int) -> list[bool]:
+def scanned(system: System, work: KernelWork, most: int) -> list[bool]:
     """Whether the PIM is faster at 1, 2, ... vectors."""
     times = []
     for vectors in range(1, most + 1):
-        each = [device_time(device, with_vectors(facts, vectors), "full").total_s for device in system.devices]
+        each = [device_time(device, with_vectors(work, vectors), "full").total_s for device in system.devices]
         gpu_s, pim_s = (float("inf") if time_s is None else time_s for time_s in each)
         times.append(pim_s < gpu_s)
     return times
@@ -69,48 +68,54 @@ def test_the_nearest_change_is_that_of_a_scan(slug: str) -> None:
     dtype = next(iter(system.pim.peaks_flops_per_s))
     for _ in range(6):
         outputs, depth = 64 * rng.randint(1, 100), 64 * rng.randint(1, 100)
-        facts = product(rng.choice([1, 5, 40]), outputs, depth, dtype=dtype)
-        facts = replace(facts, operations=((dtype, facts.operations[0][1]),))
-        answers, now = scanned(system, facts, 128), facts.product.vectors
+        work = product(rng.choice([1, 5, 40]), outputs, depth, dtype=dtype)
+        work = replace(work, operations=(Operations(dtype, work.operations[0].total),))
+        answers, now = scanned(system, work, 128), work.product.vectors
         here = answers[now - 1]
         below = max((n for n in range(1, now) if answers[n - 1] != here), default=None)
         above = min((n for n in range(now + 1, 129) if answers[n - 1] != here), default=None)
-        found = flips(system, facts)
+        found = flips(system, work)
         assert found.below == below
         assert found.above == above if above is not None else found.above is None or found.above > 128
 
 
 def test_what_is_resident_does_not_grow() -> None:
-    facts = product(4, 512, 256)
-    twice = with_vectors(facts, 8)
+    work = product(4, 512, 256)
+    twice = with_vectors(work, 8)
     # 2 B x 512 x 256 once, 2 B x 8 x (256 + 512)
-    assert twice.moved_bytes == 262_144 + 12_288
-    assert twice.operations == (("float16", 2 * 512 * 256 * 8),)
-    assert twice.weight_bytes == facts.weight_bytes
-    assert with_vectors(facts, 4) == facts
+    assert twice.compulsory_bytes == 262_144 + 12_288
+    assert twice.operations == (Operations("float16", 2 * 512 * 256 * 8),)
+    assert twice.products[0].resident_bytes == work.products[0].resident_bytes
+    assert with_vectors(work, 4) == work
 
 
 def test_a_cache_grows_with_its_queries_alone_and_is_written_back_once() -> None:
     """Keys and values of 8 heads, 1024 long and 64 wide: 1 MiB each; written out again with the step's own."""
     keys = product(1, 1024, 64, batch=8, resident="kv")
     cache = 2 * 8 * 1024 * 64
-    facts = replace(
-        keys, others=((Product(8, 64, 1024, 1), cache),), moved_bytes=4 * cache + 2048, out_bytes=2 * cache + 1024
+    work = replace(
+        keys,
+        products=(*keys.products, Product(8, 64, 1024, 1, cache)),
+        compulsory_bytes=4 * cache + 2048,
+        out_bytes=2 * cache + 1024,
     )
-    assert scaled_with_vectors(facts) == "queries of one cached head, the cache as it is"
-    three = with_vectors(facts, 3)
-    assert three.moved_bytes == 4 * cache + 3 * 2048
-    assert [each.vectors for each, _ in three.products] == [3, 3]
+    assert scaled_with_vectors(work) == "queries of one cached head, the cache as it is"
+    three = with_vectors(work, 3)
+    assert three.compulsory_bytes == 4 * cache + 3 * 2048
+    assert [each.vectors for each in three.products] == [3, 3]
 
 
 def test_nothing_is_said_where_nothing_sensible_scales() -> None:
     system = load_system("teaching")
     assert flips(system, product(4, 64, 64, resident="activation")) is None
-    assert flips(system, replace(product(4, 64, 64), product=None)) is None
+    assert flips(system, replace(product(4, 64, 64), products=())) is None
     # a weight and, in the same kernel, products of computed operands, as in a fused attention with its projection
-    mixed = product(4, 64, 64, others=((Product(2, 4, 32, 4), 256),))
+    mixed = product(4, 64, 64, others=(Product(2, 4, 32, 4, 256),))
     assert flips(system, mixed) is None
-    assert flips(load_system("a100-attacc"), product(4, 64, 64, dtype="int64", operations=(("int64", 8),))) is None
+    assert (
+        flips(load_system("a100-attacc"), product(4, 64, 64, dtype="int64", operations=(Operations("int64", 8),)))
+        is None
+    )
 
 
 def test_a_device_that_takes_one_vector_is_not_the_faster_one_for_two() -> None:

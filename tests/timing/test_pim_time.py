@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from onnx_roofline.hardware import Alignment, Device, DramTiming, OpSupport, PimModel, load_device, load_system
+from onnx_roofline.ir.kernel_work import KernelWork, Operations, Product
 from onnx_roofline.timing.break_even import break_even_vectors
 from onnx_roofline.timing.device_time import device_time
-from onnx_roofline.timing.kernel import KernelFacts, Product, oriented
 from onnx_roofline.timing.pim_time import pim_time, supports
 
 DRAM = DramTiming(
@@ -46,26 +46,25 @@ def device(model: PimModel | None = ROWS, **changes: object) -> Device:
     return replace(found, **changes)
 
 
-def product(vectors=1, outputs=1024, depth=1024, *, batch=1, op_types=("MatMul",), **changes) -> KernelFacts:
+def product(vectors=1, outputs=1024, depth=1024, *, batch=1, op_types=("MatMul",), others=(), **changes) -> KernelWork:
     weights = 2 * batch * outputs * depth
     activations = 2 * batch * vectors * depth
     results = 2 * batch * vectors * outputs
-    facts = KernelFacts(
+    work = KernelWork(
         op_types=op_types,
-        operations=(("float16", 2 * batch * outputs * depth * vectors),),
-        moved_bytes=weights + activations + results,
+        operations=(Operations("float16", 2 * batch * outputs * depth * vectors),),
+        compulsory_bytes=weights + activations + results,
         dtype="float16",
-        product=Product(batch, outputs, depth, vectors),
-        weight_bytes=weights,
+        products=(Product(batch, outputs, depth, vectors, changes.pop("weight_bytes", weights)), *others),
         activation_in_bytes=activations,
         out_bytes=results,
         resident="weight",
     )
-    return replace(facts, **changes)
+    return replace(work, **changes)
 
 
-def vector_op(size_bytes: int, op_type: str = "Add") -> KernelFacts:
-    return KernelFacts((op_type,), (("float16", size_bytes // 2),), size_bytes, "float16")
+def vector_op(size_bytes: int, op_type: str = "Add") -> KernelWork:
+    return KernelWork("float16", (op_type,), (Operations("float16", size_bytes // 2),), compulsory_bytes=size_bytes)
 
 
 # Products by row timings ---------------------------------------------------------------------------------------------
@@ -148,8 +147,8 @@ def test_batches_share_the_parallel_rows_and_channels():
 
 
 def test_an_operand_of_this_run_is_written_in_first():
-    facts = product(resident="activation")
-    assert pim_time(device(), facts).io_s == pytest.approx(facts.weight_bytes / 256e9)
+    work = product(resident="activation")
+    assert pim_time(device(), work).io_s == pytest.approx(work.products[0].resident_bytes / 256e9)
 
 
 def test_replicated_weights_put_vectors_side_by_side_in_every_channel():
@@ -179,7 +178,7 @@ def test_without_timings_the_profile_states_an_efficiency():
 def test_without_either_it_says_so():
     time = pim_time(device(PimModel(("float16",), None)), product())
     assert time.stream_s == pytest.approx(2 * 1024 * 1024 / 4096e9)
-    assert time.total_s == pytest.approx(product().moved_bytes / 4096e9)  # the vector and the results on top
+    assert time.total_s == pytest.approx(product().compulsory_bytes / 4096e9)  # the vector and the results on top
     assert time.explanation[1].startswith("all of the internal bandwidth: the profile states neither")
 
 
@@ -191,9 +190,9 @@ def test_padding_to_the_alignment_is_work():
 
 
 def test_quantised_weights_stream_their_own_bytes():
-    facts = product(weight_bytes=1024 * 1024 // 2)  # int4 under float16 arithmetic
+    work = product(weight_bytes=1024 * 1024 // 2)  # int4 under float16 arithmetic
     slow = device(PimModel(("float16",), None), peaks_flops_per_s={"float16": 1e15})
-    assert pim_time(slow, facts).stream_s == pytest.approx(1024 * 1024 / 2 / 4096e9)
+    assert pim_time(slow, work).stream_s == pytest.approx(1024 * 1024 / 2 / 4096e9)
 
 
 def test_element_wise_ops_stream_whole_rows():
@@ -246,14 +245,14 @@ LIMITED = replace(ROWS, ops=OPS)
         ("Einsum", {"resident": "activation"}, ""),
         ("Conv", {}, ""),
         ("Conv", {"group": 32}, "Conv: 32 groups, at most 1"),
-        ("Conv", {"dilated": True}, "Conv: dilated"),
+        ("Conv", {"is_dilated": True}, "Conv: dilated"),
         ("Relu", {}, "Relu: only fused behind another op"),
     ],
 )
 def test_what_a_pim_supports(op_type, changes, reason):
-    facts = product(**{"op_types": (op_type,), **changes})
-    assert supports(LIMITED, op_type, facts) == (not reason, reason)
-    found = device_time(device(LIMITED), facts, "full")
+    work = product(**{"op_types": (op_type,), **changes})
+    assert supports(LIMITED, op_type, work) == (not reason, reason)
+    found = device_time(device(LIMITED), work, "full")
     assert found.supported == (not reason)
     if reason and "dtype" not in changes:
         assert (found.reason, found.total_s) == (reason, None)
@@ -269,9 +268,9 @@ def test_a_profile_without_ops_supports_all():
 
 
 def test_a_type_without_a_peak_is_unsupported_on_any_device():
-    facts = replace(product(), operations=(("int8", 5),))
+    work = replace(product(), operations=(Operations("int8", 5),))
     for model in ("roofline", "full"):
-        assert device_time(device(), facts, model).reason == "A PIM has no peak for int8"
+        assert device_time(device(), work, model).reason == "A PIM has no peak for int8"
 
 
 # Devices -------------------------------------------------------------------------------------------------------------
@@ -279,38 +278,32 @@ def test_a_type_without_a_peak_is_unsupported_on_any_device():
 
 def test_a_gpu_gets_its_efficiencies_and_its_share_of_the_memory():
     gpu = load_device("a100a-hbm3")
-    facts = product(1, 12288, 12288)
-    busy = facts.moved_bytes / 3352e9
-    assert device_time(gpu, facts).total_s == pytest.approx(6.87e-6 + busy)
-    full = device_time(gpu, facts, "full")
+    work = product(1, 12288, 12288)
+    busy = work.compulsory_bytes / 3352e9
+    assert device_time(gpu, work).total_s == pytest.approx(6.87e-6 + busy)
+    full = device_time(gpu, work, "full")
     assert full.total_s == pytest.approx(6.87e-6 + busy / 0.85)
     assert full.explanation == ("80% of the peak, 85% of the bandwidth",)
-    assert device_time(gpu, facts, bandwidth_share=0.5).total_s == pytest.approx(6.87e-6 + 2 * busy)
+    assert device_time(gpu, work, bandwidth_share=0.5).total_s == pytest.approx(6.87e-6 + 2 * busy)
     many = product(4096, 12288, 12288)
-    assert device_time(gpu, many, "full").total_s == pytest.approx(6.87e-6 + many.operations[0][1] / (312e12 * 0.8))
-    assert [device_time(gpu, f, "full").bound for f in (product(1, 16, 16), facts, many)] == [
+    assert device_time(gpu, many, "full").total_s == pytest.approx(6.87e-6 + many.operations[0].total / (312e12 * 0.8))
+    assert [device_time(gpu, f, "full").bound for f in (product(1, 16, 16), work, many)] == [
         "launch", "memory", "compute"
     ]  # fmt: skip
 
 
 def test_the_roofline_model_is_that_of_the_roofline_pass():
     for found in load_system("teaching").devices:
-        facts = product(100, 4096, 4096)
-        expected = max(facts.operations[0][1] / found.peaks_flops_per_s["float16"],
-                       facts.moved_bytes / found.bandwidth_bytes_per_s)  # fmt: skip
-        assert device_time(found, facts).total_s == pytest.approx(expected, rel=1e-15)
+        work = product(100, 4096, 4096)
+        expected = max(work.operations[0].total / found.peaks_flops_per_s["float16"],
+                       work.compulsory_bytes / found.bandwidth_bytes_per_s)  # fmt: skip
+        assert device_time(found, work).total_s == pytest.approx(expected, rel=1e-15)
 
 
 def test_a_pim_without_a_model_falls_back_to_the_roofline_and_says_so():
     bare = device(None)
     assert device_time(bare, product(), "full").total_s == device_time(bare, product()).total_s
     assert device_time(bare, product(), "full").explanation == ("the profile has no pim part: plain roofline",)
-
-
-def test_orientation():
-    assert oriented(1, 64, 3136, 576, resident_is_lhs=True) == Product(1, 64, 576, 3136)  # Conv: M = output channels
-    assert oriented(2, 8, 3072, 1024, resident_is_lhs=False) == Product(2, 3072, 1024, 8)  # MatMul: [M, K] x [K, N]
-    assert oriented(2, 8, 3072, 1024, resident_is_lhs=False).macs == 2 * 8 * 3072 * 1024
 
 
 def test_break_even_of_an_unsupported_type_is_never_reached():
@@ -327,48 +320,48 @@ SHIPPED = [load_device(slug) for slug in ("aim", "hbm-pim", "attacc", "ianus-pim
 @given(size=st.integers(0, 10**9), which=st.sampled_from(SHIPPED))
 def test_element_wise_ops_are_never_faster_than_the_roofline(size, which):
     (dtype,) = which.peaks_flops_per_s
-    facts = KernelFacts(("Add",), ((dtype, size // 2),), size, dtype)
-    assert pim_time(which, facts).total_s >= device_time(which, facts).total_s * (1 - 1e-12)
+    work = KernelWork(dtype, ("Add",), (Operations(dtype, size // 2),), compulsory_bytes=size)
+    assert pim_time(which, work).total_s >= device_time(which, work).total_s * (1 - 1e-12)
 
 
 @given(outputs=SIZES, depth=SIZES, vectors=st.integers(1, 64), which=st.sampled_from(SHIPPED))
 def test_laws_of_every_shipped_pim(outputs, depth, vectors, which):
     (dtype,) = which.peaks_flops_per_s
-    facts = product(vectors, outputs, depth, dtype=dtype, operations=((dtype, 2 * outputs * depth * vectors),))
-    time = pim_time(which, facts)
+    work = product(vectors, outputs, depth, dtype=dtype, operations=(Operations(dtype, 2 * outputs * depth * vectors),))
+    time = pim_time(which, work)
     parts = (time.stream_s, time.activate_s, time.io_s, time.refresh_s, time.overhead_s)
     assert time.total_s == sum(parts)
     assert min(parts) >= 0
     assert 0 <= time.padded_share < 1
-    assert time.total_s >= device_time(which, facts).total_s * (1 - 1e-12)  # never faster than the roofline
+    assert time.total_s >= device_time(which, work).total_s * (1 - 1e-12)  # never faster than the roofline
     bigger = pim_time(which, product(vectors + 1, outputs, depth, dtype=dtype,
-                                     operations=((dtype, 2 * outputs * depth * (vectors + 1)),)))  # fmt: skip
+                                     operations=(Operations(dtype, 2 * outputs * depth * (vectors + 1)),)))  # fmt: skip
     assert bigger.total_s >= time.total_s * (1 - 1e-12)
 
 
 # Kernels of several products -----------------------------------------------------------------------------------------
 
 
-def attention_facts(**changes) -> KernelFacts:
+def attention_work(**changes) -> KernelWork:
     """One query against 1024 keys and 1024 values of 128: two products over 256 KiB each."""
     return product(
         outputs=1024,
         depth=128,
         op_types=("MatMul", "Expand", "Add", "Softmax"),
         resident="kv",
-        operations=(("float16", 2 * 2 * 1024 * 128),),
-        others=((Product(1, 128, 1024, 1), 2 * 1024 * 128),),
-        pattern_op="Attention",
+        operations=(Operations("float16", 2 * 2 * 1024 * 128),),
+        others=(Product(1, 128, 1024, 1, 2 * 1024 * 128),),
+        stands_for="Attention",
         **changes,
     )
 
 
 def test_the_keys_and_the_values_stream_both_and_the_kernel_is_launched_once():
     banks = PimModel(dtypes=("float16",), ops=None, mode_switch_s=1e-6)
-    time = pim_time(device(banks, launch_s=2e-6), attention_facts(moved_bytes=0))
+    time = pim_time(device(banks, launch_s=2e-6), attention_work(compulsory_bytes=0))
     assert time.stream_s == pytest.approx(2 * 2 * 1024 * 128 / 4096e9)
     assert time.overhead_s == pytest.approx(3e-6)
-    rows = pim_time(device(), attention_facts(moved_bytes=0))
+    rows = pim_time(device(), attention_work(compulsory_bytes=0))
     # keys: 8 sets of rows x 128 / 16 columns; values: 1 set x 1024 / 16 columns
     assert rows.stream_s == pytest.approx((8 * 8 + 64) * 1e-9)
     assert rows.activate_s == pytest.approx((8 + 1) * 66e-9)
@@ -376,11 +369,11 @@ def test_the_keys_and_the_values_stream_both_and_the_kernel_is_launched_once():
 
 def test_fused_attention_is_the_op_attention_to_a_pim_that_has_it():
     limits = {"MatMul": OpSupport(resident="any"), "Attention": OpSupport(resident="kv")}
-    has_it = device_time(device(replace(ROWS, ops=limits)), attention_facts(), "full")
+    has_it = device_time(device(replace(ROWS, ops=limits)), attention_work(), "full")
     assert has_it.supported, has_it.reason
     of_this_run = device_time(
-        device(replace(ROWS, ops=limits)), replace(attention_facts(), resident="activation"), "full"
+        device(replace(ROWS, ops=limits)), replace(attention_work(), resident="activation"), "full"
     )
     assert of_this_run.reason == "Attention: its large operand is computed in this run, must be kv in the PIM's memory"
-    lacks_it = device_time(device(replace(ROWS, ops={"MatMul": limits["MatMul"]})), attention_facts(), "full")
+    lacks_it = device_time(device(replace(ROWS, ops={"MatMul": limits["MatMul"]})), attention_work(), "full")
     assert lacks_it.reason.startswith("Expand is not among the ops")

@@ -1,7 +1,7 @@
 """ai.onnx.ml: scalers, encoders, linear models and support vectors. X [N, F]: N rows of F features."""
 
 from onnx_roofline.base.units import dmax, dmin
-from onnx_roofline.ir.records import Contraction, Counts, Work
+from onnx_roofline.ir.records import Contraction, Counts, Status, Work
 from onnx_roofline.ops.cost.normalization import softmax_counts
 from onnx_roofline.ops.cost.registry import rule, view, work
 from onnx_roofline.ops.traits import OPERANDS
@@ -196,7 +196,8 @@ def svm_classifier(op: OpView) -> Work:
     rows, features = rows_and_features(op)
     vectors = sum(size for size in op.ints_attr("vectors_per_class"))
     classes = dmax(2, class_count(op))
-    status, products = "exact", tuple[Contraction, ...]()
+    status: Status = "exact"
+    products: tuple[Contraction, ...] = ()
     if vectors:
         counts, product_ = _kernel(op, rows, features, vectors)
         decisions = classes * (classes - 1) // 2

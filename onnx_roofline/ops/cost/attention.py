@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from onnx_roofline.base.errors import NotModelledError
 from onnx_roofline.base.units import dmax, dmin
-from onnx_roofline.ir.records import Contraction, Counts, Work
+from onnx_roofline.ir.records import Contraction, Counts, Status, Work
 from onnx_roofline.ops.cost.normalization import softmax_counts
 from onnx_roofline.ops.cost.registry import rule, work
 from onnx_roofline.ops.traits import OPERANDS, Traits
@@ -35,7 +35,7 @@ def attention_contractions(
 
 
 def _dense_attention(
-    op: OpView, past_keys: int, extra: Counts, status: str = "exact", used: Sequence[int] | None = None
+    op: OpView, past_keys: int, extra: Counts, status: Status = "exact", used: Sequence[int] | None = None
 ) -> Work:
     """Q K' and P V over all keys, the scale, the softmax and `extra` for each score.
 

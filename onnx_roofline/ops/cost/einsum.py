@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from onnx_roofline.base.errors import NotModelledError
 from onnx_roofline.base.units import dmax, product
-from onnx_roofline.ir.records import Contraction, Counts, Work
+from onnx_roofline.ir.records import Contraction, Counts, Status, Work
 from onnx_roofline.ops.cost.registry import rule, work
 from onnx_roofline.ops.traits import OPERANDS
 from onnx_roofline.ops.view import OpView
@@ -48,7 +48,7 @@ def einsum(op: OpView) -> Work:
     terms = [_sum_alone(position, present, output, sizes) for position in range(len(present))]
     best = _cheapest(terms, output, sizes) if len(terms) <= _EXACT_OPERANDS else _in_order(terms, output, sizes)
     note = f"contracted in the order {best.order}" if len(terms) > 2 else ""
-    status = "exact" if len(terms) <= _EXACT_OPERANDS else "heuristic"
+    status: Status = "exact" if len(terms) <= _EXACT_OPERANDS else "heuristic"
     return work(op, best.counts, reads=diagonals, contractions=best.steps, status=status, note=note)
 
 

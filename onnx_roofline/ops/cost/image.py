@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from onnx_roofline.base.errors import NotModelledError
 from onnx_roofline.base.units import ceil_div, dmax, dmin, product
-from onnx_roofline.ir.records import Contraction, Counts, Work
+from onnx_roofline.ir.records import Contraction, Counts, Status, Work
 from onnx_roofline.ops.cost.contraction import conv_contraction
 from onnx_roofline.ops.cost.registry import rule, work
 from onnx_roofline.ops.traits import OPERANDS, Traits
@@ -127,7 +127,7 @@ def aligned_regions(op: OpView, levels: Sequence[int], takes_maximum: bool) -> W
     pooled = Counts(compares=samples - 1) if takes_maximum else Counts(adds=samples - 1, divs=1)
     counts = linear_taps(4).scaled(samples * n) + pooled.scaled(n)
     reads = {level: dmin(op.input(level).elements, 4 * samples * n) for level in levels}
-    status = "exact" if ratio and len(levels) == 1 else "bounded"
+    status: Status = "exact" if ratio and len(levels) == 1 else "bounded"
     return work(op, counts, reads=reads, dtype=op.input(levels[0]).dtype, status=status)
 
 

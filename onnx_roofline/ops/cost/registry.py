@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from onnx_roofline.base.errors import NotModelledError
 from onnx_roofline.base.units import COMPLEX_DTYPES, FLOAT_DTYPES, product
-from onnx_roofline.ir.records import Contraction, Counts, Work
+from onnx_roofline.ir.records import Contraction, Counts, Status, Work
 from onnx_roofline.ops.since_version import INTRODUCED
 from onnx_roofline.ops.traits import NO_TRAITS, Traits
 from onnx_roofline.ops.view import OpView
@@ -140,7 +140,7 @@ def work(
     writes: Mapping[int, int | None] | None = None,
     contractions: Sequence[Contraction] = (),
     dtype: str = "",
-    status: str = "exact",
+    status: Status = "exact",
     sequential_steps: int = 1,
     row_elements: int = 0,
     note: str = "",

@@ -4,7 +4,7 @@ Costs are binary floating-point numbers, so a power of two turns all of them int
 sums and comparisons in the solvers are exact, and the same on every machine.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from msgspec import Struct
 
@@ -69,12 +69,13 @@ def network_of(problem: Problem) -> Network:
     """
     class_of, count = _classes(problem.size, problem.groups)
     shift = _shift(problem)
+    whole = _whole_in(shift)
     excess, bytes_of = [0] * count, [0] * count
     allowed = [3] * count
     for node, (on_gpu, on_pim) in enumerate(problem.cost):
         variable = class_of[node]
         # A class with an unsupported node is forced, so its excess is never read as a choice.
-        excess[variable] += _whole(on_pim or 0.0, shift) - _whole(on_gpu or 0.0, shift)
+        excess[variable] += whole(on_pim or 0.0) - whole(on_gpu or 0.0)
         mask = (on_gpu is not None) + 2 * (on_pim is not None)
         if node in problem.pins:
             mask &= 1 << problem.pins[node]
@@ -83,22 +84,22 @@ def network_of(problem: Problem) -> Network:
         bytes_of[class_of[node]] += size
     _refuse_contradictions(problem, class_of, allowed)
     forced = [(FREE, 0, 1, FREE)[mask] for mask in allowed]
-    return Network(tuple(class_of), excess, forced, list(_terms(problem, class_of, shift)), bytes_of, shift)
+    return Network(tuple(class_of), excess, forced, list(_terms(problem, class_of, whole)), bytes_of, shift)
 
 
-def _terms(problem: Problem, class_of: list[int], shift: int) -> Iterable[Term]:
+def _terms(problem: Problem, class_of: list[int], whole: Callable[[float], int]) -> Iterable[Term]:
     for tensor in problem.tensors:
         producer = None if tensor.producer is None else class_of[tensor.producer]
         consumers = dict.fromkeys(class_of[node] for node in tensor.consumers)
         if producer is not None:
             consumers.pop(producer, None)
         if consumers and any(tensor.transfer):
-            to_pim, to_gpu = (_whole(cost, shift) for cost in tensor.transfer)
+            to_pim, to_gpu = (whole(cost) for cost in tensor.transfer)
             yield Term(producer, tensor.home, tuple(consumers), to_pim, to_gpu)
     for boundary in problem.boundaries:
         first, second = class_of[boundary.first], class_of[boundary.second]
         if first != second and any(boundary.cost):
-            to_pim, to_gpu = (_whole(cost, shift) for cost in boundary.cost)
+            to_pim, to_gpu = (whole(cost) for cost in boundary.cost)
             yield Term(first, 0, (second,), to_pim, to_gpu)
 
 
@@ -128,9 +129,18 @@ def _shift(problem: Problem) -> int:
     return max((float(cost).as_integer_ratio()[1].bit_length() - 1 for cost in costs), default=0)
 
 
-def _whole(cost: float, shift: int) -> int:
-    numerator, denominator = float(cost).as_integer_ratio()
-    return (numerator << shift) // denominator
+def _whole_in(shift: int) -> Callable[[float], int]:
+    """Costs as whole numbers; kernels alike cost the same, so that each cost is turned once."""
+    found: dict[float, int] = {0.0: 0}
+
+    def whole(cost: float) -> int:
+        value = found.get(cost)
+        if value is None:
+            numerator, denominator = float(cost).as_integer_ratio()
+            value = found[cost] = (numerator << shift) // denominator
+        return value
+
+    return whole
 
 
 def _refuse_contradictions(problem: Problem, class_of: list[int], allowed: list[int]) -> None:

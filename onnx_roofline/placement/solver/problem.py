@@ -61,7 +61,7 @@ class Problem(Struct, frozen=True):
 
     def __post_init__(self) -> None:
         """Refuse what no solver could read, all of it in one message."""
-        found = list(self._faults())
+        found = [] if self._is_sound() else list(self._faults())
         if found:
             raise ValueError("; ".join(found[:20]))
 
@@ -73,6 +73,24 @@ class Problem(Struct, frozen=True):
     def bytes_on_pim(self, assignment: Assignment) -> int:
         """Resident bytes of the nodes that an assignment puts on device 1."""
         return sum(size for size, device in zip(self.resident_bytes, assignment, strict=False) if device)
+
+    def _is_sound(self) -> bool:
+        """Whether nothing is wrong, in one look at each distinct cost and at the extreme indices."""
+        costs = {cost for pair in self.cost for cost in pair}
+        costs.update(cost for tensor in self.tensors for cost in tensor.transfer)
+        costs.update(cost for boundary in self.boundaries for cost in boundary.cost)
+        nodes = [node for tensor in self.tensors for node in tensor.consumers]
+        nodes += [tensor.producer for tensor in self.tensors if tensor.producer is not None]
+        nodes += [node for boundary in self.boundaries for node in (boundary.first, boundary.second)]
+        nodes += [*self.pins, *(node for group in self.groups for node in group)]
+        resident = self.resident_bytes
+        return (
+            len(self.cost) == self.size
+            and all(cost is None or _is_cost(cost) for cost in costs)
+            and (not nodes or (min(nodes) >= 0 and max(nodes) < self.size))
+            and {tensor.home for tensor in self.tensors} | set(self.pins.values()) <= set(DEVICES)
+            and (not resident or (len(resident) == self.size and min(resident) >= 0))
+        )
 
     def _faults(self) -> Iterator[str]:
         size = self.size

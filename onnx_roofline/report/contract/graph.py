@@ -4,8 +4,8 @@ from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, UnsetType
 
+from onnx_roofline.ir.placed_records import Axis
 from onnx_roofline.report.contract.common import Count, Measured, Record, Runs, RunsOrigin, Seconds, Share, Status
-from onnx_roofline.timing.division import Axis
 
 Sizes = tuple[Count | None, ...]
 # What keeps a kernel busy the longest on a device, as a placement's time model sees it.

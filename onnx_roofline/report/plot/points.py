@@ -3,8 +3,10 @@
 from collections.abc import Mapping
 
 from onnx_roofline.analysis.analyze import Analysis
-from onnx_roofline.ir.records import Executions, Placement, Roofline, TypedOp, Work
-from onnx_roofline.report.plot.figure import PlotPoint, draw_roofline
+from onnx_roofline.ir.placed_records import Placement, Roofline
+from onnx_roofline.ir.records import Executions, TypedOp, Work
+from onnx_roofline.report.plot.figure import draw_roofline
+from onnx_roofline.report.plot.marks import PlotPoint
 
 
 def draw_analysis(analysis: Analysis, path: str) -> None:

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from onnx_roofline.base.errors import NotModelledError
 from onnx_roofline.base.units import dmin, product
-from onnx_roofline.ir.records import Contraction, Counts, Work
+from onnx_roofline.ir.records import Contraction, Counts, Status, Work
 from onnx_roofline.ops.cost.contrib.parts import (
     SIGMOID,
     Heads,
@@ -34,7 +34,7 @@ def _widths(op: OpView, merged: int) -> tuple[int, int]:
     return merged // 3, merged // 3
 
 
-def _cached(op: OpView, past: int, axis: int, new: int, length: int, shared: bool) -> tuple[int, str]:
+def _cached(op: OpView, past: int, axis: int, new: int, length: int, shared: bool) -> tuple[int, Status]:
     """(keys that a query meets, status) of a cache: what it holds and the new ones.
 
     A buffer that past and present share is taken as full unless the past length at `length` is a known value.
@@ -151,7 +151,8 @@ def decoder_masked_attention(op: OpView) -> Work:
     else:
         new, width, v_width = queries, columns // 3 // count, columns // 3 // count
     shared = bool(op.int_attr("past_present_share_buffer", 0)) and op.has(5)
-    keys, status = (new, "exact") if cross else _cached(op, 5, 2, new, 7, shared)
+    alone: tuple[int, Status] = (new, "exact")
+    keys, status = alone if cross else _cached(op, 5, 2, new, 7, shared)
     heads = Heads(batch, count, count, queries, keys, width, v_width)
     counts = attention_counts(op, heads, op.has(3) or op.has(4))
     if op.has(10):

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from onnx_roofline.base.errors import NotModelledError
 from onnx_roofline.base.units import ceil_div, dmax, dmin
-from onnx_roofline.ir.records import Contraction, Counts, Work
+from onnx_roofline.ir.records import Contraction, Counts, Status, Work
 from onnx_roofline.ops.cost.contrib.parts import (
     Heads,
     attention_counts,
@@ -112,7 +112,8 @@ def group_query_attention(op: OpView) -> Work:
     new = 0 if reads_cache_alone(op) else op.input(1).shape[1] if op.has(1) and op.input(1).rank == 3 else queries
     held = op.input(3).shape[2] if op.has(3) else 0
     room = op.output(1).shape[2] if op.has_output(1) else held + new
-    total, status = held + new, "bounded" if held else "exact"
+    total: int = held + new
+    status: Status = "bounded" if held else "exact"
     in_place = bool(held) and room == held
     if op.input(6).is_known:
         total, status = int(op.input(6).value.reshape(-1)[0]), "exact"

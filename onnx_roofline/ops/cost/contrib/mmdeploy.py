@@ -8,7 +8,7 @@ from collections.abc import Callable
 from msgspec.structs import replace
 
 from onnx_roofline.base.units import dmax, dmin, product
-from onnx_roofline.ir.records import Contraction, Counts, Work
+from onnx_roofline.ir.records import Contraction, Counts, Status, Work
 from onnx_roofline.ops.cost.contrib.parts import contraction_work, contrib
 from onnx_roofline.ops.cost.image import (
     AREA,
@@ -104,7 +104,7 @@ def multi_level_roi_align(op: OpView) -> Work:
     return aligned_regions(op, levels, takes_maximum=op.int_attr("pool_mode", 1) == 0)
 
 
-def _suppression(op: OpView, pair: Counts, status: str) -> Work:
+def _suppression(op: OpView, pair: Counts, status: Status) -> Work:
     """Suppression by class: sorting, the threshold, then each of the best boxes against every one that is kept."""
     batch, boxes = op.x.shape[:2]
     classes = op.input(1).shape[-1]

@@ -6,7 +6,7 @@ default domain). n: output elements, N: input elements.
 
 from onnx_roofline.base.errors import NotModelledError
 from onnx_roofline.base.units import ceil_div, dmax, dmin, product
-from onnx_roofline.ir.records import Counts, Work
+from onnx_roofline.ir.records import Counts, Status, Work
 from onnx_roofline.ops.cost.contrib.parts import DOMAIN, contrib
 from onnx_roofline.ops.cost.image import interpolation
 from onnx_roofline.ops.cost.movement import RENAMES, gather, range_, touched, unique
@@ -198,7 +198,7 @@ def murmur_hash(op: OpView) -> Work:
     Source: com.microsoft MurmurHash3-1, MurmurHash3_x86_32; a string is taken to be of 16 characters.
     """
     words = {"string": 4, "int64": 2, "uint64": 2, "float64": 2}.get(op.x.dtype, 1)
-    status = "heuristic" if op.x.dtype == "string" else "exact"
+    status: Status = "heuristic" if op.x.dtype == "string" else "exact"
     return work(op, Counts(int_ops=op.x.elements * (7 * words + 8)), dtype=op.out.dtype, status=status)
 
 

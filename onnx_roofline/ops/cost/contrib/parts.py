@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from onnx_roofline.base.errors import NotModelledError
 from onnx_roofline.base.units import dmax
-from onnx_roofline.ir.records import Contraction, Counts, Work
+from onnx_roofline.ir.records import Contraction, Counts, Status, Work
 from onnx_roofline.ops.cost.normalization import softmax_counts
 from onnx_roofline.ops.cost.registry import RuleFunction, rule, work
 from onnx_roofline.ops.traits import NO_TRAITS, Traits
@@ -121,7 +121,7 @@ def low_precision_work(
     contractions: Sequence[Contraction],
     float_counts: Counts,
     dtype: str,
-    status: str = "exact",
+    status: Status = "exact",
     parameters: Mapping[int, int] | None = None,
 ) -> Work:
     """Products in an integer or 8-bit type with float arithmetic around them: the MACs choose the peak."""
@@ -188,7 +188,7 @@ def contraction_work(
     op: OpView,
     contractions: Sequence[Contraction],
     counts: Counts,
-    status: str = "exact",
+    status: Status = "exact",
     parameters: Mapping[int, int] | None = None,
 ) -> Work:
     """Contractions with other counts around them, every operand touched once and whole."""

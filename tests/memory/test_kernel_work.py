@@ -8,9 +8,8 @@ from onnx import TensorProto, helper
 
 from onnx_roofline.analysis.analyze import analyze
 from onnx_roofline.analysis.settings import Settings
+from onnx_roofline.ir.kernel_work import KernelWork
 from onnx_roofline.ir.records import Kernel
-from onnx_roofline.memory.kv_caches import Caches
-from onnx_roofline.placement.kernel_facts import facts_of
 
 HALF = TensorProto.FLOAT16
 
@@ -40,11 +39,10 @@ def attention(folder: Path, *, past: int) -> Path:
 def test_the_cache_of_an_attention_op_is_its_large_operand(tmp_path: Path, past: int, resident: str) -> None:
     analysis = analyze(attention(tmp_path, past=past), Settings(system="a100-attacc"))
     (kernel,) = {row.id: row for row in analysis.model.column(Kernel).values() if row.id}.values()
-    facts = facts_of(analysis.model, kernel, "attacc", analysis.model.whole(Caches))
-    assert facts is not None
-    assert facts.resident == resident
+    work = analysis.model.column(KernelWork)[kernel.id]
+    assert work.resident == resident
     # keys and values: (past + 1) x 64 x 4 heads x 2 bytes each
-    assert [size for _, size in facts.products] == [2 * 4 * 64 * (past + 1)] * 2
+    assert [one.resident_bytes for one in work.products] == [2 * 4 * 64 * (past + 1)] * 2
 
 
 @pytest.mark.parametrize(("name", "expected"), [("past_key", "kv"), ("key", "activation")])
@@ -68,8 +66,7 @@ def test_a_cache_that_comes_in_stays_one_behind_a_transpose(name: str, expected:
     analysis = analyze(path, Settings())
     kernel = analysis.model.column(Kernel)["1:MatMul"]
     root = analysis.model.column(Kernel)[kernel.id]
-    found = facts_of(analysis.model, root, analysis.system.gpu.slug, analysis.model.whole(Caches))
-    assert found is not None
+    found = analysis.model.column(KernelWork)[root.id]
     assert found.resident == expected
     assert found.product is not None
     assert found.product.macs == 8 * 128 * 64

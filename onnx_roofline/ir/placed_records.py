@@ -1,0 +1,154 @@
+"""The records of kernels on devices: rooflines, times and placements. Units are in the field names."""
+
+from collections.abc import Mapping
+from typing import Literal
+
+from msgspec import Struct, field
+
+# What a kernel spends most of its time on, by the roofline, and why it has no time.
+RoofBound = Literal["memory", "compute", "launch", "nothing to do", "fused", "unsupported", "unknown"]
+# The same under the placement's time model; a PIM has parts of its own.
+TimeBound = Literal["memory", "compute", "launch", "stream", "activate", "io", "refresh", "unsupported", "unknown"]
+# The class of a placement decision; see Placement.
+PlacementReason = Literal[
+    "unsupported",
+    "faster alone",
+    "cheaper alone",
+    "follows neighbours",
+    "capacity",
+    "near tie",
+    "fused",
+    "not placed",
+    "unknown",
+]
+
+
+class Roof(Struct, frozen=True):
+    """One kernel on the roofline of one device, for a single execution; it stands at the kernel's root.
+
+    `intensity` is operations per byte moved (None without bytes), `ridge` in the same unit for the root's dtype,
+    `attainable_flops_per_s` = min(peak, intensity x bandwidth). Times are None where the device can't run the kernel or
+    its work is unknown. `bound` is "memory", "compute" or "launch"; "nothing to do" without work, "fused" on a member
+    whose kernel's root has the time. `time_low_s` and `time_high_s` are what the least and the most of the three
+    traffic figures would give; `bound_is_stable` says whether all three give the same bound. `reason` says why it is
+    unsupported.
+    """
+
+    supported: bool
+    reason: str
+    intensity: float | None
+    ridge: float | None
+    attainable_flops_per_s: float | None
+    compute_time_s: float | None
+    memory_time_s: float | None
+    launch_time_s: float | None
+    total_time_s: float | None
+    bound: RoofBound
+    moved_bytes: int | None = None
+    time_low_s: float | None = None
+    time_high_s: float | None = None
+    bound_is_stable: bool = True
+
+
+class Roofline(Struct, frozen=True):
+    """Column of the roofline pass: the op on each device by the device's slug."""
+
+    devices: Mapping[str, Roof]
+
+
+# How a PIM is timed: by its roofline alone, or with all that separates a real one from it.
+PimTimeModel = Literal["roofline", "full"]
+PIM_TIME_MODELS: tuple[PimTimeModel, ...] = ("roofline", "full")
+# What a placement makes least.
+Objective = Literal["latency", "energy", "energy-delay"]
+OBJECTIVES: tuple[Objective, ...] = ("latency", "energy", "energy-delay")
+# What of a kernel is divided between devices: vectors (tokens, pixels), outputs of the resident operand, or independent
+# products (heads).
+Axis = Literal["outputs", "vectors", "heads"]
+
+
+class DeviceTime(Struct, frozen=True):
+    """A kernel on one device under the placement's time model; `time_s` is None where it can't run, with the reason."""
+
+    time_s: float | None
+    energy_j: float | None
+    bound: TimeBound
+    reason: str = ""
+    explanation: tuple[str, ...] = ()
+
+
+class Together(Struct, frozen=True):
+    """How a kernel runs where splits and pipelines are used too, if that is not as it is placed.
+
+    `kind` is "split" (both devices, `gpu_share` of the `axis` on the GPU), "pipeline" (its halves follow each other
+    with those of the other `kernels`) or "alone". `devices` are those of the kernels in order; `time_s` is that of all
+    of them, all executions.
+    """
+
+    kind: Literal["split", "pipeline", "alone"]
+    kernels: tuple[str, ...]
+    devices: tuple[str, ...]
+    time_s: float
+    gpu_share: float | None = None
+    axis: str = ""
+
+
+class Placement(Struct, frozen=True):
+    """Which device runs the op and why; `device` is None where the op is out of placement.
+
+    `reason` is the class of the decision: "unsupported" (the other device can't run it), "faster alone" (where energy
+    counts "cheaper alone"), "follows neighbours" (dearer alone, cheaper with its transfers), "capacity", "near tie",
+    "fused" (a member goes where its kernel goes), "not placed" or "unknown". `time_s` is that of one execution there,
+    `transfer_s` the transfers, over all executions, of the tensors that it makes or is the first to fetch, `regret`
+    what the whole costs more, in the objective's unit, if the kernel is flipped. `with_splits` is how it would run if
+    ops could be split.
+    """
+
+    device: str | None
+    reason: PlacementReason
+    explanation: str
+    time_s: float | None
+    devices: Mapping[str, DeviceTime] = field(default_factory=dict)
+    transfer_s: float = 0.0
+    regret: float | None = None
+    with_splits: Together | None = None
+
+
+class Alternative(Struct, frozen=True):
+    """A whole assignment under the full cost: all on one device, each kernel by itself, the optimum."""
+
+    name: str
+    total_s: float | None
+    kernel_s: float | None
+    transfer_s: float | None
+    on_pim: int
+    moved: int = 0
+
+
+class PlacementSummary(Struct, frozen=True):
+    """What is proven about the placement as a whole, and what the simple ones cost under the same model.
+
+    `lower_bound` and `objective` are in the objective's unit: seconds, joules or joule-seconds. `makespan_s` is that of
+    a schedule on both devices at once, where the system allows one; None where it does not. `untimed_kernels` run but
+    have no time on either device: every figure here is without them. `with_splits_s` is the placement's time with
+    single kernels split over both devices and neighbours in pipelines; None as the makespan is.
+    """
+
+    objective_name: str
+    objective: float
+    lower_bound: float
+    gap: float
+    proof: str
+    method: str
+    pim_model: str
+    resident_bytes: int
+    capacity_bytes: int | None
+    alternatives: tuple[Alternative, ...]
+    makespan_s: float | None = None
+    makespan_bound_s: float | None = None
+    makespan_note: str = ""
+    untimed_kernels: int = 0
+    with_splits_s: float | None = None
+    with_splits_note: str = ""
+    kernels_split: int = 0
+    kernels_pipelined: int = 0

@@ -1,0 +1,161 @@
+"""The work of each kernel from the columns of its members: operations, bytes, products, what is resident."""
+
+from onnx_roofline.base.units import DTYPE_BITS
+from onnx_roofline.ir.graph import Model
+from onnx_roofline.ir.kernel_work import KernelWork, Operand, Operations, Product
+from onnx_roofline.ir.records import Contraction, Folding, Kernel, Reuse, Traffic, TypedOp, Work, total
+from onnx_roofline.memory.kv_caches import Caches
+from onnx_roofline.ops.cost.lookup import traits_of
+from onnx_roofline.ops.traits import ROLE_OPS
+
+# Rearrangements between an operand and what it rearranges that are seen through: exporters write a few.
+_REARRANGEMENTS = 6
+
+
+def kernel_works(model: Model) -> dict[str, KernelWork]:
+    """By the row id of its root what each kernel does; kernels that do the same share one record."""
+    alike: dict[KernelWork, KernelWork] = {}
+    maker = _Maker(model)
+    found = {}
+    for key, kernel in model.column(Kernel).items():
+        if kernel.id == key:
+            work = maker.work_of(kernel)
+            found[key] = alike.setdefault(work, work)
+    return found
+
+
+class _Maker:
+    """The columns that the work of a kernel is made of."""
+
+    def __init__(self, model: Model) -> None:
+        self.rows, self.works, self.traffics = model.column(TypedOp), model.column(Work), model.column(Traffic)
+        self.reuses, self.caches = model.column(Reuse), model.whole(Caches)
+        self.foldings = model.column(Folding)
+
+    def work_of(self, kernel: Kernel) -> KernelWork:
+        """One execution of a kernel."""
+        members = kernel.members
+        traits = [traits_of(self.rows[key].op) for key in members]
+        products, kinds, first = self._products(kernel)
+        resident, activation_bytes = kinds[0] if kinds else ("none", 0)
+        ordered = (kernel.id, *(key for key in members if key != kernel.id))
+        return KernelWork(
+            dtype=self.works[kernel.id].compute_dtype,
+            op_types=tuple(dict.fromkeys(self.rows[key].op.op_type for key in ordered)),
+            operations=self._operations(members),
+            naive_bytes=total([self.traffics[key].naive_bytes for key in members]),
+            compulsory_bytes=total([self.traffics[key].compulsory_bytes for key in members]),
+            moved=tuple((slug, moved.moved_bytes) for slug, moved in self.reuses[kernel.id].devices.items()),
+            products=products,
+            resident=resident,
+            resident_bytes=self._resident_bytes(kernel, resident, products),
+            activation_in_bytes=activation_bytes,
+            out_bytes=self._written_bytes(members[-1]),
+            group=max(1, first.batch) if first is not None and first.kernel else 1,
+            is_convolution=first is not None and bool(first.kernel),
+            is_dilated=first is not None and any(dilation > 1 for dilation in first.dilations),
+            permutes=any(one.permutes for one in traits),
+            stands_for=ROLE_OPS[kernel.role] if len(members) > 1 else "",
+        )
+
+    def _operations(self, members: tuple[str, ...]) -> tuple[Operations, ...] | None:
+        found: dict[str, list[int]] = {}
+        for key in members:
+            work = self.works[key]
+            if work.counts is None:
+                return None
+            if work.counts.operations:
+                sums = found.setdefault(work.compute_dtype, [0, 0, 0])
+                sums[0] += work.counts.operations
+                sums[1] += min(work.counts.macs, sum(contraction.macs for contraction in work.contractions))
+                sums[2] += work.counts.transcendentals + work.counts.divs
+        return tuple(Operations(dtype, *sums) for dtype, sums in found.items())
+
+    def _products(self, kernel: Kernel) -> tuple[tuple[Product, ...], list[tuple[Operand, int]], Contraction | None]:
+        """(products with the most MACs first, of each its large operand and the bytes of the other, the first one's
+        contraction).
+        """
+        found = [(key, one) for key in kernel.members for one in self.works[key].contractions if one.macs]
+        found.sort(key=lambda pair: -pair[1].macs)
+        products, kinds = [], []
+        for key, contraction in found:
+            kind, position = self._resident(key, contraction)
+            is_lhs = position is not None and position == contraction.lhs
+            # Seen from its resident operand, the left one for a convolution.
+            outputs, vectors = (contraction.m, contraction.n) if is_lhs else (contraction.n, contraction.m)
+            reads, dtype = self.traffics[key].read_bytes, self.rows[key].outputs[0].dtype
+            elements = contraction.batch * outputs * contraction.k
+            large_bytes = _operand_bytes(reads, position, elements, dtype)
+            other = contraction.rhs if is_lhs else contraction.lhs
+            other_bytes = _operand_bytes(reads, other, contraction.batch * vectors * contraction.k, dtype)
+            products.append(Product(contraction.batch, outputs, contraction.k, vectors, large_bytes))
+            kinds.append((kind, other_bytes))
+        return tuple(products), kinds, found[0][1] if found else None
+
+    def _resident(self, key: str, contraction: Contraction) -> tuple[Operand, int | None]:
+        """(what the large operand is, its position): a stored operand before a cache before the right one.
+
+        "weight" is stored, "kv" a cache (whether or not this run's keys or values are added to it).
+        """
+        row = self.rows[key]
+        kinds: dict[int, Operand] = {}
+        for position in (contraction.rhs, contraction.lhs):
+            if position is not None and position < len(row.op.inputs) and row.op.inputs[position]:
+                kinds[position] = self._kind(row.scope, row.op.inputs[position])
+        for wanted in ("weight", "kv"):
+            for position, kind in kinds.items():
+                if kind == wanted:
+                    return kind, position
+        positions = traits_of(row.op).cache_inputs
+        names = [row.op.inputs[position] for position in positions if position < len(row.op.inputs)]
+        if any(self.caches.holds(row.scope, name) for name in names if name):
+            # The cache with the new keys or values behind it, which no input of the op is alone.
+            return "kv", None
+        return "activation", contraction.rhs
+
+    def _kind(self, scope: str, name: str) -> Operand:
+        """The kind of an operand, seen through a few rearrangements."""
+        caches, index = self.caches, self.caches.uses
+        for _ in range(_REARRANGEMENTS + 1):
+            if caches.holds(scope, name):
+                return "kv"
+            scope, root = caches.place(scope, name)
+            maker = index.makers.get((scope, root))
+            if maker is None:
+                return "weight" if root in index.stored else "activation"
+            row = self.rows[maker]
+            if row.role == "constant" or self.foldings[maker].runs_once:
+                return "weight"
+            if not traits_of(row.op).rearranges or not row.op.inputs:
+                return "activation"
+            name = row.op.inputs[0]
+        return "activation"
+
+    def _resident_bytes(self, kernel: Kernel, resident: Operand, products: tuple[Product, ...]) -> int:
+        """What a kernel has in the PIM's memory before it runs there: its weights, or the caches that it reads."""
+        if resident == "weight":
+            return products[0].resident_bytes
+        if resident != "kv":
+            return 0
+        caches = self.caches
+        found = {
+            place: size or 0
+            for key in kernel.members
+            for name, size in zip(self.rows[key].op.inputs, self.traffics[key].read_bytes, strict=True)
+            if caches.holds(self.rows[key].scope, name)
+            if caches.uses.makers.get(place := caches.place(self.rows[key].scope, name)) not in kernel.members
+        }
+        return sum(found.values()) or sum(product.resident_bytes for product in products)
+
+    def _written_bytes(self, key: str) -> int:
+        """Bytes that an op writes, without what a cache that it adds rows to has already."""
+        traffic, outputs = self.traffics[key], self.rows[key].op.outputs
+        in_place = (s.bytes for s in traffic.savings if s.kind == "in_place" and s.tensor in outputs)
+        return sum(size or 0 for size in traffic.write_bytes) - sum(in_place)
+
+
+def _operand_bytes(reads: tuple[int | None, ...], position: int | None, elements: int, dtype: str) -> int:
+    """Bytes that the op reads of an operand; from its elements where it is made inside the op."""
+    if position is not None and position < len(reads) and reads[position]:
+        return reads[position] or 0
+    return elements * DTYPE_BITS.get(dtype, 32) // 8

@@ -1,0 +1,124 @@
+"""The lines above a report: what the figures rest on, and what the model is."""
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
+
+from onnx_roofline.analysis.analyze import Analysis
+from onnx_roofline.analysis.summary import Summary
+from onnx_roofline.base.quantities import format_si
+from onnx_roofline.base.text import visible
+from onnx_roofline.ir.graph import Dim
+from onnx_roofline.ir.records import DataLength, DataLengths, OpenBodies, OpenBody
+
+if TYPE_CHECKING:
+    pass
+# Loops and branches, and lengths that data decide, that the first line names.
+SHOWN_BODIES = 4
+SHOWN_LENGTHS = 2
+# Characters of a name in a row or a line.
+NAME_WIDTH = 44
+
+
+def first_line(analysis: Analysis) -> str:
+    """Coverage, assumed dims and system: what the figures below rest on."""
+    summary = analysis.summary
+    known = summary.ops - summary.unknown_ops
+    share = f"{100 * known / summary.ops:.4g} %" if summary.ops else "no ops"
+    parts = [f"coverage: {share} of {plural(summary.ops, 'op')} ({_statuses(summary)})"]
+    if summary.unknown_ops:
+        weight = summary.unknown_bytes_share
+        shown = "an unknown share" if weight is None else f"{100 * weight:.3g} %"
+        types = ", ".join(visible(name, 40) for name in summary.unknown_op_types[:4])
+        parts.append(f"unknown: {types}{' ...' if len(summary.unknown_op_types) > 4 else ''}, {shown} of the bytes")
+    assumed = {name: dim for name, dim in analysis.model.dims.items() if dim.origin == "assumed"}
+    if assumed:
+        parts.append(f"ASSUMED dims: {_dims(assumed)}")
+    overridden = {name: dim for name, dim in analysis.model.dims.items() if dim.is_overridden}
+    if overridden:
+        fixed = ", ".join(dict.fromkeys(dim.reason.rpartition(" ")[2] for dim in overridden.values()))
+        parts.append(f"OVERRIDDEN dims: {_dims(overridden)} (the file fixes {fixed})")
+    parts += open_lengths(analysis.model.whole(DataLengths).found)
+    parts += open_bodies(analysis.model.whole(OpenBodies).found)
+    if analysis.settings.observe:
+        parts.append("shapes OBSERVED in one run")
+    if analysis.settings.assume_dtype:
+        parts.append(f"floating tensors ASSUMED {analysis.settings.assume_dtype}")
+    parts.append(f"system: {analysis.system.slug}")
+    return " · ".join(parts)
+
+
+def _statuses(summary: Summary) -> str:
+    return ", ".join(f"{count:,} {status}" for status, count in summary.status_counts.items() if count) or "none"
+
+
+def _dims(dims: Mapping[str, Dim]) -> str:
+    own = {name: dim for name, dim in dims.items() if not dim.is_computed}
+    shown = [f"{visible(name, 40)}={dim.value}" for name, dim in list(own.items())[:6]]
+    return ", ".join(shown) + (f" and {len(own) - 6} more" if len(own) > 6 else "")
+
+
+def open_lengths(found: Iterable[DataLength]) -> list[str]:
+    """Lengths that data decide and nobody stated: how many ops hang on each, and the option that states it."""
+    opened = [one for one in found if one.origin != "bound"]
+    parts = []
+    for one in opened[:SHOWN_LENGTHS]:
+        hang = f"{plural(one.ops, 'op')} hang{'s' if one.ops == 1 else ''} on {visible(one.key, NAME_WIDTH)}"
+        taken = f"length unknown, ASSUMED {one.value:,}" if one.origin == "assumed" else f"length AT MOST {one.value:,}"
+        parts.append(f"{hang}, {taken}: {visible(one.option, 2 * NAME_WIDTH)}, or --observe")
+    if len(opened) > SHOWN_LENGTHS:
+        parts.append(f"{len(opened) - SHOWN_LENGTHS} more lengths that data decide")
+    return parts
+
+
+def open_bodies(found: Iterable[OpenBody]) -> list[str]:
+    """What is taken for loops and branches of which nobody says how often they run, and the option that says it."""
+    titles = {
+        ("trips", "assumed"): "ASSUMED trips",
+        ("trips", "data"): "trips AT MOST",
+        ("branch", "assumed"): "ASSUMED branches",
+        ("branch", "data"): "COSTLIER branches",
+    }
+    groups: dict[str, list[OpenBody]] = {title: [] for title in titles.values()}
+    for one in found:
+        groups[titles[one.kind, one.origin]].append(one)
+    parts = []
+    for title, group in groups.items():
+        if group:
+            shown = ", ".join(f"{visible(one.key, NAME_WIDTH)}={one.taken}" for one in group[:SHOWN_BODIES])
+            more = f" and {len(group) - SHOWN_BODIES} more" if len(group) > SHOWN_BODIES else ""
+            parts.append(f"{title}: {shown}{more} ({visible(group[0].option, 2 * NAME_WIDTH)})")
+    return parts
+
+
+def model_line(analysis: Analysis) -> str:
+    """The file, its opsets, size and producer, and how it was analysed."""
+    info, summary = analysis.model.info, analysis.summary
+    opsets = ", ".join(f"{visible(domain, 40)} {version}" for domain, version in list(info.opsets.items())[:5])
+    parts = [
+        f"model: {visible(info.path.rpartition('/')[2])}",
+        f"opset {opsets}",
+        f"{summary.parameters:,} parameters ({format_si(summary.weight_bytes, 'B')})",
+    ]
+    bound = {name: dim for name, dim in analysis.model.dims.items() if dim.origin == "bound"}
+    if bound:
+        parts.append(f"dims: {_dims(bound)}")
+    if analysis.settings.values:
+        stated = (
+            f"{visible(name, NAME_WIDTH)}={','.join(map(str, numbers[:SHOWN_BODIES]))}"
+            + ("..." if len(numbers) > SHOWN_BODIES else "")
+            for name, numbers in analysis.settings.values.items()
+        )
+        parts.append(f"values: {', '.join(stated)}")
+    if info.producer:
+        parts.append(visible(info.producer, 60))
+    return " · ".join(parts)
+
+
+def without_time(kernels: int) -> str:
+    """`103 kernels without a time`: what a sum of times leaves out."""
+    return f"{plural(kernels, 'kernel')} without a time"
+
+
+def plural(count: int, noun: str) -> str:
+    """A count with its noun."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
