@@ -113,7 +113,7 @@ def _naive(row: TypedOp, work: Work, folding: Folding) -> tuple[tuple[int | None
             size if source is None else _quantized_bytes(source, touched)
             for size, source, touched in zip(reads, folding.inputs, work.reads, strict=True)
         )
-    outputs = (folding.output, *row.outputs[1:]) if folding.output is not None else row.outputs
+    outputs = folding.written(row.outputs)
     writes = tuple(_bytes(kind, touched) for kind, touched in zip(outputs, work.writes, strict=True))
     return _once(row.op.inputs, reads), writes
 

@@ -11,7 +11,7 @@ from onnx_roofline.base.units import FLOPS_PER_MAC
 from onnx_roofline.inference.onnx_library import known_attributes
 from onnx_roofline.ir.graph import Model
 from onnx_roofline.ir.pipeline import PassResult
-from onnx_roofline.ir.records import STATUSES, Counts, Folding, TypedOp, Work
+from onnx_roofline.ir.records import STATUSES, UNFOLDED, Counts, Folding, TypedOp, Work
 from onnx_roofline.ir.tensor_index import TensorIndex
 from onnx_roofline.ops.cost.lookup import find_rule
 from onnx_roofline.ops.cost.registry import Rule
@@ -44,22 +44,23 @@ class OpCount(Struct, frozen=True):
 
 
 def _folded(work: Work, folding: Folding, alone: Mapping[str, Work]) -> Work:
-    """The work of an op with the Q and DQ ops that it takes over; their counts move into it."""
-    if folding.folded_into:
-        return replace(work, counts=Counts(), reads=(0,) * len(work.reads), writes=(0,) * len(work.writes),
-                       moves_data=False, aliases=0, note=f"folded into {folding.folded_into}")  # fmt: skip
-    if not folding.inputs or work.counts is None:
+    """The work of an op with the Q and DQ ops that fold into it; their counts move with them."""
+    if work.counts is None or folding is UNFOLDED:
         return work
-    counts = work.counts
-    if folding.compute_dtype and "int" in folding.compute_dtype:
-        operations = counts.operations - FLOPS_PER_MAC * counts.macs
-        counts = Counts(macs=counts.macs, int_ops=operations)
-    taken = folding.requantized + (folding.dequantized if folding.dequantizes else ())
-    for key in taken:
-        other = alone[key].counts
-        counts = counts + other if other is not None else counts
-    note = f"computes on {folding.compute_dtype}" if folding.compute_dtype else "dequantises its weight as it reads it"
-    return replace(work, counts=counts, compute_dtype=folding.compute_dtype or work.compute_dtype, note=note)
+    counts, status = work.counts, work.status
+    if "int" in folding.compute_dtype:
+        counts = Counts(macs=counts.macs, int_ops=counts.operations - FLOPS_PER_MAC * counts.macs)
+    for key in folding.counted:
+        counts += alone[key].counts or Counts()
+        status = max(status, alone[key].status, key=STATUSES.index)
+    work = replace(work, counts=counts, status=status, compute_dtype=folding.compute_dtype or work.compute_dtype,
+                   note=folding.note or work.note)  # fmt: skip
+    if not (folding.folded_into or folding.moves_nothing or folding.runs_once):
+        return work
+    moves_work = folding.folded_into and not folding.keeps_work and alone[folding.folded_into].counts is not None
+    return replace(work, counts=Counts() if moves_work else counts,
+                   reads=(0,) * len(work.reads), writes=(0,) * len(work.writes), moves_data=False,
+                   aliases=None if folding.runs_once else folding.aliases)  # fmt: skip
 
 
 def _work_of(row: TypedOp, memo: dict[object, Work]) -> Work:

@@ -126,7 +126,7 @@ def default_pipeline(settings: Settings, system: "System", observation: "Observa
     return Pipeline(
         (
             shapes,
-            QuantizationFolding(),
+            QuantizationFolding(backend.folds_quantized, backend.weight_only),
             OpCount(),
             FusionPass(backend),
             MemoryTraffic(backend.appends_in_place),

@@ -13,6 +13,7 @@ from onnx_roofline.base.yaml_nodes import Node
 from onnx_roofline.fusion.kinds import KINDS
 from onnx_roofline.fusion.match import CHECKS
 from onnx_roofline.fusion.patterns import PARTS, PATTERNS
+from onnx_roofline.fusion.quantized import Reach
 from onnx_roofline.fusion.template import Template, TemplateError, parse_template, without_optional
 from onnx_roofline.ir.records import KernelRole
 
@@ -24,10 +25,11 @@ DEFAULT_BACKEND = "compiler"
 _SCHEMA = 1
 _KEYS = (
     "schema", "name", "about", "source", "patterns", "general_rule", "kinds", "max_group", "reshapes", "residual_add",
-    "concat_materialises", "absorb_transposes", "appends_in_place",
+    "concat_materialises", "absorb_transposes", "appends_in_place", "folds_quantized", "weight_only",
 )  # fmt: skip
 _PATTERN_KEYS = ("name", "types", "match", "keeps_inner", "role")
 _ROLES: tuple[KernelRole, ...] = get_args(KernelRole)
+_REACHES: tuple[Reach, ...] = get_args(Reach)
 # Ops of a kernel, where a pack does not say. Source: TVM's relax.FuseOps.max_depth.
 _MAX_GROUP = 256
 
@@ -51,7 +53,8 @@ class Backend(Struct, frozen=True):
     `patterns` are tried in order. `general_rule` is "tvm" where unseen chains fuse too. `kinds` are kinds by op type
     that go before those that the ops' work gives. `through_reshapes` says that a reshape between two ops of a pattern
     does not part them, `residual_add` that a contraction takes the addition of another activation,
-    `appends_in_place` that past and present of a cache share a buffer.
+    `appends_in_place` that past and present of a cache share a buffer. `folds_quantized` is how far Q and DQ ops fold,
+    `weight_only` the op types that restore single stored operands as they read them (None: all that multiply).
     """
 
     slug: str
@@ -63,6 +66,8 @@ class Backend(Struct, frozen=True):
     through_reshapes: bool = True
     residual_add: bool = True
     appends_in_place: bool = False
+    folds_quantized: Reach = "through"
+    weight_only: tuple[str, ...] | None = None
     about: str = ""
     source: str = ""
 
@@ -102,6 +107,12 @@ def load_backend(name_or_path: str | os.PathLike[str] = DEFAULT_BACKEND) -> Back
     max_group = entries["max_group"].integer(minimum=1) if "max_group" in entries else _MAX_GROUP
     residual_add = _switch(entries.get("residual_add"), default=True)
     appends_in_place = _switch(entries.get("appends_in_place"), default=False)
+    reach = _text(entries.get("folds_quantized"), _REACHES)
+    weight_only = (
+        tuple(text for item in entries["weight_only"].sequence() if (text := item.text()))
+        if ("weight_only" in entries)
+        else None
+    )
     root.problems.raise_if_any()
     assert texts["name"] is not None, "a pack without a problem has a name"
     return Backend(
@@ -114,6 +125,8 @@ def load_backend(name_or_path: str | os.PathLike[str] = DEFAULT_BACKEND) -> Back
         through_reshapes=reshapes == "through",
         residual_add=residual_add,
         appends_in_place=appends_in_place,
+        folds_quantized=next((one for one in _REACHES if one == reach), "through"),
+        weight_only=weight_only,
         about=texts["about"] or "",
         source=texts["source"] or "",
     )

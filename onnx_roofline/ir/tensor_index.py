@@ -56,7 +56,7 @@ class TensorIndex(Struct, frozen=True, eq=False):
             is_view = _is_view(row, works[key])
             for name in row.op.outputs:
                 if name and is_view:
-                    found.roots[row.scope, name] = found.root(row.scope, row.op.inputs[0])
+                    found.roots[row.scope, name] = found.root(row.scope, row.op.inputs[works[key].aliases or 0])
                 elif name:
                     found.makers[row.scope, name] = key
             # What asks for a shape reads no byte of the tensor.

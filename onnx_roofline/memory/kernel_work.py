@@ -3,7 +3,7 @@
 from onnx_roofline.base.units import DTYPE_BITS
 from onnx_roofline.ir.graph import Model
 from onnx_roofline.ir.kernel_work import KernelWork, Operand, Operations, Product
-from onnx_roofline.ir.records import Contraction, Kernel, Reuse, Traffic, TypedOp, Work, total
+from onnx_roofline.ir.records import Contraction, Folding, Kernel, Reuse, Traffic, TypedOp, Work, total
 from onnx_roofline.memory.kv_caches import Caches
 from onnx_roofline.ops.cost.lookup import traits_of
 from onnx_roofline.ops.traits import ROLE_OPS
@@ -30,6 +30,7 @@ class _Maker:
     def __init__(self, model: Model) -> None:
         self.rows, self.works, self.traffics = model.column(TypedOp), model.column(Work), model.column(Traffic)
         self.reuses, self.caches = model.column(Reuse), model.whole(Caches)
+        self.foldings = model.column(Folding)
 
     def work_of(self, kernel: Kernel) -> KernelWork:
         """One execution of a kernel."""
@@ -123,7 +124,7 @@ class _Maker:
             if maker is None:
                 return "weight" if root in index.stored else "activation"
             row = self.rows[maker]
-            if row.role == "constant":
+            if row.role == "constant" or self.foldings[maker].runs_once:
                 return "weight"
             if not traits_of(row.op).rearranges or not row.op.inputs:
                 return "activation"

@@ -7,9 +7,11 @@ from msgspec import Struct
 
 from onnx_roofline.ir.records import KernelRole
 
-# How an op takes part when the DequantizeLinear and QuantizeLinear around it fold into it: not at all, as a product
-# (which may have one operand alone dequantised), as arithmetic on quantised tensors, or as a move of quantised data.
-QuantizedForm = Literal["none", "product", "arithmetic", "move"]
+# How an op takes part when the DequantizeLinear and QuantizeLinear around it fold into it: not at all; as a product,
+# which multiplies quantised tensors or dequantises single operands as it reads them; as a contraction inside other
+# float arithmetic, which dequantises its operands as it reads them ("operand"); as elementwise or pooling arithmetic,
+# which needs all of its operands quantised and a QuantizeLinear behind; or as a move, which works on any element type.
+QuantizedForm = Literal["none", "product", "operand", "arithmetic", "move"]
 
 
 class Traits(Struct, frozen=True):
@@ -25,7 +27,10 @@ class Traits(Struct, frozen=True):
     new ones. `attends`: scores, softmax and the product with the values are one op.
 
     `quantizes` and `dequantizes` change between numbers and their quantised form. `quantized_form` says how an op
-    computes between the two, `bias_at` which operand is its bias (0: none).
+    computes between the two, `bias_at` which operand is its bias (0: none). `float_result`: integer kernels of the
+    product exist that leave its result in floating point. `renames`: a move whose result is the bytes of its first
+    input. `rescales` are the positions of operands that the op only scales where all others are lone numbers: it is
+    part of the scale of a dequantisation before it.
     """
 
     rearranges: bool = False
@@ -40,9 +45,15 @@ class Traits(Struct, frozen=True):
     dequantizes: bool = False
     quantized_form: QuantizedForm = "none"
     bias_at: int = 0
+    float_result: bool = False
+    renames: bool = False
+    rescales: tuple[int, ...] = ()
 
 
 NO_TRAITS = Traits()
+OPERANDS = Traits(quantized_form="operand")
+QUANTIZES = Traits(rearranges=True, quantizes=True)
+DEQUANTIZES = Traits(rearranges=True, dequantizes=True)
 
 # The one op that a kernel of a role is, to a device which has that op.
 ROLE_OPS: Mapping[KernelRole, str] = {"attention": "Attention", "none": ""}

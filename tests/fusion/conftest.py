@@ -1,6 +1,7 @@
 """Tiny models written as text, analysed as far as fusion needs."""
 
 import itertools
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -15,6 +16,8 @@ from onnx_roofline.passes.shape_inference import ShapeInference
 from onnx_roofline.ir.graph import Model
 from onnx_roofline.ir.pipeline import Pipeline
 from onnx_roofline.load import load
+
+sys.path.insert(0, str(Path(__file__).parent))
 
 Shapes = Mapping[str, Sequence[int]]
 Values = Mapping[str, object]

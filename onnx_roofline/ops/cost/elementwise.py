@@ -9,8 +9,8 @@ from onnx_roofline.ops.view import OpView
 _ON_QUANTIZED = Traits(quantized_form="arithmetic")
 rule("Add", "Sub", traits=_ON_QUANTIZED)(elementwise(adds=1))
 rule("Neg", "Abs", "Sign", "Ceil", "Floor", "Round")(elementwise(adds=1))
-rule("Mul", traits=_ON_QUANTIZED)(elementwise(muls=1))
-rule("Div", traits=_ON_QUANTIZED)(elementwise(divs=1))
+rule("Mul", traits=Traits(quantized_form="arithmetic", rescales=(0, 1)))(elementwise(muls=1))
+rule("Div", traits=Traits(quantized_form="arithmetic", rescales=(0,)))(elementwise(divs=1))
 rule("Reciprocal", "Mod")(elementwise(divs=1))
 rule("Exp", "Log", "Erf", "Tanh", "Sqrt", "Pow", "Sin", "Cos", "Tan", "Asin", "Acos", "Atan")(
     elementwise(transcendentals=1)
