@@ -45,6 +45,7 @@ OWNERS = {
     "onnxruntime": {"analysis/observe"},
     "yaml": {"base"},
     "networkx": {"ir", "load", "placement.solver", "report/networkx_graph.py", "face.py"},
+    "xdsl": {"load"},
     "rich": {"cli", "report/table.py"},
     "scipy": set(),
 }
@@ -185,7 +186,7 @@ def test_analysis_does_not_import_the_optional_libraries() -> None:
         "import sys\n"
         "from onnx_roofline.cli.main import main\n"
         f"assert main(['analyze', {str(ROOT / 'sample_models' / 'lenet5.onnx')!r}]) == 0\n"
-        "heavy = {'matplotlib', 'onnxruntime', 'scipy', 'torch'} & set(sys.modules)\n"
+        "heavy = {'matplotlib', 'onnxruntime', 'scipy', 'torch', 'xdsl'} & set(sys.modules)\n"
         "assert not heavy, heavy\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)

@@ -115,6 +115,10 @@ def _refuse_what_shows_nothing(options: argparse.Namespace) -> None:
         raise UsageError(f"found {' and '.join(views)}: each prints a report of its own; run one after the other")
     if options.format == "csv" and views and views != ["--convention"]:
         raise UsageError(f"--format csv: {views[0]} has no CSV; leave one of them out, or write --json FILE")
+    if options.json == options.mlir == "-":
+        raise UsageError("found --json - and --mlir -: stdout takes one of them; write the other to a file")
+    if options.sweep and options.mlir:
+        raise UsageError("--mlir: it writes one size of the model, and --sweep is of many; leave one of them out")
     if options.sweep and options.plot:
         raise UsageError("--plot: it draws one size of the model, and --sweep is of many; leave one of them out")
 
@@ -142,7 +146,15 @@ def _run_analyze(options: argparse.Namespace) -> int:
         from onnx_roofline.report.plot.points import draw_analysis
 
         draw_analysis(analysis, options.plot)
-    if options.json == "-":
+    if options.mlir:
+        from onnx_roofline.report.files import write_atomically
+        from onnx_roofline.report.mlir.analysis import write_mlir
+
+        if options.mlir == "-":
+            sys.stdout.writelines(write_mlir(analysis))
+        else:
+            write_atomically(options.mlir, write_mlir(analysis))
+    if "-" in (options.json, options.mlir):
         return EXIT_DONE
     if options.convention:
         return _print_conventions(analysis, options)

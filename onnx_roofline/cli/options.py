@@ -151,6 +151,7 @@ def _add_model_options(parser: argparse.ArgumentParser) -> None:
 def _add_analyze(parser: argparse.ArgumentParser) -> None:
     _add_model_options(parser)
     parser.add_argument("--json", metavar="FILE", help="write the annotated graph; - is stdout")
+    parser.add_argument("--mlir", metavar="FILE", help="write the graph as MLIR, each op with its figures; - is stdout")
     parser.add_argument("--plot", metavar="FILE", help="draw the roofline as .svg, .png or .pdf (extra: plot)")
     parser.add_argument("--format", choices=("table", "csv"), default="table", help="what stdout gets (default: table)")
     parser.add_argument(
