@@ -15,7 +15,7 @@ from onnx_roofline.base.quantities import format_si
 from onnx_roofline.base.text import visible
 from onnx_roofline.ir.graph import Model
 from onnx_roofline.ir.pipeline import Pipeline
-from onnx_roofline.load import DimOptions, ParsedModel, Source, bind, is_file, parse
+from onnx_roofline.load import DimOptions, ParsedModel, Source, bind, is_file, is_mlir, parse
 
 if TYPE_CHECKING:
     from onnx_roofline.analysis.observe.run import Observation
@@ -48,7 +48,9 @@ class Analysis(Struct, frozen=True, eq=False, dict=True):
         return summarize(self.model, self.system)
 
 
-def analyze(source: Source, settings: Settings | None = None, progress: Progress | None = None) -> Analysis:
+def analyze(
+    source: Source | ParsedModel, settings: Settings | None = None, progress: Progress | None = None
+) -> Analysis:
     """Shapes, counts, traffic, roofline and placement of every op of a model, in a file or in memory.
 
     Raises RooflineError, one sentence for the user, where the file or an option can't be used.
@@ -64,7 +66,7 @@ def analyze(source: Source, settings: Settings | None = None, progress: Progress
     chosen: Mapping[str, int] = {}
     observation = None
     if settings.observe:
-        if not is_file(source):
+        if isinstance(source, ParsedModel) or not is_file(source):
             raise UsageError("--observe: found a model in memory, wanted the path of a file: a run needs its weights")
         started = time.perf_counter()
         parsed, settings, chosen, observation = _observed(parsed, settings, system)
@@ -84,6 +86,8 @@ def _observed(
 
     if settings.trips or settings.branches:
         raise UsageError("--observe: a run shows how often loops run and which branches; drop --trip and --branch")
+    if is_mlir(parsed.path):
+        raise UsageError("--observe: onnxruntime runs no MLIR; pass the .onnx file that it was made from")
     if settings.values:
         raise UsageError("--observe: a run has the values that it is fed; drop --value")
     options = bound_by_inputs(parsed, settings.observe, DimOptions(settings.dims, settings.input_shapes))

@@ -58,7 +58,7 @@ def command_parser() -> argparse.ArgumentParser:
 
 
 def _add_model_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("model", metavar="MODEL", help="an .onnx file; its weights are not read")
+    parser.add_argument("model", metavar="MODEL", help="an .onnx or .mlir file; its weights are not read")
     parser.add_argument(
         "--dim",
         action="append",

@@ -13,20 +13,20 @@ from xdsl.parser import Parser
 
 HEAD = '<ir_version: 10, opset_import: ["": 21, "com.microsoft": 1, "own": 1]>\n'
 
-BRANCH = """g (float[2, 4] x, bool c) => (y) {
+BRANCH = """g (float[2, 4] x, bool c) => (float[2, 4] y) {
   a = Neg (x)
   y = If (c) <
     else_branch = e () => (float[2, 4] z) { z = Exp (a) },
     then_branch = t () => (float[2, 4] z) { w = Constant <value = float {2.0}> () b = Mul (a, w) z = Add (b, x) }>
 }"""
-LOOP = """g (float[2, 4] x) => (y, s) <int64 n = {3}, bool go = {1}> {
+LOOP = """g (float[2, 4] x) => (float[2, 4] y, float[3, 2] s) <int64[1] one = {1}, int64 n = {3}, bool go = {1}> {
   y, s = Loop (n, go, x) <body = b (int64 i, bool on, float[2, 4] v) => (bool more, float[2, 4] w, float[2] r) {
     more = Identity (on)
     w = Tanh (v)
     r = ReduceSum <keepdims = 0> (w, one)
   }>
 }"""
-SCAN = """g (float[5, 3] x) => (last, y) <float[3] h = {0, 0, 0}> {
+SCAN = """g (float[5, 3] x) => (float[3] last, float[5, 3] y) <float[3] h = {0, 0, 0}> {
   last, y = Scan <num_scan_inputs = 1, body = b (float[3] a, float[3] r) => (float[3] n, float[3] o) {
     n = Add (a, r)
     o = Sqrt (n)
@@ -41,7 +41,7 @@ FUNCTIONS = """g (float[2, 4] x, float[8] z) => (y, q) {
 Twice <factor> (p) => (r) { f = Constant <value_float: float = @factor> () t = own.Scaled (p, f) r = Add (t, t) }
 <domain: "own", opset_import: ["": 21]>
 Scaled (p, f) => (r) { r = Mul (p, f) }"""
-CUSTOM = """g (float[2, 4] x, float[4, 3] w, float[3, 3] k) => (y, u) {
+CUSTOM = """g (float[2, 4] x, float[4, 3] w, float[3, 3] k) => (float[2, 3] y, u) <float top = {6.0}> {
   p = com.microsoft.FusedMatMul <transA = 0, alpha = 0.5> (x, w)
   c = Clip (p, , top)
   y = MatMul (c, k)
@@ -52,10 +52,8 @@ TEXTS = {"branch": BRANCH, "loop": LOOP, "scan": SCAN, "functions": FUNCTIONS, "
 
 def save(name: str, folder: Path) -> Path:
     """The model of a name as a file."""
-    text = TEXTS[name]
-    text = text.replace("(y, s) <", "(y, s) <int64[1] one = {1}, ").replace("(y, u) {", "(y, u) <float top = {6.0}> {")
     path = folder / f"{name}.onnx"
-    onnx.save(parser.parse_model(HEAD + text), path)
+    onnx.save(parser.parse_model(HEAD + TEXTS[name]), path)
     return path
 
 
