@@ -49,7 +49,7 @@ class Analysis(Struct, frozen=True, eq=False, dict=True):
 
 
 def analyze(
-    source: Source | ParsedModel, settings: Settings | None = None, progress: Progress | None = None
+    source: "Source | ParsedModel", settings: Settings | None = None, progress: Progress | None = None
 ) -> Analysis:
     """Shapes, counts, traffic, roofline and placement of every op of a model, in a file or in memory.
 

@@ -30,7 +30,7 @@ __all__ = [
 NO_OPTIONS = DimOptions({}, {})
 
 
-def parse(source: Source | ParsedModel, limits: Limits | None = None) -> ParsedModel:
+def parse(source: "Source | ParsedModel", limits: Limits | None = None) -> ParsedModel:
     """The graphs of a model, in a file or in memory, without its weights; memory and time follow the graph.
 
     A file named .mlir is read as a module of ONNX ops; what is parsed already is left as it is. Raises
