@@ -1,7 +1,7 @@
 """Attributes of MLIR ops as those of ONNX nodes, and dense tensors as stored ones."""
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Protocol
 
 from msgspec import Struct, field
 
@@ -20,11 +20,19 @@ if TYPE_CHECKING:
 _FLOATS, _INTS, _STRINGS = 6, 7, 8
 
 
+class Resources(Protocol):
+    """The bytes of resources by their keys; a dict is one."""
+
+    def get(self, key: str, /) -> bytes | None:
+        """The bytes of a resource; None where it has none."""
+        ...
+
+
 class Values(Struct):
     """What the tensors of one module hold: small resources by key, keys that are used twice, and long lists."""
 
     limits: Limits
-    resources: Mapping[str, bytes] = field(default_factory=dict)
+    resources: Resources = field(default_factory=dict[str, bytes])
     shared: frozenset[str] = frozenset()
     lists: list[LongList] = field(default_factory=list)
 

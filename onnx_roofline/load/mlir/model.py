@@ -75,7 +75,7 @@ class Importer:
         for op in module.walk():
             found = all_attributes(op)
             symbol = text(found.get("sym_name"))
-            if op.name == "func.func" and op.regions and op.regions[0].blocks:
+            if op_name(op) == "func.func" and op.regions and op.regions[0].blocks:
                 self.functions[symbol] = op
             elif symbol and "type" in found:
                 self.globals[symbol] = found["type"]
@@ -234,7 +234,7 @@ class Importer:
         else:
             head = head_of(op, scope.opsets)
             value = head.attributes.get("value")
-            if head.op_type != "Constant" or value is None or f"{OURS}id" in found:
+            if head.op_type != "Constant" or value is None or f"{OURS}outputs" in found:
                 return False
             made = self.values.tensor(value, "")
             if made is None:

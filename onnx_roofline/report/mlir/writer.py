@@ -148,7 +148,6 @@ class ModuleWriter(Struct):
         if op.function is not None:
             call = self.source.function(scope, op)
             self.pending.append(call)
-            name, properties = "func.call", f" <{dictionary({'callee': f'@{call.symbol}'})}>"
             # A call in MLIR names all operands and results.
             inputs += [""] * (len(call.graph.inputs) - len(inputs))
             outputs += [""] * (len(call.graph.outputs) - len(outputs))
@@ -160,12 +159,24 @@ class ModuleWriter(Struct):
         results: list[_Value] = [
             (_value_name(one or "none", taken), self.source.kind(scope, one) if one else None) for one in outputs
         ]
+        if op.function is not None:
+            name, properties = self._call(call, attributes, operands, results)
         left = f"{_names(results)} = " if results else ""
         yield f'{indent}{left}"{name}"({_names(operands)}){properties}'
         yield from self._regions(op, scope, values, taken, indent)
         arrow = _types(results) if len(results) == 1 else f"({_types(results)})"
         yield f" {dictionary(attributes)} : ({_types(operands)}) -> {arrow}{_location(op.name)}\n"
         values.update((one, value) for one, value in zip(outputs, results, strict=True) if one)
+
+    def _call(
+        self, call: Call, attributes: dict[str, str], operands: Sequence[_Value], results: Sequence[_Value]
+    ) -> tuple[str, str]:
+        """The name and the properties of a call; MLIR has none for a function whose types are not those of the call."""
+        formals = [self.source.kind(call.scope, one.name) for one in (*call.graph.inputs, *call.graph.outputs)]
+        if [tensor_type(kind) for _, kind in (*operands, *results)] == list(map(tensor_type, formals)):
+            return "func.call", f" <{dictionary({'callee': f'@{call.symbol}'})}>"
+        attributes["callee"] = f"@{call.symbol}"
+        return "onnx.Custom", ""
 
     def _head(self, op: Op, scope: str) -> tuple[str, dict[str, str]]:
         """The name of an op in MLIR, and its attributes in the order in which they are read."""
