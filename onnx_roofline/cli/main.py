@@ -256,6 +256,25 @@ def _run_explain(options: argparse.Namespace) -> int:
     return EXIT_DONE
 
 
+def _run_formula(options: argparse.Namespace) -> int:
+    from onnx_roofline.report.files import write_atomically
+    from onnx_roofline.report.formulas import formula_document, formula_lines
+    from onnx_roofline.what_if.formula.fit import fit_over
+
+    if options.depth < 0:
+        raise UsageError(f"--depth {options.depth}: wanted 1 or more levels, or 0 for all")
+    found = fit_over(options.model, settings_of(options), options.over, options.depth)
+    if options.json:
+        text = formula_document(found)
+        if options.json == "-":
+            sys.stdout.write(text)
+            return EXIT_DONE
+        write_atomically(options.json, [text])
+    for line in formula_lines(found, options.by):
+        print(_one_line(line) if line else "")
+    return EXIT_DONE
+
+
 def _print_conventions(analysis: "Analysis", options: argparse.Namespace) -> int:
     from onnx_roofline.report.conventions import HEADERS, headline, rows, write_csv
     from onnx_roofline.report.header import first_line
@@ -427,6 +446,7 @@ _COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "analyze": _run_analyze,
     "check": _run_check,
     "explain": _run_explain,
+    "formula": _run_formula,
     "hw_list": _run_hw_list,
     "hw_show": _run_hw_show,
     "hw_lint": _run_hw_lint,

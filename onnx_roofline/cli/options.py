@@ -39,6 +39,7 @@ def command_parser() -> argparse.ArgumentParser:
     _add_analyze(commands.add_parser("analyze", help="what each op of a model costs and where it should run"))
     _add_check(commands.add_parser("check", help="exit 1 if a model is over a limit"))
     _add_explain(commands.add_parser("explain", help="one op as a person would explain it: cost, bytes, place, why"))
+    _add_formula(commands.add_parser("formula", help="what a model costs as exact polynomials of its dims"))
     _add_hardware(commands.add_parser("hw", help="hardware profiles: list, show, lint"))
     ops = commands.add_parser("ops", help="the rule table: op, counts, source")
     ops.add_argument("--domain", help="only this domain, such as ai.onnx or com.microsoft")
@@ -50,8 +51,9 @@ def command_parser() -> argparse.ArgumentParser:
         nargs="?",
         metavar="DOCUMENT",
         default="annotated-graph",
-        choices=("annotated-graph", "explanations", "sweep"),
-        help="annotated-graph (analyze --json, the default), explanations (explain --json) or sweep (analyze --sweep)",
+        choices=("annotated-graph", "explanations", "sweep", "formula"),
+        help="annotated-graph (analyze --json, the default), explanations (explain --json), sweep (analyze --sweep) or "
+        "formula (formula --json)",
     )
     schema.set_defaults(run="schema")
     return parser
@@ -204,6 +206,27 @@ def _add_explain(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("node", metavar="NODE", nargs="+", help="an op, by its id, its name or a tensor that it makes")
     parser.add_argument("--json", metavar="FILE", help="write the explanations as JSON, a list; - is stdout")
     parser.set_defaults(run="explain")
+
+
+def _add_formula(parser: argparse.ArgumentParser) -> None:
+    _add_model_options(parser)
+    parser.add_argument(
+        "--over",
+        required=True,
+        metavar="NAME[=LOW..HIGH],...",
+        help="dims that the formulas are over, and the sizes that they are to hold for, such as batch,sequence=1..512",
+    )
+    parser.add_argument(
+        "--by",
+        choices=("macs", "flops", "naive_bytes", "compulsory_bytes"),
+        default="macs",
+        help="the figure of modules and kernels that is printed; the JSON has all (default: macs)",
+    )
+    parser.add_argument(
+        "--depth", type=int, default=3, metavar="N", help="levels of the module roll-up, 0 for all (default: 3)"
+    )
+    parser.add_argument("--json", metavar="FILE", help="write every formula as JSON; - is stdout")
+    parser.set_defaults(run="formula")
 
 
 def _add_hardware(parser: argparse.ArgumentParser) -> None:
