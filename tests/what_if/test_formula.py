@@ -49,10 +49,14 @@ CLOSED_FORMS = {
     # one token with a context of past_sequence + 1
     "llama_decode": ("batch,past_sequence", {(1, 1): 8 * 2 * 576, (1, 0): _LLAMA + 8 * 2 * 576}),
     "t5_small": (
-        "batch=1..4,encoder_sequence=1..64,decoder_sequence=1..64",
+        "batch=2..5,encoder_sequence=8..64,decoder_sequence=2..64",
         {**_SEQ2SEQ, (1, 0, 1): _SEQ2SEQ[1, 0, 1] + _H * 32128},
     ),
-    "transformer_encoder_decoder": ("batch=1..4,source_sequence=1..64,target_sequence=1..64", _SEQ2SEQ),
+    # the same with a vocabulary of 37,000
+    "transformer_encoder_decoder": (
+        "batch=2..5,source_sequence=2..64,target_sequence=2..64",
+        {**_SEQ2SEQ, (1, 0, 1): _SEQ2SEQ[1, 0, 1] + _H * 37000},
+    ),
     # T steps of 4 H (I + H) with I = 128, H = 256
     "lstm.torchscript": ("x.0", {(1,): 4 * 256 * (128 + 256)}),
     # torchvision's count for one image of 224 x 224

@@ -215,7 +215,7 @@ class FormulaTerm(Record, frozen=True):
 
 
 class FormulaPiece(Record, frozen=True):
-    """A polynomial and where it holds; later pieces hold where they overlap earlier ones."""
+    """A polynomial and where it holds; pieces do not overlap."""
 
     text: Annotated[str, Meta(description="the polynomial for people")]
     terms: Annotated[tuple[FormulaTerm, ...], Meta(description="highest total degree first; none for 0")]

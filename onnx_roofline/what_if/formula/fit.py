@@ -33,6 +33,9 @@ MOST_PIECES = 6
 # Points at which a formula is checked, at least; and how often a point where the model is not valid is drawn again.
 _LEAST_CHECKS, _DRAWS = 6, 4
 
+# Why there is no formula of a sum that an op without a rule is part of.
+UNKNOWN = "unknown: an op has no figure"
+
 
 class Range(Struct, frozen=True):
     """A dim and the sizes that its formulas are to hold for."""
@@ -66,7 +69,7 @@ class Formula(Struct, frozen=True):
 
     def at(self, point: Sequence[int]) -> Fraction | None:
         """The figure at a size for each dim; None where there is no formula."""
-        piece = next((piece for piece in reversed(self.pieces) if piece.covers(point)), None)
+        piece = next((piece for piece in self.pieces if piece.covers(point)), None)
         return None if piece is None else piece.formula(point)
 
 
@@ -133,26 +136,51 @@ def fit(sampler: Sampler, ranges: Sequence[Range]) -> Fit:
     Raises UsageError where the model is valid nowhere in the ranges.
     """
     cases = [_Case(sampler, tuple(ranges), ones) for ones in _ones(ranges)]
-    formulas = []
-    for found in cases[0].formulas():
-        pieces, reasons = list(found.pieces), [found.reason] if found.reason else []
-        served = []
-        for case in cases[1:]:
-            if case.start is None:
-                continue
-            if any(case.holds(piece, found.key) for piece in pieces):
-                served.append(case)
-                continue
-            (own,) = case.formulas([found.key])
-            pieces += own.pieces
-            reasons += [f"{case.name}: {own.reason}"] if own.reason else []
-        if len(found.pieces) == 1 and not reasons:
-            # Later pieces hold where they overlap this one, so that it may reach down to 1.
-            reach = [any(case.ones[place] for case in served) for place in range(len(ranges))]
-            lows = zip(pieces[0].low, ranges, reach, strict=True)
-            pieces[0] = replace(pieces[0], low=tuple(one.low if is_reached else low for low, one, is_reached in lows))
-        formulas.append(Formula(found.key, tuple(pieces), "; ".join(reasons)))
+    formulas = [_over_cases(found, cases[1:]) for found in cases[0].formulas()]
     return Fit(tuple(ranges), sampler.pinned, tuple(formulas), sampler.points)
+
+
+def _over_cases(found: Formula, cases: "Sequence[_Case]") -> Formula:
+    """A formula with what holds where some dims are 1: the same, or one of its own."""
+    pieces, reasons = list(found.pieces), [found.reason] if found.reason else []
+    if found.reason == UNKNOWN:
+        return found
+    for case in cases:
+        if case.start is None:
+            continue
+        same = next((piece for piece in pieces if case.holds(piece, found.key)), None)
+        if same is not None:
+            pieces.append(case.restricted(same))
+            continue
+        (own,) = case.formulas([found.key])
+        pieces += own.pieces
+        reasons += [f"{case.name}: {own.reason}"] if own.reason else []
+    return Formula(found.key, tuple(joined(pieces)), "; ".join(reasons))
+
+
+def joined(pieces: Sequence[Piece]) -> list[Piece]:
+    """The pieces with those put together that have the same formula and touch along one dim."""
+    rest = list(pieces)
+    for one, other in product(rest, rest):
+        both = _union(one, other) if one is not other else None
+        if both is not None:
+            return joined([both, *(piece for piece in rest if piece is not one and piece is not other)])
+    return rest
+
+
+def _union(one: Piece, other: Piece) -> Piece | None:
+    """One piece in place of two, the second of which ends where the first begins; None where there is none."""
+    if one.formula != other.formula:
+        return None
+    places = [
+        place
+        for place in range(len(one.low))
+        if (one.low[place], one.high[place], one.step[place], one.remainder[place])
+        != (other.low[place], other.high[place], other.step[place], other.remainder[place])
+    ]
+    if len(places) != 1 or one.step[places[0]] != 1 or other.high[places[0]] + 1 != one.low[places[0]]:
+        return None
+    return replace(one, low=other.low) if other.step[places[0]] == 1 else None
 
 
 def _ones(ranges: Sequence[Range]) -> list[tuple[bool, ...]]:
@@ -181,6 +209,13 @@ class _Case:
             raise UsageError(f"--over: the model is not valid at {sizes}: {self.sampler.refusal}")
         fitter = _Fitter(self.sampler, self.ranges, self.start)
         return fitter.all(fitter.figures if keys is None else keys)
+
+    def restricted(self, piece: Piece) -> Piece:
+        """A piece for the sizes of this case."""
+        low, high = tuple(one.low for one in self.ranges), tuple(one.high for one in self.ranges)
+        steps = tuple(1 if is_one else step for step, is_one in zip(piece.step, self.ones, strict=True))
+        rest = tuple(0 if is_one else size for size, is_one in zip(piece.remainder, self.ones, strict=True))
+        return Piece(piece.formula, low, high, steps, rest)
 
     def holds(self, piece: Piece, key: Key) -> bool:
         """Whether a piece gives a figure here too."""
@@ -237,7 +272,7 @@ class _Fitter:
     def _candidate(self, key: Key) -> "_Candidate | str":
         """The steps and degrees of a figure, or why it has none."""
         if self.figures.get(key, 0) is None:
-            return "unknown: an op has no figure"
+            return UNKNOWN
         steps, degrees = [], []
         for position, one in enumerate(self.ranges):
             found = self._degree(position, key)
