@@ -16,7 +16,9 @@ def formula_lines(fit: Fit, by: Metric) -> Iterator[str]:
     others = f"; with {', '.join(f'{name}={size:,}' for name, size in fit.sizes.items())}" if fit.sizes else ""
     yield f"over {named(fit.ranges)}{others}: exact at each of {fit.points:,} analysed points"
     found = {formula.key: formula for formula in fit.formulas}
-    sections = [("model", [(metric, found[Key("model", "", metric)]) for metric in METRICS])]
+    sections: list[tuple[str, list[tuple[str, Formula]]]] = [
+        ("model", [(metric, found[Key("model", "", metric)]) for metric in METRICS])
+    ]
     for kind, title in (("module", "modules"), ("kernel", "kernels")):
         parts = [one for key, one in found.items() if key.kind == kind and key.metric == by]
         shown = [one for one in parts if one.reason or any(piece.formula.terms for piece in one.pieces)]
