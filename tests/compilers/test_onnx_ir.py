@@ -11,7 +11,8 @@ from onnx_ir import passes
 from onnx_roofline.analysis.analyze import analyze
 from onnx_roofline.base.errors import ShapeError, UsageError
 from onnx_roofline.compilers.onnx_ir_pass import RooflinePass
-from onnx_roofline.ir.records import Placement, TypedOp, Work
+from onnx_roofline.ir.placed_records import Placement
+from onnx_roofline.ir.records import TypedOp, Work
 
 ROOT = Path(__file__).resolve().parents[2]
 PREFIX = "onnx_roofline."

@@ -13,7 +13,8 @@ from onnx import TensorProto, helper
 from onnx_roofline.analysis.analyze import Analysis, analyze
 from onnx_roofline.analysis.settings import Settings
 from onnx_roofline.base.errors import LimitError, NotAModelError, UsageError
-from onnx_roofline.ir.records import Executions, Kernel, Live, Placement, Reuse, Roofline, Traffic, TypedOp, Work
+from onnx_roofline.ir.placed_records import Placement, Roofline
+from onnx_roofline.ir.records import Executions, Kernel, Live, Reuse, Traffic, TypedOp, Work
 from onnx_roofline.load import Limits, parse
 from onnx_roofline.report.mlir.analysis import write_mlir
 

@@ -136,7 +136,9 @@ def fit(sampler: Sampler, ranges: Sequence[Range]) -> Fit:
     Raises UsageError where the model is valid nowhere in the ranges.
     """
     cases = [_Case(sampler, tuple(ranges), ones) for ones in _ones(ranges)]
-    formulas = [_over_cases(found, cases[1:]) for found in cases[0].formulas()]
+    # A class of kernels may appear in one case only.
+    keys = dict.fromkeys(key for case in cases for key in case.figures())
+    formulas = [_over_cases(found, cases[1:]) for found in cases[0].formulas(keys)]
     return Fit(tuple(ranges), sampler.pinned, tuple(formulas), sampler.points)
 
 
@@ -202,13 +204,16 @@ class _Case:
         lowest = tuple(one.low for one in self.ranges)
         self.start = next((at for at in (starts, lowest) if sampler.at(at) is not None), None)
 
-    def formulas(self, keys: Iterable[Key] | None = None) -> tuple[Formula, ...]:
-        """The formulas of these figures, or of all."""
+    def figures(self) -> Iterable[Key]:
+        """The figures that the model has here, those of the whole first."""
+        return () if self.start is None else self.sampler.at(self.start) or ()
+
+    def formulas(self, keys: Iterable[Key]) -> tuple[Formula, ...]:
+        """The formulas of these figures; a group that has no op here is 0."""
         if self.start is None:
             sizes = ", ".join(f"{one.dim}={one.low}" for one in self.ranges)
             raise UsageError(f"--over: the model is not valid at {sizes}: {self.sampler.refusal}")
-        fitter = _Fitter(self.sampler, self.ranges, self.start)
-        return fitter.all(fitter.figures if keys is None else keys)
+        return _Fitter(self.sampler, self.ranges, self.start).all(keys)
 
     def restricted(self, piece: Piece) -> Piece:
         """A piece for the sizes of this case."""
