@@ -15,14 +15,13 @@ Figure = int | float | str
 def op_annotations(analysis: Analysis, key: str) -> dict[str, Figure]:
     """The figures of one row, without the prefix; what is unknown is absent, never 0.
 
-    Counts and bytes are those of one execution of the op. `moved_bytes` (on the GPU), `time_s` (on the device where it
-    is placed) and `bound` are those of its kernel and stand at the kernel's root.
+    Counts and bytes are those of one execution of the op. Moved bytes, time and bound are of its kernel where that is
+    placed, and stand at the kernel's root.
     """
     model = analysis.model
     row, work, traffic = model.column(TypedOp)[key], model.column(Work)[key], model.column(Traffic)[key]
     kernel, placement = model.column(Kernel)[key], model.column(Placement)[key]
-    executions = model.column(Executions)[key].count
-    counts = work.counts
+    executions, counts = model.column(Executions)[key].count, work.counts
     figures: dict[str, Figure | None] = {
         "id": key,
         "role": row.role,
@@ -33,25 +32,19 @@ def op_annotations(analysis: Analysis, key: str) -> dict[str, Figure]:
         "flops": None if counts is None else counts.flops,
         "naive_bytes": traffic.naive_bytes,
         "compulsory_bytes": traffic.compulsory_bytes,
-        "kernel": kernel.id or None,
-        "placement": placement.device,
     }
-    if kernel.id == key:
-        moved = model.column(Reuse)[key].devices.get(analysis.system.gpu.slug)
-        figures["moved_bytes"] = None if moved is None else moved.moved_bytes
-        figures["time_s"] = placement.time_s
-        figures["bound"] = _bound(analysis, key, placement)
-        figures["placement_reason"] = placement.reason
+    if kernel.id:
+        figures |= {"kernel": kernel.id, "fusion": kernel.pattern, "placement": placement.device}
+    if kernel.id == key and placement.device is not None:
+        moved = model.column(Reuse)[key].devices.get(placement.device)
+        figures |= {
+            "placement_reason": placement.reason,
+            "moved_bytes": None if moved is None else moved.moved_bytes,
+            "intensity_flops_per_byte": model.column(Roofline)[key].devices[placement.device].intensity,
+            "time_s": placement.time_s,
+            "bound": placement.devices[placement.device].bound,
+        }
     return {name: figure for name, figure in figures.items() if figure is not None}
-
-
-def _bound(analysis: Analysis, key: str, placement: Placement) -> str | None:
-    """What limits the kernel where it is placed."""
-    entry = placement.devices.get(placement.device or "")
-    if entry is not None:
-        return entry.bound
-    roof = analysis.model.column(Roofline)[key].devices.get(placement.device or "")
-    return None if roof is None else roof.bound
 
 
 def model_annotations(analysis: Analysis) -> Mapping[str, Figure]:

@@ -5,7 +5,8 @@ from collections.abc import Iterator, Sequence
 
 from onnx_roofline.report import contract
 from onnx_roofline.report.encoding import encode_indented
-from onnx_roofline.what_if.formula.fit import Fit, Formula, Piece, named
+from onnx_roofline.what_if.formula.fit import named
+from onnx_roofline.what_if.formula.pieces import Fit, Formula, Piece
 from onnx_roofline.what_if.formula.sampling import METRICS, Key, Metric
 
 _NUMBER = re.compile(r"[0-9]+")

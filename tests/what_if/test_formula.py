@@ -17,7 +17,8 @@ from onnx_roofline.analysis.settings import Settings
 from onnx_roofline.base.errors import UsageError
 from onnx_roofline.cli.main import main
 from onnx_roofline.report.contract import schema_of
-from onnx_roofline.what_if.formula.fit import Fit, Formula, fit_over, parse_over
+from onnx_roofline.what_if.formula.fit import fit_over, parse_over
+from onnx_roofline.what_if.formula.pieces import Fit, Formula
 from onnx_roofline.what_if.formula.polynomial import interpolated, polynomial
 from onnx_roofline.what_if.formula.sampling import Key
 
