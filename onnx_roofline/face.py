@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, TypedDict, Unpack
 
 from msgspec.structs import replace
 
+from onnx_roofline import plugin
 from onnx_roofline.analysis import analyze as analysis
 from onnx_roofline.analysis.dim_search import Progress
 from onnx_roofline.analysis.settings import Settings
@@ -80,6 +81,7 @@ def analyze(
     and no weight is read. Options have the names of the settings; one that `settings` has too replaces it.
     Raises RooflineError, one sentence for the user, where the model or an option can't be used.
     """
+    plugin.load_installed()
     found = analysis.analyze(source, _settings(settings, options), progress)
     return Analysis(found.model, found.system, found.pipeline, found.settings, found.timings_s)
 

@@ -23,6 +23,7 @@ RANKS = (
     ("inference", "fusion", "memory"),
     ("placement",),
     ("passes",),
+    ("plugin",),
     ("analysis",),
     ("what_if",),
     ("report", "ci"),

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 from msgspec.structs import replace
 
+from onnx_roofline import plugin
 from onnx_roofline.analysis.dim_search import Progress, _run_valid
 from onnx_roofline.analysis.settings import Settings
 from onnx_roofline.base.errors import UsageError
 from onnx_roofline.base.quantities import format_si
 from onnx_roofline.base.text import visible
 from onnx_roofline.ir.graph import Model
-from onnx_roofline.ir.pipeline import Pipeline
+from onnx_roofline.ir.pipeline import Pass, Pipeline, PipelineError
 from onnx_roofline.load import DimOptions, ParsedModel, Source, bind, is_file, is_mlir, parse
 
 if TYPE_CHECKING:
@@ -127,18 +128,22 @@ def default_pipeline(settings: Settings, system: "System", observation: "Observa
         lengths=settings.dims,
     )
     backend = load_backend(settings.backend)
-    return Pipeline(
-        (
-            shapes,
-            QuantizationFolding(backend.folds_quantized, backend.weight_only),
-            OpCount(),
-            FusionPass(backend),
-            MemoryTraffic(backend.appends_in_place),
-            CountExecutions(),
-            Liveness(),
-            ReusePass(system, settings.on_chip, settings.residency),
-            KernelWorkPass(),
-            RooflinePass(system),
-            PlacementPass(system, settings.pim_model, settings.objective),
-        )
+    own: tuple[Pass, ...] = (
+        shapes,
+        QuantizationFolding(backend.folds_quantized, backend.weight_only),
+        OpCount(),
+        FusionPass(backend),
+        MemoryTraffic(backend.appends_in_place),
+        CountExecutions(),
+        Liveness(),
+        ReusePass(system, settings.on_chip, settings.residency),
+        KernelWorkPass(),
+        RooflinePass(system),
+        PlacementPass(system, settings.pim_model, settings.objective),
     )
+    if not plugin.passes():
+        return Pipeline(own)
+    try:
+        return Pipeline((*own, *plugin.passes()))
+    except PipelineError as error:
+        raise UsageError(f"a plugin's pass does not fit: {error}") from None

@@ -37,6 +37,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         options = command_parser().parse_args(arguments)
         model = getattr(options, "model", None)
+        if model is not None:
+            _load_plugins(options)
         return _COMMANDS[options.run](options)
     except RooflineError as error:
         print(f"onnx-roofline: {_one_line(str(error))}", file=sys.stderr)
@@ -50,6 +52,37 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130
     except Exception as error:
         return _report_crash(error, model)
+
+
+def _load_plugins(options: argparse.Namespace) -> None:
+    from onnx_roofline import plugin
+
+    if not options.no_plugins:
+        plugin.load_installed()
+    for path in options.plugin:
+        plugin.load_file(path)
+
+
+def _write_outputs(analysis: "Analysis", outputs: Sequence[str]) -> bool:
+    """The outputs of plugins; whether one went to stdout."""
+    from onnx_roofline import plugin
+    from onnx_roofline.report.files import write_atomically
+
+    is_shown = False
+    for text in outputs:
+        name, _, path = text.partition("=")
+        if not path:
+            raise UsageError(f"--output {text}: wanted NAME=FILE")
+        found = plugin.output_of(name)(analysis)
+        parts = [found] if isinstance(found, str | bytes) else found
+        if path == "-":
+            is_shown = True
+            sys.stdout.writelines(
+                part.decode("utf-8", "replace") if isinstance(part, bytes) else part for part in parts
+            )
+        else:
+            write_atomically(path, parts)
+    return is_shown
 
 
 def _one_line(text: str) -> str:
@@ -154,7 +187,7 @@ def _run_analyze(options: argparse.Namespace) -> int:
             sys.stdout.writelines(write_mlir(analysis))
         else:
             write_atomically(options.mlir, write_mlir(analysis))
-    if "-" in (options.json, options.mlir):
+    if _write_outputs(analysis, options.output) or "-" in (options.json, options.mlir):
         return EXIT_DONE
     if options.convention:
         return _print_conventions(analysis, options)

@@ -142,6 +142,14 @@ def _add_model_options(parser: argparse.ArgumentParser) -> None:
         "--observe-limit-gb", type=_number, default=8.0, metavar="GB", help="memory that the run may take (default: 8)"
     )
     parser.add_argument(
+        "--plugin",
+        action="append",
+        default=[],
+        metavar="FILE.py",
+        help="read rules, passes, PIM time models and outputs of your own from a file of Python",
+    )
+    parser.add_argument("--no-plugins", action="store_true", help="leave out the plugins of installed packages")
+    parser.add_argument(
         "--limit",
         action="append",
         default=[],
@@ -153,6 +161,9 @@ def _add_model_options(parser: argparse.ArgumentParser) -> None:
 def _add_analyze(parser: argparse.ArgumentParser) -> None:
     _add_model_options(parser)
     parser.add_argument("--json", metavar="FILE", help="write the annotated graph; - is stdout")
+    parser.add_argument(
+        "--output", action="append", default=[], metavar="NAME=FILE", help="write a plugin's output; - is stdout"
+    )
     parser.add_argument("--mlir", metavar="FILE", help="write the graph as MLIR, each op with its figures; - is stdout")
     parser.add_argument("--plot", metavar="FILE", help="draw the roofline as .svg, .png or .pdf (extra: plot)")
     parser.add_argument("--format", choices=("table", "csv"), default="table", help="what stdout gets (default: table)")
