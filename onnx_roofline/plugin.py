@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from onnx_roofline.base.errors import UsageError
-from onnx_roofline.base.text import did_you_mean, shown
+from onnx_roofline.base.text import did_you_mean, shown, visible
 from onnx_roofline.hardware import Device
 from onnx_roofline.ir.graph import Model, TensorType
 from onnx_roofline.ir.kernel_work import KernelWork
@@ -175,12 +175,12 @@ def load_file(path: str) -> None:
         return
     spec = importlib.util.spec_from_file_location(module_name, path)
     if spec is None or spec.loader is None:
-        raise UsageError(f"--plugin {shown(path, quotes=False)}: wanted a file of Python, NAME.py")
+        raise UsageError(f"--plugin {visible(path, 400)}: wanted a file of Python, NAME.py")
     module = importlib.util.module_from_spec(spec)
     sys.modules[module_name] = module
     loader = spec.loader
     try:
-        _read(name, f"--plugin {shown(path, quotes=False)}", lambda: loader.exec_module(module))
+        _read(name, f"--plugin {visible(path, 400)}", lambda: loader.exec_module(module))
     except UsageError:
         del sys.modules[module_name]
         raise
