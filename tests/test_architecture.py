@@ -49,6 +49,7 @@ OWNERS = {
     "xdsl": {"load", "compilers"},
     "onnx_ir": {"compilers"},
     "rich": {"cli", "report/table.py"},
+    "narwhals": {"report/frames.py"},
     "scipy": set(),
 }
 
