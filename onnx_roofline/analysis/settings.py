@@ -32,6 +32,9 @@ class Settings(Struct, frozen=True, repr_omit_defaults=True):
     branches: Mapping[str, Fraction] = field(default_factory=dict)
     # numbers that integer inputs hold, such as how full a cache is: one fills an input
     values: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    # model outputs by the inputs whose caches they are, and inputs that hold no cache, whatever they look like
+    caches: Mapping[str, str] = field(default_factory=dict)
+    no_caches: tuple[str, ...] = ()
     limits: Limits = Limits()
     # which ops fuse: "compiler", "ort", "none", or a pack of one's own
     backend: str | os.PathLike[str] = "compiler"

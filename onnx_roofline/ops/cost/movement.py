@@ -24,8 +24,7 @@ def concat(op: OpView) -> Work:
     return work(op)
 
 
-@rule("CastLike")
-@rule("Cast", traits=Traits(rearranges=True))
+@rule("Cast", "CastLike", traits=Traits(rearranges=True))
 def cast(op: OpView) -> Work:
     """nothing; n conversions, counted as movement at the two widths; a cast to the same type is a view.
 
@@ -51,8 +50,8 @@ def transpose(op: OpView) -> Work:
 
 
 @rule("CenterCropPad", "Trilu", "ReverseSequence")
-@rule("Tile", "Pad", "DepthToSpace", "SpaceToDepth", traits=_MOVES)
-@rule("Expand", traits=Traits(rearranges=True, quantized_form="move"))
+@rule("Pad", "DepthToSpace", "SpaceToDepth", traits=_MOVES)
+@rule("Expand", "Tile", traits=Traits(rearranges=True, quantized_form="move"))
 @rule("Slice", "Split", traits=Traits(selects=True, quantized_form="move"))
 def touched(op: OpView) -> Work:
     """nothing; reads only what it needs of the first input, writes its outputs.
@@ -63,8 +62,8 @@ def touched(op: OpView) -> Work:
     return work(op, reads={0: dmin(op.x.elements, written)}, dtype=op.x.dtype)
 
 
-@rule("GatherElements", "GatherND")
-@rule("Gather", traits=Traits(selects=True, quantized_form="move"))
+@rule("GatherElements", "GatherND", traits=Traits(selects=True, indices_at=1))
+@rule("Gather", traits=Traits(selects=True, indices_at=1, quantized_form="move"))
 def gather(op: OpView) -> Work:
     """nothing; reads the indices and the elements they pick, not the whole table.
 
