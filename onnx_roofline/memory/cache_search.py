@@ -33,6 +33,11 @@ class Lineage(Struct, frozen=True):
     regions: frozenset[Region] | None
 
 
+def has_cache_name(name: str) -> bool:
+    """Whether a name says that a tensor is a cache."""
+    return any(word in name for word in _NAMES)
+
+
 def state_name(place: Place) -> str:
     """What a user calls a state of a loop: `3:Loop/body/cache`."""
     return "".join(place)
@@ -158,7 +163,7 @@ class CacheSearch:
 
     def _is_named(self, place: Place) -> bool:
         sources = self.lineages[place].sources
-        return any(one in self.stated or any(word in one[1] for word in _NAMES) for one in sources)
+        return any(one in self.stated or has_cache_name(one[1]) for one in sources)
 
     def _multiplied(self) -> set[Place]:
         """Operands of products of two computed tensors, and what they are read through: attention's are among them."""
@@ -223,7 +228,7 @@ class CacheSearch:
     def _follow_all(self) -> None:
         """Follow every link from the large inputs until nothing is found any more."""
         self.returned = set()
-        self.proven = {place for place in self.large if self._has_name(place) and place in self.multiplied}
+        self.proven = {place for place in self.large if has_cache_name(place[1]) and place in self.multiplied}
         self.proven.update(self.stated)
         self.lineages = {place: Lineage(frozenset((place,)), 0, frozenset(((place,),))) for place in self.large}
         is_changed = True
@@ -234,9 +239,6 @@ class CacheSearch:
                 if found is not None and found != self.lineages.get(link.made):
                     self.lineages[link.made] = found
                     is_changed = True
-
-    def _has_name(self, place: Place) -> bool:
-        return any(word in place[1] for word in _NAMES)
 
     def _follow(self, link: Link) -> Lineage | None:
         """The lineage of a link's result; None where it is of no large input."""

@@ -52,10 +52,11 @@ class Caches(Struct, frozen=True, eq=False):
     such a product reads the result, and the result is a model output. Rows that are inputs themselves are additions
     only where the result is read or given out so. What a loop carries is a cache under the same rule, its results in
     the place of model outputs. Between a cache and what reads it may lie views, rearrangements, casts,
-    dequantisations, scales that are not computed in this run, pieces and stacks.
+    dequantisations, scales that no run computes, pieces and stacks. `options` are what the user says of inputs.
     """
 
     places: Places
+    options: CacheOptions = field(default_factory=CacheOptions)
     inputs: set[str] = field(default_factory=set)
     states: set[Place] = field(default_factory=set)
     grown: dict[Place, int] = field(default_factory=dict)
@@ -87,7 +88,7 @@ def find_caches(model: Model, options: CacheOptions) -> tuple[Caches, dict[str, 
     """
     index = model.whole(TensorIndex)
     places, links = find_links(index, model.functions)
-    caches = Caches(places)
+    caches = Caches(places, options)
     search = CacheSearch(model, places, links, options)
     if not search.run():
         return caches, {}
