@@ -1,8 +1,9 @@
 """What a run reads and writes of its caches of keys and values, which of them it copies, and what may be one."""
 
 from collections.abc import Iterable
+from fractions import Fraction
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from onnx_roofline.ir.graph import Model, TensorType, op_reads
 from onnx_roofline.ir.records import Executions, Kernel, Traffic, TypedOp, Work
@@ -15,7 +16,7 @@ class CacheUse(Struct, frozen=True):
     """One cache in one run: an input, or what a loop carries, and the model outputs that it becomes.
 
     `size_bytes` is that of the input (None: unknown). `read_bytes` and `written_bytes` are of tensors with its rows;
-    one with rows of several caches counts at the first of them. `copied_bytes` are the parts of both that move
+    one with rows of several caches counts for each with an equal part. `copied_bytes` are the parts of both that move
     only since the kernels `copied_by` make a copy of what was there.
     """
 
@@ -38,34 +39,22 @@ class Suspect(Struct, frozen=True):
 
 
 class CacheSummary(Struct, frozen=True):
-    """The caches of a model in one run, in the order of its inputs, and the inputs that may be some."""
+    """The caches of a model in one run, in the order of its inputs, their sums, and the inputs that may be some."""
 
-    found: tuple[CacheUse, ...] = ()
-    suspects: tuple[Suspect, ...] = ()
-
-    @property
-    def read_bytes(self) -> int:
-        """Bytes that a run reads of all caches."""
-        return sum(one.read_bytes for one in self.found)
-
-    @property
-    def written_bytes(self) -> int:
-        """Bytes that a run writes into all caches and copies of them."""
-        return sum(one.written_bytes for one in self.found)
-
-    @property
-    def copied_bytes(self) -> int:
-        """Bytes of both that only copies move."""
-        return sum(one.copied_bytes for one in self.found)
+    found: tuple[CacheUse, ...]
+    suspects: tuple[Suspect, ...]
+    read_bytes: int
+    written_bytes: int
+    copied_bytes: int
 
 
 class _Sums(Struct):
     """What the ops so far read, write and copy of one cache."""
 
-    read: float = 0
-    written: float = 0
-    copied: float = 0
-    by: dict[str, None] = {}
+    read: Fraction = Fraction(0)
+    written: Fraction = Fraction(0)
+    copied: Fraction = Fraction(0)
+    by: dict[str, None] = field(default_factory=dict)
 
 
 def summarize_caches(model: Model) -> CacheSummary:
@@ -92,16 +81,22 @@ def summarize_caches(model: Model) -> CacheSummary:
         )
         for place in proven
     )
-    return CacheSummary(found, tuple(_suspects(model, caches)))
+    return CacheSummary(
+        found,
+        tuple(_suspects(model, caches)),
+        round(sum(one.read for one in sums.values())),
+        round(sum(one.written for one in sums.values())),
+        round(sum(one.copied for one in sums.values())),
+    )
 
 
 def _sums(model: Model, caches: Caches, proven: Iterable[Place]) -> dict[Place, _Sums]:
     """By cache what all executions read and write of it, and what of both is copies."""
     rows, traffics, works = model.column(TypedOp), model.column(Traffic), model.column(Work)
     executions, kernels = model.column(Executions), model.column(Kernel)
-    found = {place: _Sums(by={}) for place in proven}
+    found = {place: _Sums() for place in proven}
     # By kernel and cache: what is written beyond this run's rows, and read by ops that compute no product.
-    copies: dict[tuple[str, Place], list[float]] = {}
+    copies: dict[tuple[str, Place], list[Fraction]] = {}
     for key, row in rows.items():
         count = executions[key].count
         if row.role != "compute" or row.bodies or not count:
@@ -120,14 +115,15 @@ def _sums(model: Model, caches: Caches, proven: Iterable[Place]) -> dict[Place, 
                 moved = (size or 0) - saved.get(name, 0)
                 if not name or moved <= 0 or place not in caches.sources:
                     continue
-                source = min(caches.sources[place])
-                sums, copy = found[source], copies.setdefault((kernel, source), [0, 0])
-                if is_written:
-                    sums.written += float(moved * count)
-                    copy[0] += float(max(0, moved - caches.grown[place]) * count)
-                else:
-                    sums.read += float(moved * count)
-                    copy[1] += 0 if works[key].contractions else float(moved * count)
+                share = Fraction(count) / len(caches.sources[place])
+                for source in caches.sources[place]:
+                    sums, copy = found[source], copies.setdefault((kernel, source), [Fraction(0), Fraction(0)])
+                    if is_written:
+                        sums.written += moved * share
+                        copy[0] += max(0, moved - caches.grown[place]) * share
+                    else:
+                        sums.read += moved * share
+                        copy[1] += 0 if works[key].contractions else moved * share
     for (kernel, source), (written, read) in copies.items():
         if written:
             found[source].copied += written + read

@@ -38,7 +38,8 @@ _ONE_ELEMENT = 1
 class Link(Struct, frozen=True, eq=False):
     """A tensor that has the rows of its `operands`: the inputs of `key` at `positions`; "" for a binding of a body.
 
-    `slot` is the position of the result among the outputs, `part` names a piece: None where data pick its elements.
+    `slot` is the position of the result among the outputs, `part` names a piece: None where data pick its elements;
+    of the result of a function it is what the call gives it.
     `source` is the input of which the user says that the result is its cache.
     """
 
@@ -119,7 +120,10 @@ def _bindings(
         for formal, operand in zip(formals, actual, strict=False):
             calls.setdefault(formal, []).append(operand)
     if op.function is not None or form == "branches":
-        yield from (Link("name", outer, (inner,)) for outer, inner in zip(made, results, strict=False) if outer[1])
+        given = None if op.function is None else tuple(actual)
+        for outer, inner in zip(made, results, strict=False):
+            if outer[1]:
+                yield Link("name", outer, (inner,), part=given)
         return
     # M and the condition come before the states of a Loop; its body has the iteration and the condition.
     first, result_first = (2, 1) if form == "loop" else (0, 0)
@@ -130,14 +134,14 @@ def _bindings(
         return
     states = len(formals) - first - scanned
     repeats = None if body.repeat is None else -(-body.repeat.numerator // body.repeat.denominator)
-    given = actual[first + skipped :]
-    for state in range(min(states, len(given), len(results) - result_first)):
+    taken = actual[first + skipped :]
+    for state in range(min(states, len(taken), len(results) - result_first)):
         result = results[result_first + state]
-        yield Link("carried", formals[first + state], (given[state], result), repeats=repeats)
+        yield Link("carried", formals[first + state], (taken[state], result), repeats=repeats)
         if state < len(made) and made[state][1]:
             yield Link("stacked", made[state], (result,), part="state", repeats=repeats)
-    for taken, whole in zip(formals[first + states :], given[states:], strict=False):
-        yield Link("piece", taken, (whole,), part=("iteration", taken))
+    for formal, whole in zip(formals[first + states :], taken[states:], strict=False):
+        yield Link("piece", formal, (whole,), part=("iteration", formal))
     for stack, result in zip(made[states:], results[result_first + states :], strict=False):
         if stack[1]:
             yield Link("stacked", stack, (result,), repeats=repeats)

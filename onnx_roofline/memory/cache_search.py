@@ -39,7 +39,7 @@ def has_cache_name(name: str) -> bool:
 
 
 def state_name(place: Place) -> str:
-    """What a user calls a state of a loop: `3:Loop/body/cache`."""
+    """What a user calls a state of a loop: `loop_3/body/cache`."""
     return "".join(place)
 
 
@@ -85,7 +85,8 @@ class CacheSearch:
             self.replaced |= lost
             self._follow_all()
         if more := list(self._stated_links()):
-            self.links = [*self.links, *more]
+            made = {link.made for link in more}
+            self.links = [*(link for link in self.links if link.made not in made), *more]
             self._follow_all()
         self.stays = reached_back(self.links, seeds, lambda link: link.kind in _IN_PLACE and self._keeps_all(link))
         return True
@@ -209,11 +210,11 @@ class CacheSearch:
         return before is None or (after is not None and after.sources >= before.sources)
 
     def _stated_links(self) -> Iterator[Link]:
-        """A link for each output that the user calls what a cache becomes, where no other one leads there."""
+        """A link for each output that the user calls what a cache becomes, where no other one leads there in place."""
         for source, output in self.stated.items():
             maker = self.places.index.makers.get(output)
             lineage = self.lineages.get(output)
-            if maker is None or (lineage is not None and source in lineage.sources):
+            if maker is None or (lineage is not None and source in lineage.sources and lineage.regions is not None):
                 continue
             op = self.rows[maker].op
             operands = [self.places.of(output[0], name) for name in op.inputs]
@@ -247,7 +248,7 @@ class CacheSearch:
         if link.kind == "carried":
             return self._carried(link, first)
         if link.kind == "name":
-            return first
+            return self._of_call(link, first)
         if link.kind == "formal":
             return self._formal(known)
         if first is not None and link.kind in ("piece", "copy", "stacked", "appended"):
@@ -276,6 +277,14 @@ class CacheSearch:
         row = self.rows[maker]
         kind = row.outputs[row.op.outputs.index(link.operands[1][1])]
         return len(kind.shape or ()) >= _LEAST_RANK
+
+    def _of_call(self, link: Link, inner: Lineage | None) -> Lineage | None:
+        """The result of a branch, or of a function, whose rows are of the caches that this call gives it."""
+        if inner is None or not isinstance(link.part, tuple):
+            return inner
+        given = [one.sources for place in link.part if (one := self.lineages.get(place)) is not None]
+        own = inner.sources & frozenset[Place]().union(*given)
+        return Lineage(own or inner.sources, inner.added, inner.regions)
 
     def _formal(self, known: list[Lineage | None]) -> Lineage | None:
         """A formal input of a function is of a cache if it is in every call."""
@@ -321,7 +330,7 @@ class CacheSearch:
             return None
         new = [at for at in range(len(link.operands)) if at not in held]
         is_kept, is_read = link.made in self.kept, link.made in self.multiplied
-        is_new = not any(self.places.is_stored(link.operands[at]) for at in new)
+        is_new = not any(self._is_no_row(link.operands[at]) for at in new)
         if not new:
             # Several caches may be stacked.
             is_cache = True
@@ -350,6 +359,10 @@ class CacheSearch:
             return None
         together = frozenset[Region]().union(*(one or () for one in regions))
         return together if len(together) == sum(len(one or ()) for one in regions) else None
+
+    def _is_no_row(self, place: Place) -> bool:
+        """Whether a tensor is no rows of a run: it is stored, or an input that the user takes out of the search."""
+        return self.places.is_stored(place) or (self.places.is_input(place) and place[1] in self.refused)
 
     def _is_made(self, place: Place) -> bool:
         """Whether an op of this run makes a tensor, and not of large inputs alone."""

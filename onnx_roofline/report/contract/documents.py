@@ -141,7 +141,7 @@ class Caches(Record, frozen=True):
     read_bytes: Annotated[Count, Meta(description="read of all of them")]
     written_bytes: Annotated[Count, Meta(description="written into all of them and into copies")]
     copied_bytes: Annotated[Count, Meta(description="of both, what only copies move")]
-    found: Annotated[tuple[Cache, ...], Meta(description="each; a tensor of several counts at the first")]
+    found: Annotated[tuple[Cache, ...], Meta(description="each; a tensor of several counts in equal parts")]
     suspected: Annotated[tuple[SuspectedCache, ...], Meta(description="inputs that may be caches, too")]
 
 
