@@ -119,7 +119,7 @@ def _bindings(
     if op.function is not None:
         for formal, operand in zip(formals, actual, strict=False):
             calls.setdefault(formal, []).append(operand)
-    if op.function is not None or form == "branches":
+    if op.function is not None or body.is_branch:
         given = None if op.function is None else tuple(actual)
         for outer, inner in zip(made, results, strict=False):
             if outer[1]:

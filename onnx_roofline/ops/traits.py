@@ -11,8 +11,8 @@ from onnx_roofline.ir.records import KernelRole
 # (which may have one operand alone dequantised), as arithmetic on quantised tensors, or as a move of quantised data.
 QuantizedForm = Literal["none", "product", "arithmetic", "move"]
 
-# Bodies that an op runs: one of several branches, the iterations of a loop, or one for each slice of its scan inputs.
-BodyForm = Literal["none", "branches", "loop", "scan"]
+# What a body is run for: the iterations of a loop, or each slice of the scan inputs.
+BodyForm = Literal["none", "loop", "scan"]
 
 
 class Traits(Struct, frozen=True):

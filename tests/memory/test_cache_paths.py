@@ -8,9 +8,9 @@ import pytest
 
 from onnx_roofline.analysis.analyze import Analysis, analyze
 from onnx_roofline.analysis.settings import Settings
+from onnx_roofline.ir.kernel_work import KernelWork
 from onnx_roofline.ir.records import Kernel, Traffic, TypedOp
 from onnx_roofline.memory.kv_caches import Caches
-from onnx_roofline.placement.kernel_facts import facts_of
 
 # Bytes of one position of 2 sequences, 4 heads of 64 float16.
 ROW = 2 * 4 * 64 * 2
@@ -40,9 +40,7 @@ def operand_kind(analysis: Analysis) -> str:
     """What the large operand of the last product is to the placement."""
     model = analysis.model
     kernel = model.column(Kernel)[keys_of(analysis, "MatMul")[-1]]
-    facts = facts_of(model, kernel, "attacc", caches_of(analysis))
-    assert facts is not None
-    return facts.resident
+    return model.column(KernelWork)[kernel.id].resident
 
 
 OLD, NEW = "float16[2, 4, 99, 64]", "float16[2, 4, 1, 64]"

@@ -4,7 +4,6 @@ from onnx_roofline.ops.cost.registry import view
 from onnx_roofline.ops.traits import Traits
 
 _WHY = "the cost is that of the bodies"
-view("If", why=_WHY, traits=Traits(runs_bodies="branches"))
 view("Loop", why=_WHY, traits=Traits(runs_bodies="loop"))
 view("Scan", why=_WHY, traits=Traits(runs_bodies="scan"))
-view("SequenceMap", why=_WHY)
+view("If", "SequenceMap", why=_WHY)
