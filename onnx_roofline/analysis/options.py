@@ -126,7 +126,8 @@ def check_cache(name: object, output: object, text: str | None = None) -> tuple[
     """An input and the output that its cache becomes. Raises UsageError, which shows `text` if there is one."""
     if not isinstance(name, str) or not isinstance(output, str) or not name or not output:
         wanted = "wanted IN=OUT, an input and an output, such as --cache past_k=present_k"
-        raise UsageError(f"--cache {_pair(name, output, text)}: {wanted}")
+        given = f"{name}={output}" if isinstance(name, str) and isinstance(output, str) else None
+        raise UsageError(f"--cache {_pair(name, output, given if text is None else text)}: {wanted}")
     return name, output
 
 

@@ -72,9 +72,7 @@ _CHECKS: Mapping[str, Callable[[object], object]] = {
         "--branch", options.check_branch, found, "branches={'0:If.then': 0.5}"
     ),
     "values": lambda found: options.check_each("--value", options.check_value, found, "values={'past_length': 128}"),
-    "caches": lambda found: options.check_each(
-        "--cache", options.check_cache, found, "caches={'past_k': 'present_k'}"
-    ),
+    "caches": lambda found: options.check_each("--cache", options.check_cache, found, "caches={'past_k': 'present_k'}"),
     "no_caches": lambda found: options.check_names("--no-cache", found),
     "limits": options.check_limits,
     "backend": lambda found: options.check_name_or_path("--backend", found, "the name of a shipped pack, or a path"),

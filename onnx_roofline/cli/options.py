@@ -240,7 +240,14 @@ def _number(text: str) -> float | str:
 
 def settings_of(options: argparse.Namespace) -> "Settings":
     """The settings that a model command's options stand for. Raises UsageError for a text that means nothing."""
-    from onnx_roofline.analysis.options import parse_branch, parse_cache, parse_dim, parse_input_shape, parse_trip, parse_value
+    from onnx_roofline.analysis.options import (
+        parse_branch,
+        parse_cache,
+        parse_dim,
+        parse_input_shape,
+        parse_trip,
+        parse_value,
+    )
     from onnx_roofline.analysis.settings import Settings
     from onnx_roofline.load import Limits
 

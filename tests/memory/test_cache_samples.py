@@ -6,7 +6,8 @@ import pytest
 
 from onnx_roofline.analysis.analyze import analyze
 from onnx_roofline.analysis.settings import Settings
-from onnx_roofline.ir.records import Kernel, Placement
+from onnx_roofline.ir.placed_records import Placement
+from onnx_roofline.ir.records import Kernel
 
 SAMPLES = Path(__file__).resolve().parents[2] / "sample_models"
 # layers, keys and values, heads, elements, bytes of one
