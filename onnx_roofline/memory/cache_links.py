@@ -202,16 +202,16 @@ def _scaled(places: Places, key: str, row: TypedOp, operands: list[Place]) -> It
 
 def _part(row: TypedOp, slot: int, indices_at: int) -> object:
     """What names a piece of the first input; None where its elements lie apart, so that it can't be read in place."""
-    axis = row.op.attributes.get("axis", 0)
-    operands = []
-    for position, name in enumerate(row.op.inputs[1:], start=1):
-        value = row.values[position]
-        operands.append((value.shape, value.tobytes()) if value is not None else name)
     if indices_at:
         kind, value = row.inputs[indices_at], row.values[indices_at]
         is_one = kind is not None and kind.elements == _ONE_ELEMENT
         if not is_one and (value is None or value.ndim > 1 or not _is_regular(value.ravel().tolist())):
             return None
+    axis = row.op.attributes.get("axis", 0)
+    operands = []
+    for position, name in enumerate(row.op.inputs[1:], start=1):
+        value = row.values[position]
+        operands.append((value.shape, value.tobytes()) if value is not None else name)
     return row.op.op_type, slot, str(axis), *operands
 
 

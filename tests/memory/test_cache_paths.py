@@ -9,6 +9,7 @@ import pytest
 from onnx_roofline.analysis.analyze import Analysis, analyze
 from onnx_roofline.analysis.settings import Settings
 from onnx_roofline.ir.kernel_work import KernelWork
+from onnx_roofline.ir.placed_records import Placement
 from onnx_roofline.ir.records import Kernel, Traffic, TypedOp
 from onnx_roofline.memory.kv_caches import Caches
 
@@ -176,6 +177,8 @@ def test_a_layer_of_stacked_caches_is_no_copy(piece: str, tmp_path: Path) -> Non
     assert caches_of(shared).inputs == {"past"}
     assert moved(shared, op_type) == [0]
     assert all(not shared.model.column(Kernel)[key].id for key in keys_of(shared, op_type))
+    (key,) = keys_of(shared, op_type)
+    assert shared.model.column(Placement)[key].explanation == "a part of a cache is read where it lies"
     # The new row, in and out.
     assert moved(shared, "Concat") == [2 * ROW]
     copied = analyzed(tmp_path, layered(PIECES[piece]), backend="none")
