@@ -15,7 +15,8 @@ from onnx_roofline.ops.cost.lookup import traits_of
 Place = tuple[str, str]
 
 # How a tensor has the rows of others:
-# name    the same tensor under another name: the result of a branch, of a loop or of a call
+# name    the result of a function
+# branch  the result of an If: its operands are those of the branches
 # formal  a formal input of a function, whose operands are what its calls give it
 # carried a state of a loop: its operands are what it starts as and what an iteration leaves
 # piece   a part of it, at an address where `part` says which
@@ -27,11 +28,12 @@ Place = tuple[str, str]
 # stacked one of it for each iteration of a loop, `repeats` in all
 # appended what an attention op gives back, with this run's rows behind it
 LinkKind = Literal[
-    "name", "formal", "carried", "piece", "copy", "scaled", "join", "update", "blend", "stacked", "appended", "stated"
+    "name", "branch", "formal", "carried", "piece", "copy", "scaled",
+    "join", "update", "blend", "stacked", "appended", "stated",
 ]  # fmt: skip
 
 # Links through which a product that reads the result reads the operand; a cache is no longer itself behind the others.
-READ_THROUGH = frozenset({"name", "formal", "carried", "piece", "copy", "scaled"})
+READ_THROUGH = frozenset({"name", "branch", "formal", "carried", "piece", "copy", "scaled"})
 _ONE_ELEMENT = 1
 
 
@@ -94,22 +96,29 @@ def find_links(index: TensorIndex, functions: Mapping[str, Function]) -> tuple[P
             if op.function is None:
                 places.outer[body.scope] = row.scope
     found: list[Link] = []
-    calls: dict[Place, list[Place]] = {}
+    merged: dict[LinkKind, dict[Place, list[Place]]] = {"formal": {}, "branch": {}}
     for key, row in index.rows.items():
         if row.role != "compute":
             continue
         for body in row.bodies:
-            found += _bindings(places, row, body, graphs[key, body.scope], calls)
+            found += _bindings(places, row, body, graphs[key, body.scope], merged)
         if not row.bodies and row.op.inputs and row.op.outputs and (row.scope, row.op.outputs[0]) in index.makers:
             found += _of_op(places, key, row)
-    found += (Link("formal", formal, tuple(actual)) for formal, actual in calls.items())
+    found += (Link(kind, made, tuple(of)) for kind, links in merged.items() for made, of in links.items())
     return places, found
 
 
 def _bindings(
-    places: Places, row: TypedOp, body: Body, graph: Graph, calls: dict[Place, list[Place]]
+    places: Places,
+    row: TypedOp,
+    body: Body,
+    graph: Graph,
+    merged: dict[LinkKind, dict[Place, list[Place]]],
 ) -> Iterator[Link]:
-    """What a body takes in and gives out; `calls` collects the operands of a function's formal inputs."""
+    """What a body takes in and gives out.
+
+    `merged` collects the operands of what has several: formal inputs of functions, and results of branches.
+    """
     op, scope = row.op, row.scope
     actual = [places.of(scope, name) for name in op.inputs]
     made = [(scope, name) for name in op.outputs]
@@ -118,12 +127,13 @@ def _bindings(
     form = traits_of(op).runs_bodies
     if op.function is not None:
         for formal, operand in zip(formals, actual, strict=False):
-            calls.setdefault(formal, []).append(operand)
+            merged["formal"].setdefault(formal, []).append(operand)
     if op.function is not None or body.is_branch:
-        given = None if op.function is None else tuple(actual)
         for outer, inner in zip(made, results, strict=False):
-            if outer[1]:
-                yield Link("name", outer, (inner,), part=given)
+            if outer[1] and body.is_branch:
+                merged["branch"].setdefault(outer, []).append(inner)
+            elif outer[1]:
+                yield Link("name", outer, (inner,), part=tuple(actual))
         return
     # M and the condition come before the states of a Loop; its body has the iteration and the condition.
     first, result_first = (2, 1) if form == "loop" else (0, 0)

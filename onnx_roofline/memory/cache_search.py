@@ -14,7 +14,9 @@ _NAMES = ("past", "cache")
 # Batch, position, width: no mask and no position is taken for a cache.
 _LEAST_RANK = 3
 # Links behind which rows still lie in the buffer that they came from.
-_IN_PLACE = frozenset({"name", "formal", "carried", "piece", "join", "update", "stacked", "appended", "stated"})
+_IN_PLACE = frozenset(
+    {"name", "branch", "formal", "carried", "piece", "join", "update", "stacked", "appended", "stated"}
+)
 # Links that add rows to a buffer: two of one buffer can't both have it.
 _ADDING = frozenset({"join", "update", "appended", "stated"})
 
@@ -232,14 +234,16 @@ class CacheSearch:
         self.proven = {place for place in self.large if has_cache_name(place[1]) and place in self.multiplied}
         self.proven.update(self.stated)
         self.lineages = {place: Lineage(frozenset((place,)), 0, frozenset(((place,),))) for place in self.large}
-        is_changed = True
-        while is_changed:
+        # Bodies come before the ops that run them: every sweep settles one level of them.
+        for _ in range(len(self.links) + 1):
             is_changed = False
             for link in self.links:
                 found = self._follow(link)
                 if found is not None and found != self.lineages.get(link.made):
                     self.lineages[link.made] = found
                     is_changed = True
+            if not is_changed:
+                break
 
     def _follow(self, link: Link) -> Lineage | None:
         """The lineage of a link's result; None where it is of no large input."""
@@ -249,8 +253,8 @@ class CacheSearch:
             return self._carried(link, first)
         if link.kind == "name":
             return self._of_call(link, first)
-        if link.kind == "formal":
-            return self._formal(known)
+        if link.kind in ("formal", "branch"):
+            return self._merged(link, [one for one in known if one is not None])
         if first is not None and link.kind in ("piece", "copy", "stacked", "appended"):
             return self._of_first(link, first)
         if first is not None and link.kind == "scaled" and None not in known:
@@ -279,17 +283,16 @@ class CacheSearch:
         return len(kind.shape or ()) >= _LEAST_RANK
 
     def _of_call(self, link: Link, inner: Lineage | None) -> Lineage | None:
-        """The result of a branch, or of a function, whose rows are of the caches that this call gives it."""
+        """The result of a function, whose rows are of the caches that this call gives it."""
         if inner is None or not isinstance(link.part, tuple):
             return inner
         given = [one.sources for place in link.part if (one := self.lineages.get(place)) is not None]
         own = inner.sources & frozenset[Place]().union(*given)
         return Lineage(own or inner.sources, inner.added, inner.regions)
 
-    def _formal(self, known: list[Lineage | None]) -> Lineage | None:
-        """A formal input of a function is of a cache if it is in every call."""
-        given = [one for one in known if one is not None]
-        if not given or len(given) < len(known):
+    def _merged(self, link: Link, given: list[Lineage]) -> Lineage | None:
+        """A formal input of a function is of a cache if it is in every call, the result of an If if one branch's is."""
+        if not given or (link.kind == "formal" and len(given) < len(link.operands)):
             return None
         added = [one.added for one in given]
         regions = [one.regions for one in given]

@@ -360,3 +360,18 @@ def test_a_function_that_also_gets_what_is_no_cache_has_none(tmp_path: Path) -> 
     )  # fmt: skip
     analysis = analyzed(tmp_path, text)
     assert moved(analysis, "Concat") == [2 * 100 * ROW]
+
+
+def test_a_branch_may_leave_the_cache_as_it_is(tmp_path: Path) -> None:
+    """One branch appends a row, the other hands on what came in; both are the cache."""
+    text = f"""g ({NEW} q, {NEW} k, {OLD} past, bool more) => (y, present) {{
+        present = If (more) <
+          then_branch = a () => (float16[2, 4, 100, 64] all) {{ new = Relu (k)  all = Concat <axis = 2> (past, new) }},
+          else_branch = b () => ({OLD} same) {{ same = Identity (past) }}>
+        keys = {TURN} (present)  y = MatMul (q, keys)
+    }}"""
+    analysis = analyzed(tmp_path, text)
+    assert caches_of(analysis).inputs == {"past"}
+    assert caches_of(analysis).new_bytes("", "present") == ROW
+    assert moved(analysis, "Concat") == [2 * ROW]
+    assert operand_kind(analysis) == "kv"
