@@ -127,6 +127,20 @@ def _add_model_options(parser: argparse.ArgumentParser) -> None:
         help="what an integer input holds, such as how full a cache is: one number for all its elements, or each",
     )
     parser.add_argument(
+        "--cache",
+        action="append",
+        default=[],
+        metavar="IN=OUT",
+        help="take an input for a cache of keys and values, and an output for what this run makes of it",
+    )
+    parser.add_argument(
+        "--no-cache",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="take an input for no cache, whatever it is called",
+    )
+    parser.add_argument(
         "--observe",
         default="",
         metavar="FILE.npz|random",
@@ -226,7 +240,14 @@ def _number(text: str) -> float | str:
 
 def settings_of(options: argparse.Namespace) -> "Settings":
     """The settings that a model command's options stand for. Raises UsageError for a text that means nothing."""
-    from onnx_roofline.analysis.options import parse_branch, parse_dim, parse_input_shape, parse_trip, parse_value
+    from onnx_roofline.analysis.options import (
+        parse_branch,
+        parse_cache,
+        parse_dim,
+        parse_input_shape,
+        parse_trip,
+        parse_value,
+    )
     from onnx_roofline.analysis.settings import Settings
     from onnx_roofline.load import Limits
 
@@ -237,6 +258,8 @@ def settings_of(options: argparse.Namespace) -> "Settings":
         assume_dtype=options.assume_dtype,
         trips=_unique("--trip", [parse_trip(text) for text in options.trip]),
         branches=_unique("--branch", [parse_branch(text) for text in options.branch]),
+        caches=_unique("--cache", [parse_cache(text) for text in options.cache]),
+        no_caches=tuple(options.no_cache),
         values=_unique("--value", [parse_value(text) for text in options.value]),
         limits=Limits().override(tuple(options.limit)),
         backend=options.backend,

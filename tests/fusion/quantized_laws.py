@@ -9,6 +9,7 @@ from pathlib import Path
 from msgspec.structs import fields
 from onnx_roofline.passes.executions import CountExecutions
 from onnx_roofline.passes.fusion import FusionPass
+from onnx_roofline.passes.kv_caches import KvCaches
 from onnx_roofline.passes.memory_traffic import MemoryTraffic
 from onnx_roofline.passes.op_count import OpCount
 from onnx_roofline.passes.quantization import QuantizationFolding
@@ -31,7 +32,7 @@ def folded(source: Path | Model, reach: Reach, weight_only: tuple[str, ...] | No
     """A file, or a model whose shapes are known, up to its traffic."""
     backend = load_backend("compiler")
     passes = (
-        QuantizationFolding(reach, weight_only), OpCount(), FusionPass(backend),
+        QuantizationFolding(reach, weight_only), OpCount(), KvCaches(), FusionPass(backend),
         MemoryTraffic(backend.appends_in_place), CountExecutions(),
     )  # fmt: skip
     model = shaped(source) if isinstance(source, Path) else source
