@@ -46,7 +46,7 @@ class Options(TypedDict, total=False):
 class Analysis(analysis.Analysis, frozen=True, eq=False):
     """A model with every column, the system it was put on, and its results in the forms that other tools read.
 
-    `summary` has the totals, `model.column(Record)` the rows of one pass: see `onnx_roofline.ir.records`.
+    `summary` has the totals, `model.column(Record)` the rows of one pass: see `onnx_roofline.ir`.
     """
 
     def to_json(self) -> str:

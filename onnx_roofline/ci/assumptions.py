@@ -12,8 +12,9 @@ from onnx_roofline.analysis.analyze import Analysis
 from onnx_roofline.base.errors import UsageError
 from onnx_roofline.base.quantities import format_si
 from onnx_roofline.ci.limits import Limit, metrics_of
+from onnx_roofline.ir.open_records import OpenBodies, dims_of
 from onnx_roofline.ir.placed_records import Roofline
-from onnx_roofline.ir.records import COUNT_CLASSES, Kernel, OpenBodies, Reuse, Traffic, TypedOp, Work, dims_of, whole
+from onnx_roofline.ir.records import COUNT_CLASSES, Kernel, Reuse, Traffic, TypedOp, Work, whole
 from onnx_roofline.ir.scopes import callees_first, rows_by_scope
 
 # Options that a message gives as an example.

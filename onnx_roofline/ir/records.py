@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping
 from fractions import Fraction
+from operator import add
 from typing import TYPE_CHECKING, Literal
 
 from msgspec import Struct
-from msgspec.structs import fields
+from msgspec.structs import asdict, astuple
 
 from onnx_roofline.base.units import FLOPS_PER_MAC
-from onnx_roofline.ir.graph import Dim, Model, Op, TensorType
+from onnx_roofline.ir.graph import Op, TensorType
 
 if TYPE_CHECKING:
     from onnx_roofline.ir.graph import Array
@@ -50,6 +51,9 @@ class TypedOp(Struct, frozen=True, eq=False):
     A function body or loop body has one scope for each distinct signature, so rows are (scope, op); the row id is
     `scope + op.id`. `values` holds what is known of small inputs. An absent input has type None. `contradiction` says
     why nothing is known of an op whose operands can't be.
+
+    Rows of one number in `alike` have the same op type, version, attributes, operand types, values and role, so that
+    what follows from these alone is worked out once; -1 is a row of no class.
     """
 
     op: Op
@@ -61,6 +65,7 @@ class TypedOp(Struct, frozen=True, eq=False):
     bodies: tuple[Body, ...] = ()
     note: str = ""
     contradiction: str = ""
+    alike: int = -1
 
 
 class Folding(Struct, frozen=True, eq=False):
@@ -122,7 +127,7 @@ class Counts(Struct, frozen=True):
         return self.flops + self.int_ops + self.bit_ops
 
     def __add__(self, other: "Counts") -> "Counts":
-        return Counts(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(self)))
+        return Counts(*map(add, astuple(self), astuple(other)))
 
     def scaled(self, factor: int) -> "Counts":
         """These counts `factor` times.
@@ -130,14 +135,14 @@ class Counts(Struct, frozen=True):
         >>> Counts(macs=2, adds=1).scaled(3)
         Counts(macs=6, adds=3, muls=0, divs=0, compares=0, transcendentals=0, int_ops=0, bit_ops=0)
         """
-        return Counts(*(getattr(self, f.name) * factor for f in fields(self)))
+        return Counts(*(count * factor for count in astuple(self)))
 
     def as_dict(self) -> dict[str, int]:
         """Class name to count, every class present."""
-        return {f.name: getattr(self, f.name) for f in fields(self)}
+        return asdict(self)
 
 
-COUNT_CLASSES = tuple(f.name for f in fields(Counts))
+COUNT_CLASSES = Counts.__struct_fields__
 
 
 class Contraction(Struct, frozen=True):
@@ -287,75 +292,6 @@ class Executions(Struct, frozen=True):
     def status(self) -> Status:
         """How sure figures are that the count multiplies: "exact", "bounded" or "heuristic"."""
         return "bounded" if self.origin == "data" else "heuristic" if self.origin == "assumed" else "exact"
-
-
-class OpenBody(Struct, frozen=True):
-    """An op of which nobody says how often its bodies run, and what is `taken`: a number of runs, "then" or "else".
-
-    `key` is its row id, `kind` "branch" where one of its bodies runs, "trips" where one runs often. `origin` is "data"
-    where that is an upper bound, "assumed" where it is a guess.
-    """
-
-    key: str
-    kind: Literal["branch", "trips"]
-    taken: str
-    origin: Origin
-
-    @property
-    def option(self) -> str:
-        """The option that states it: `--trip 1:Loop=N`, `--branch 0:If.then=P`."""
-        return f"--branch {self.key}.then=P" if self.kind == "branch" else f"--trip {self.key}=N"
-
-    @property
-    def example(self) -> str:
-        """The option with what is taken: `--trip 1:Loop=1`, `--branch 0:If.then=1`."""
-        value = str(int(self.taken == "then")) if self.kind == "branch" else self.taken
-        return self.option[:-1] + value
-
-
-class OpenBodies(Struct, frozen=True):
-    """Every op that may run of which nobody says how often its bodies run, the outer before the inner."""
-
-    found: tuple[OpenBody, ...]
-
-
-class DataLength(Struct, frozen=True):
-    """A length that data decide: its `name` is TENSOR.AXIS of the row `key` where it arises, and `ops` hang on it.
-
-    `value` is what is taken for it, `origin` why: "bound" (the user states it), "data" (an upper bound), "assumed".
-    """
-
-    name: str
-    key: str
-    op_type: str
-    value: int
-    origin: Origin
-    ops: int
-
-    @property
-    def reason(self) -> str:
-        """What the dim is, as the reports say it."""
-        hang = "" if self.origin == "bound" else f"; {self.ops:,} op{'s hang' if self.ops != 1 else ' hangs'} on it"
-        how = {"assumed": "assumed", "data": "its upper bound is taken"}.get(self.origin, "stated")
-        return f"data decide it at {self.key}{hang}; {how}"
-
-    @property
-    def option(self) -> str:
-        """The option that states it: `--dim frames.0=N`."""
-        return f"--dim {self.name}=N"
-
-
-class DataLengths(Struct, frozen=True):
-    """Every length that data decide, those on which most ops hang first."""
-
-    found: tuple[DataLength, ...]
-
-
-def dims_of(model: Model) -> dict[str, Dim]:
-    """The dims of a model: those of its inputs, then the lengths that data decide, once shapes are known."""
-    lengths = model.wholes.get(DataLengths)
-    found = lengths.found if isinstance(lengths, DataLengths) else ()
-    return {**model.dims, **{one.name: Dim(one.value, one.origin, one.reason) for one in found}}
 
 
 class Live(Struct, frozen=True):

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 from onnx_roofline.analysis.analyze import Analysis
 from onnx_roofline.analysis.summary import Summary
+from onnx_roofline.ir.open_records import dims_of
 from onnx_roofline.ir.placed_records import PlacementSummary
-from onnx_roofline.ir.records import dims_of
 from onnx_roofline.report import contract
 from onnx_roofline.report.encoding import encode
 from onnx_roofline.report.graph_records import GraphRecords, counts_record, moved_record

@@ -7,8 +7,9 @@ from onnx_roofline.base.quantities import format_si
 from onnx_roofline.base.text import visible
 from onnx_roofline.ir.find_op import find_op
 from onnx_roofline.ir.graph import Model
+from onnx_roofline.ir.open_records import OpenBodies, OpenBody
 from onnx_roofline.ir.placed_records import Placement, PlacementSummary, Roofline, Together
-from onnx_roofline.ir.records import Executions, Kernel, OpenBodies, OpenBody, Reuse, Traffic, TypedOp, Work, total
+from onnx_roofline.ir.records import Executions, Kernel, Reuse, Traffic, TypedOp, Work, total
 from onnx_roofline.memory.kv_caches import Caches
 from onnx_roofline.report import contract
 from onnx_roofline.report.alternative_records import flip_record
