@@ -1,11 +1,15 @@
 """Limits on the totals of a model, `flops=9G`, and the lines that say which are broken."""
 
+from fractions import Fraction
+
 from msgspec import Struct
 
 from onnx_roofline.analysis.analyze import Analysis
 from onnx_roofline.base.errors import UsageError
-from onnx_roofline.base.quantities import format_si, parse_quantity
+from onnx_roofline.base.measures import Unit, parse_measure
+from onnx_roofline.base.quantities import format_si
 from onnx_roofline.base.text import did_you_mean
+from onnx_roofline.ir.records import ConstantWork
 
 # `time_s.placement` is the time of the placement, of whatever name the devices are.
 _PLACED = "placement"
@@ -15,7 +19,7 @@ class Limit(Struct, frozen=True):
     """An upper limit on one metric, in the metric's base unit."""
 
     metric: str
-    maximum: float
+    maximum: Fraction
     text: str
 
 
@@ -35,15 +39,30 @@ def parse_limit(text: str) -> Limit:
     metric, separator, quantity = text.partition("=")
     if not separator or not metric:
         raise UsageError(f"--max {text}: wanted METRIC=LIMIT, such as --max flops=9G")
+    name = metric.strip()
     try:
-        return Limit(metric.strip(), parse_quantity(quantity), quantity.strip())
+        return Limit(name, parse_measure(quantity, unit_of(name)), quantity.strip())
     except ValueError as error:
         raise UsageError(f"--max {text}: {error}") from None
+
+
+def unit_of(metric: str) -> Unit:
+    """What a metric is counted in, by its name alone.
+
+    >>> unit_of("moved_bytes"), unit_of("time_s.placement"), unit_of("ops")
+    ('B', 's', '')
+    """
+    if metric.endswith("_bytes"):
+        return "B"
+    if metric.startswith("time_s."):
+        return "s"
+    return {"flops": "FLOP", "macs": "MAC", "constant_macs": "MAC"}.get(metric, "")  # type: ignore[return-value]
 
 
 def metrics_of(analysis: Analysis) -> dict[str, tuple[float | int | None, str]]:
     """Every metric that a limit can name, with its unit; None is unknown."""
     summary = analysis.summary
+    constant = analysis.model.whole(ConstantWork)
     complete = summary.unknown_counts_ops == 0
     sized = summary.unknown_bytes_ops == 0
     counts = {name: (value if complete else None, "") for name, value in summary.counts.as_dict().items()}
@@ -51,6 +70,7 @@ def metrics_of(analysis: Analysis) -> dict[str, tuple[float | int | None, str]]:
         **counts,
         "macs": (summary.counts.macs if complete else None, "MAC"),
         "flops": (summary.counts.flops if complete else None, "FLOP"),
+        "constant_macs": (constant.counts.macs if not constant.uncounted else None, "MAC"),
         "naive_bytes": (summary.naive_bytes if sized else None, "B"),
         "compulsory_bytes": (summary.compulsory_bytes if sized else None, "B"),
         "moved_bytes": (summary.moved[analysis.system.gpu.slug].moved_bytes if sized else None, "B"),
@@ -96,9 +116,10 @@ def broken_limits(analysis: Analysis, limits: tuple[Limit, ...]) -> tuple[Broken
 
 def _over(limit: Limit, found: float, unit: str) -> str:
     """How far over; figures that round to the same text are given in full."""
-    shown, allowed = format_si(found, unit), format_si(limit.maximum, unit)
+    maximum = int(limit.maximum) if limit.maximum.denominator == 1 else float(limit.maximum)
+    shown, allowed = format_si(found, unit), format_si(maximum, unit)
     if shown == allowed:
-        shown, allowed = f"{found:,} {unit}".strip(), f"{limit.maximum:,.0f} {unit}".strip()
-    over = found - limit.maximum
-    percent = f" (+{100 * over / limit.maximum:.3g} %)" if limit.maximum else ""
+        shown, allowed = f"{found:,} {unit}".strip(), f"{maximum:,} {unit}".strip()
+    over = found - maximum
+    percent = f" (+{100 * over / maximum:.3g} %)" if maximum else ""
     return f"{limit.metric} is {shown}, {format_si(over, unit)} over the limit of {allowed}{percent}"
