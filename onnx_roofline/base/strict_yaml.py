@@ -42,20 +42,24 @@ _NUMBER_HINTS = (
 
 
 class Problems:
-    """The problems found in one file so far; raised together, sorted by line."""
+    """The problems found in one file so far; raised together, sorted by line, with columns where these are wanted."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, *, with_columns: bool = False) -> None:
         self.name = shown(name, 200, quotes=False)
-        self._found: list[tuple[int, str]] = []
+        self.with_columns = with_columns
+        self._found: list[tuple[int, int, str]] = []
 
-    def add(self, line: int, message: str) -> None:
-        """Notes a problem at a line counted from 1; line 0 means the file as a whole."""
-        self._found.append((line, message))
+    def add(self, line: int, message: str, column: int = 0) -> None:
+        """Notes a problem at a line and column counted from 1; line 0 means the file as a whole."""
+        self._found.append((line, column if self.with_columns else 0, message))
 
     def lines(self) -> tuple[str, ...]:
-        """The problems as `file:line: message`, sorted by line, the first 50 of them."""
-        ordered = sorted(dict.fromkeys(self._found), key=lambda problem: problem[0])
-        texts = [f"{self.name}:{line}: {message}" if line else f"{self.name}: {message}" for line, message in ordered]
+        """The problems as `file:line: message`, or `file:line:column: message`, sorted, the first 50 of them."""
+        ordered = sorted(dict.fromkeys(self._found), key=lambda problem: problem[:2])
+        texts = [
+            ":".join([self.name, *(str(place) for place in (line, column) if place)]) + f": {message}"
+            for line, column, message in ordered
+        ]
         left_out = len(texts) - MAX_PROBLEMS_SHOWN
         return tuple(texts if left_out <= 0 else [*texts[:MAX_PROBLEMS_SHOWN], f"{self.name}: and {left_out} more"])
 
@@ -80,11 +84,15 @@ class Node(Struct, frozen=True, eq=False):
     quoted: bool = False
     entries: Mapping[str, "Node"] = field(default_factory=dict)
     items: tuple["Node", ...] = ()
+    column: int = 0
+    # where the key stands that this is the value of; line 0 for an item of a list
+    key_line: int = 0
+    key_column: int = 0
 
     def report(self, message: str) -> None:
         """Notes a problem of this value."""
         where = shown(self.path, 120, quotes=False)
-        self.problems.add(self.line, f"{where}: {message}" if where else message)
+        self.problems.add(self.line, f"{where}: {message}" if where else message, self.column)
 
     def mapping(self, known: Iterable[str] | None = None, required: Iterable[str] = ()) -> Mapping[str, "Node"]:
         """The entries under known keys; unknown and absent keys are reported. Empty when this is no mapping."""
@@ -176,7 +184,9 @@ class Node(Struct, frozen=True, eq=False):
         return next((f"; {hint}" for pattern, hint in _NUMBER_HINTS if re.fullmatch(pattern, head)), "")
 
 
-def read(path: str | os.PathLike[str], error: type[RooflineError] = ProfileError) -> Node:
+def read(
+    path: str | os.PathLike[str], error: type[RooflineError] = ProfileError, *, with_columns: bool = False
+) -> Node:
     """The root of the YAML file at `path`. Raises `error` at once when it can't be read or is not YAML.
 
     Problems that leave the rest readable (a duplicate key, an anchor) are kept in `root.problems`, so that the caller
@@ -185,12 +195,12 @@ def read(path: str | os.PathLike[str], error: type[RooflineError] = ProfileError
     problems = Problems(os.fspath(path))
     data = _file_bytes(Path(path), problems)
     problems.raise_if_any(error)
-    return parse(data, os.fspath(path), error)
+    return parse(data, os.fspath(path), error, with_columns=with_columns)
 
 
-def parse(data: bytes, name: str, error: type[RooflineError] = ProfileError) -> Node:
+def parse(data: bytes, name: str, error: type[RooflineError] = ProfileError, *, with_columns: bool = False) -> Node:
     """The root of a YAML document in memory; `name` stands in the messages. As `read` otherwise."""
-    problems = Problems(name)
+    problems = Problems(name, with_columns=with_columns)
     root = _parse_text(text, problems) if (text := _decoded(data, problems)) is not None else None
     if root is None:
         problems.raise_if_any(error)
@@ -241,7 +251,9 @@ def _parse_text(text: str, problems: Problems) -> Node | None:
         return None
     except yaml.MarkedYAMLError as broken:
         what = " ".join(part for part in (broken.context, broken.problem) if part)
-        problems.add(getattr(broken.problem_mark, "line", -1) + 1, f"is not YAML: {shown(what, 160, quotes=False)}")
+        mark = broken.problem_mark
+        place = (getattr(mark, "line", -1) + 1, getattr(mark, "column", -1) + 1)
+        problems.add(place[0], f"is not YAML: {shown(what, 160, quotes=False)}", place[1])
         return None
     except (ValueError, OverflowError):
         problems.add(builder.line, "is not YAML: found an escape sequence or a version number that is out of range")
@@ -254,15 +266,15 @@ def _parse_text(text: str, problems: Problems) -> Node | None:
 class _Frame:
     """A collection that is still open."""
 
-    __slots__ = ("entries", "has_key", "items", "key", "key_line", "kind", "line", "path")
+    __slots__ = ("column", "entries", "has_key", "items", "key", "key_column", "key_line", "kind", "line", "path")
 
-    def __init__(self, kind: Literal["mapping", "sequence"], line: int, path: str) -> None:
-        self.kind, self.line, self.path = kind, line, path
+    def __init__(self, kind: Literal["mapping", "sequence"], line: int, column: int, path: str) -> None:
+        self.kind, self.line, self.column, self.path = kind, line, column, path
         self.entries: dict[str, Node] = {}
         self.items: list[Node] = []
         self.key: str | None = None  # None with has_key: a key that was refused, whose value is dropped
         self.has_key = False
-        self.key_line = line
+        self.key_line, self.key_column = line, column
 
 
 class _Builder:
@@ -271,7 +283,7 @@ class _Builder:
     def __init__(self, problems: Problems) -> None:
         self.problems = problems
         self.root: Node | None = None
-        self.line = 1
+        self.line = self.column = 1
         self._stack: list[_Frame] = []
         self._nodes = 0
         self._documents = 0
@@ -281,6 +293,7 @@ class _Builder:
         from yaml import events
 
         self.line = getattr(event.start_mark, "line", 0) + 1
+        self.column = getattr(event.start_mark, "column", 0) + 1
         if isinstance(event, events.DocumentStartEvent):
             self._documents += 1
             return self._documents == 1 or self._stop("found a second document, wanted one; remove the '---' line")
@@ -297,7 +310,7 @@ class _Builder:
             self.problems.add(
                 self.line, f"found the alias *{shown(event.anchor or '', quotes=False)}; write the value out"
             )
-            self._complete(Node("refused", self.line, path, self.problems))
+            self._complete(self._node("refused", path))
             return True
         if event.anchor is not None:
             self.problems.add(self.line, f"found the anchor &{shown(event.anchor, quotes=False)}; write the value out")
@@ -305,14 +318,27 @@ class _Builder:
         if tag is not None:
             self.problems.add(self.line, f"found the tag {shown(tag)}; values need no tag, remove it")
         if isinstance(event, events.ScalarEvent):
-            self._complete(Node("scalar", self.line, path, self.problems, event.value, event.style is not None))
+            self._complete(self._node("scalar", path, event.value, is_quoted=event.style is not None))
             return True
         if len(self._stack) >= MAX_DEPTH:
             return self._stop(f"found values nested over {MAX_DEPTH} deep, wanted at most that; flatten the file")
         kind: Literal["mapping", "sequence"] = "mapping" if isinstance(event, events.MappingStartEvent) else "sequence"
-        line = self._stack[-1].key_line if self._stack and self._stack[-1].has_key else self.line
-        self._stack.append(_Frame(kind, line, path))
+        line, column = self._key_place() if self._stack and self._stack[-1].has_key else (self.line, self.column)
+        self._stack.append(_Frame(kind, line, column, path))
         return True
+
+    def _node(self, kind: Literal["scalar", "refused"], path: str, text: str = "", *, is_quoted: bool = False) -> Node:
+        key_line, key_column = self._key_place()
+        return Node(
+            kind, self.line, path, self.problems, text, is_quoted,
+            column=self.column, key_line=key_line, key_column=key_column,
+        )  # fmt: skip
+
+    def _key_place(self) -> tuple[int, int]:
+        """Line and column of the key whose value comes next; zeros in a list, and at the root."""
+        if not self._stack or not self._stack[-1].has_key:
+            return 0, 0
+        return self._stack[-1].key_line, self._stack[-1].key_column
 
     def _stop(self, message: str) -> bool:
         self.problems.add(self.line, message)
@@ -331,7 +357,11 @@ class _Builder:
 
     def _end(self) -> None:
         frame = self._stack.pop()
-        node = Node(frame.kind, frame.line, frame.path, self.problems, entries=frame.entries, items=tuple(frame.items))
+        key_line, key_column = self._key_place()
+        node = Node(
+            frame.kind, frame.line, frame.path, self.problems, entries=frame.entries, items=tuple(frame.items),
+            column=frame.column, key_line=key_line, key_column=key_column,
+        )  # fmt: skip
         self._complete(node)
 
     def _complete(self, node: Node) -> None:
@@ -342,7 +372,8 @@ class _Builder:
         if parent.kind == "sequence":
             parent.items.append(node)
         elif not parent.has_key:
-            parent.key, parent.has_key, parent.key_line = self._key(node, parent), True, node.line
+            parent.key, parent.has_key = self._key(node, parent), True
+            parent.key_line, parent.key_column = node.line, node.column
         else:
             if parent.key is not None:
                 parent.entries[parent.key] = node

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from onnx_roofline.base.errors import UsageError
 from onnx_roofline.cli.exit_codes import DONE
+from onnx_roofline.cli.model_options import settings_of
 from onnx_roofline.cli.model_runs import analyzed, input_files
-from onnx_roofline.cli.options import settings_of
 from onnx_roofline.cli.outputs import STDOUT, Output, check_outputs
 from onnx_roofline.cli.printing import console, one_line, print_table, print_warnings
 

@@ -64,7 +64,9 @@ def run_schema(options: argparse.Namespace) -> int:
     """The JSON Schema of a document."""
     import json
 
+    from onnx_roofline.ci.budget_schema import budget_schema
     from onnx_roofline.report.contract import schema_of
 
-    sys.stdout.write(json.dumps(schema_of(options.document), indent=1) + "\n")
+    schema = budget_schema() if options.document == "budgets" else schema_of(options.document)
+    sys.stdout.write(json.dumps(schema, indent=1) + "\n")
     return DONE

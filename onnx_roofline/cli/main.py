@@ -5,18 +5,16 @@ fails changes no code of a command that judges, and makes a done one 2 where its
 """
 
 import argparse
-import sys
 from collections.abc import Callable, Sequence
 
-from onnx_roofline import __version__
 from onnx_roofline.base.errors import RooflineError
-from onnx_roofline.cli.exit_codes import BAD_INPUT, DONE, INTERNAL, INTERRUPTED
+from onnx_roofline.cli.exit_codes import BAD_INPUT, DONE, INTERRUPTED
 from onnx_roofline.cli.options import command_parser
-from onnx_roofline.cli.printing import one_line, print_message
+from onnx_roofline.cli.printing import print_message
 from onnx_roofline.cli.streams import GuardedStream, guarded_streams
 
 # Commands whose exit code answers a question, so that it stands though nobody can read why.
-JUDGES = frozenset({"check", "hw_lint"})
+JUDGES = frozenset({"check", "baseline_verify", "diff", "hw_lint"})
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -37,7 +35,8 @@ def _run(arguments: Sequence[str] | None) -> tuple[str, int]:
     model, run = None, ""
     try:
         options = command_parser().parse_args(arguments)
-        model, run = getattr(options, "model", None), options.run
+        run = options.run
+        model = getattr(options, "model", None)
         return run, _command(run)(options)
     except SystemExit:
         # --help and --version, which argparse ends with.
@@ -46,7 +45,12 @@ def _run(arguments: Sequence[str] | None) -> tuple[str, int]:
         print_message(str(error))
         return run, BAD_INPUT
     except Exception as error:
-        return run, _report_crash(error, model)
+        import traceback
+
+        from onnx_roofline.cli.crash import report_crash
+
+        kind = f"{type(error).__name__}: {error}"
+        return run, report_crash(kind, "".join(traceback.format_exception(error)), model)
 
 
 def _after_writing(code: int, run: str, out: GuardedStream) -> int:
@@ -57,39 +61,6 @@ def _after_writing(code: int, run: str, out: GuardedStream) -> int:
     print_message(f"stdout can't be written: {reason}; the exit code stands" if run in JUDGES else
                   f"stdout can't be written: {reason}; results are lost")  # fmt: skip
     return code if code != DONE or run in JUDGES else BAD_INPUT
-
-
-def _report_crash(error: Exception, model: str | None) -> int:
-    """Name the file that lets a maintainer see the failure again; it holds the graph without its weights."""
-    kind = f"{type(error).__name__}: {error}"
-    try:
-        where = f"please report it with {_write_reproducer(error, model)}"
-    except Exception as failure:
-        where = f"please report it with the model (no file could be written that reproduces it: {failure})"
-    print(f"onnx-roofline: internal error: {one_line(kind)}; {one_line(where)}", file=sys.stderr)
-    return INTERNAL
-
-
-def _write_reproducer(error: Exception, model: str | None) -> str:
-    import os
-    import tempfile
-    import traceback
-    import zipfile
-
-    descriptor, path = tempfile.mkstemp(prefix="onnx-roofline-crash-", suffix=".zip")
-    with os.fdopen(descriptor, "wb") as file, zipfile.ZipFile(file, "w") as archive:
-        lines = [f"onnx-roofline {__version__}, Python {sys.version}", f"arguments: {sys.argv[1:]}"]
-        text = "\n".join([*lines, *traceback.format_exception(error)])
-        archive.writestr("report.txt", text.encode("utf-8", "backslashreplace"))
-        if model is not None:
-            try:
-                from onnx_roofline.load import Limits
-                from onnx_roofline.load.wire import read_slim
-
-                archive.writestr("model.onnx", read_slim(model, Limits()).data)
-            except Exception as failure:
-                archive.writestr("model.txt", f"the graph could not be read again: {failure}")
-    return path
 
 
 def _command(run: str) -> Callable[[argparse.Namespace], int]:
@@ -104,6 +75,10 @@ def _command(run: str) -> Callable[[argparse.Namespace], int]:
 _COMMANDS = {
     "analyze": "analyze:run_analyze",
     "check": "check:run_check",
+    "baseline_update": "baselines:run_baseline_update",
+    "baseline_show": "baselines:run_baseline_show",
+    "baseline_verify": "baselines:run_baseline_verify",
+    "diff": "diffs:run_diff",
     "explain": "explain:run_explain",
     "hw_list": "hardware:run_hw_list",
     "hw_show": "hardware:run_hw_show",

@@ -5,7 +5,7 @@ import os
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from onnx_roofline.cli.options import settings_of
+from onnx_roofline.cli.model_options import settings_of
 from onnx_roofline.cli.outputs import Output, check_outputs, refuse_inputs
 from onnx_roofline.cli.progress import Progress
 
@@ -22,13 +22,14 @@ def analyzed(options: argparse.Namespace, outputs: Sequence[Output] = ()) -> "An
     import gc
 
     from onnx_roofline.analysis.analyze import analyze
+    from onnx_roofline.load.external import external_files
 
     check_outputs(outputs, input_files(options))
     # One analysis makes many objects and frees almost none: looking for cycles among them costs a fifth of the time.
     gc.disable()
     with Progress() as progress:
         analysis = analyze(options.model, settings_of(options), progress)
-    refuse_inputs(outputs, external_files(analysis))
+    refuse_inputs(outputs, external_files(analysis.model))
     return analysis
 
 
@@ -48,14 +49,3 @@ def profile_files(name: str) -> Iterator[str]:
     yield name
     folder = os.path.dirname(os.path.abspath(name))
     yield from (entry.path for entry in os.scandir(folder) if entry.name.endswith((".yaml", ".yml")))
-
-
-def external_files(analysis: "Analysis") -> list[str]:
-    """Files of external data that a model names, in its folder."""
-    from onnx_roofline.ir.graph import nested_graphs
-
-    model = analysis.model
-    graphs = nested_graphs((model.graph, *(function.graph for function in model.functions.values())))
-    names = {stored.alias[0] for graph in graphs for stored in graph.stored.values() if stored.alias is not None}
-    folder = os.path.dirname(model.info.path)
-    return [os.path.join(folder, name) for name in sorted(names)]
