@@ -94,6 +94,11 @@ class Node(Struct, frozen=True, eq=False):
         where = shown(self.path, 120, quotes=False)
         self.problems.add(self.line, f"{where}: {message}" if where else message, self.column)
 
+    def report_key(self, message: str) -> None:
+        """Notes a problem of the key that this is the value of, which stands before it."""
+        where = shown(self.path, 120, quotes=False)
+        self.problems.add(self.key_line or self.line, f"{where}: {message}", self.key_column or self.column)
+
     def mapping(self, known: Iterable[str] | None = None, required: Iterable[str] = ()) -> Mapping[str, "Node"]:
         """The entries under known keys; unknown and absent keys are reported. Empty when this is no mapping."""
         if self.kind != "mapping":
@@ -107,7 +112,7 @@ class Node(Struct, frozen=True, eq=False):
         names = tuple(known)
         unknown = [key for key in self.entries if key not in names]
         for key in unknown[:20]:
-            self.entries[key].report(f"found an unknown key{did_you_mean(key, names)}")
+            self.entries[key].report_key(f"found an unknown key{did_you_mean(key, names)}")
         if len(unknown) > 20:
             self.report(f"found {len(unknown) - 20} more unknown keys")
         return {key: node for key, node in self.entries.items() if key in names}

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from onnx_roofline.analysis.settings import Settings
-from onnx_roofline.base.errors import UsageError
+from onnx_roofline.base.errors import BudgetError, UsageError
 from onnx_roofline.base.measures import parse_measure
 from onnx_roofline.base.quantities import parse_quantity
 from onnx_roofline.base.strict_yaml import Node, read
@@ -71,7 +71,7 @@ def find_budget_file(folder: str) -> str | None:
 
 
 def read_budgets(path: str) -> Budgets:
-    """The budgets of a file. Raises UsageError with all its problems, one a line."""
+    """The budgets of a file. Raises BudgetError with all its problems, one a line."""
     root = _read_root(path)
     if root is None:
         raise UsageError(f"{path}: found no table [tool.onnx-roofline]; add one")
@@ -80,13 +80,13 @@ def read_budgets(path: str) -> Budgets:
 
 def _read_root(path: str) -> Node | None:
     if not path.endswith(".toml"):
-        return read(path, UsageError, with_columns=True)
+        return read(path, BudgetError, with_columns=True)
     try:
         with open(path, "rb") as file:
             data = file.read(2**20)
     except OSError as error:
         raise UsageError(f"{path}: cannot be read: {error.strerror}") from None
-    return parse_table(data, path, TABLE)
+    return parse_table(data, path, TABLE, BudgetError)
 
 
 class _Reader:
@@ -109,7 +109,7 @@ class _Reader:
         found = [self._entry(node, defaults) for node in models]
         baseline, required = self._baseline(entries.get("baseline"))
         ignores = [self._ignore(node) for node in (entries["ignore"].sequence() if "ignore" in entries else ())]
-        root.problems.raise_if_any(UsageError)
+        root.problems.raise_if_any(BudgetError)
         return Budgets(
             folder=self.folder,
             entries=tuple(found),
@@ -147,7 +147,7 @@ class _Reader:
             if "budgets" in source:
                 for metric, item in source["budgets"].mapping().items():
                     budgets[metric] = self._budget(metric, item, level)
-        if not any(budgets.values()) and node.kind == "mapping":
+        if not budgets and node.kind == "mapping":
             node.report("found no budget; add one under budgets, such as flops: 9 GFLOP")
         return Entry(
             paths=paths,
@@ -217,7 +217,7 @@ class _Reader:
         try:
             parse_metric(metric)
         except ValueError as error:
-            node.problems.add(self._place(node).line, str(error), self._place(node).column)
+            node.report_key(str(error))
             return ()
         if node.kind == "scalar":
             return self._bound(metric, "max", node, level, "")

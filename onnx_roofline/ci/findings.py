@@ -96,7 +96,9 @@ class Finding(Struct, frozen=True):
         """The same for the same finding of two runs, whatever its figures are and wherever its line moved."""
         import hashlib
 
-        return hashlib.sha256("\0".join((self.rule, self.model, self.at, self.metric)).encode()).hexdigest()[:32]
+        return hashlib.sha256(
+            "\0".join((self.rule, self.model, self.at, self.metric)).encode("utf-8", "replace")
+        ).hexdigest()[:32]
 
 
 class Check(Struct, frozen=True):

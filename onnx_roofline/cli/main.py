@@ -7,7 +7,7 @@ fails changes no code of a command that judges, and makes a done one 2 where its
 import argparse
 from collections.abc import Callable, Sequence
 
-from onnx_roofline.base.errors import RooflineError
+from onnx_roofline.base.errors import BudgetError, RooflineError
 from onnx_roofline.cli.exit_codes import BAD_INPUT, DONE, INTERRUPTED
 from onnx_roofline.cli.options import command_parser
 from onnx_roofline.cli.printing import print_message
@@ -41,6 +41,10 @@ def _run(arguments: Sequence[str] | None) -> tuple[str, int]:
     except SystemExit:
         # --help and --version, which argparse ends with.
         return run, DONE
+    except BudgetError as error:
+        for line in str(error).splitlines():
+            print_message(line)
+        return run, BAD_INPUT
     except RooflineError as error:
         print_message(str(error))
         return run, BAD_INPUT

@@ -31,8 +31,9 @@ def annotation(command: str, finding: Finding) -> str:
     """One workflow command."""
     place = finding.place
     properties = {"file": place.file, "line": str(place.line), "col": str(place.column)} if place.line else {}
-    properties["title"] = f"{finding.rule} {finding.name}: {finding.subject}"
-    message = "\n".join([message_of(finding), *(f"raised by {cause}" for cause in finding.causes), finding.advice])
+    properties["title"] = visible(f"{finding.rule} {finding.name}: {finding.subject}")
+    parts = [message_of(finding), *(f"raised by {cause}" for cause in finding.causes), finding.advice]
+    message = "\n".join(visible(part, 2000) for part in parts)
     pairs = ",".join(f"{name}={escape_property(text)}" for name, text in properties.items())
     return f"::{command} {pairs}::{escape_message(message)}"
 

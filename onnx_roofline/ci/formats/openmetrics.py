@@ -2,6 +2,7 @@
 
 import re
 
+from onnx_roofline.base.text import visible
 from onnx_roofline.ci.findings import Report
 from onnx_roofline.ci.formats.figures import figures
 
@@ -14,7 +15,7 @@ def render(report: Report) -> str:
     for run, metric, value, unit in figures(report):
         name, labels = family_of(metric, _UNITS.get(unit, ""))
         labels = {"model": run.model, "at": run.at, "system": run.system, **labels}
-        text = ",".join(f'{key}="{escape(item)}"' for key, item in labels.items() if item)
+        text = ",".join(f'{key}="{escape(visible(item))}"' for key, item in labels.items() if item)
         families.setdefault(name, []).append(f"{name}{{{text}}} {value}")
     lines = []
     for name in sorted(families):

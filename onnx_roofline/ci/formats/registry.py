@@ -1,7 +1,9 @@
 """Formats by name; the module of one is imported when it is asked for."""
 
 import importlib
+from typing import Any
 
+import msgspec
 from msgspec import Struct
 
 from onnx_roofline.ci.findings import Report
@@ -35,6 +37,20 @@ FORMATS: dict[str, Format] = {
 
 def render(name: str, report: Report) -> str:
     """The report as text in a format."""
+    try:
+        msgspec.json.encode(report)
+    except UnicodeEncodeError:
+        # The name of a file that is no Unicode.
+        report = msgspec.convert(_encodable(msgspec.to_builtins(report)), Report)
     module = importlib.import_module(f"onnx_roofline.ci.formats.{FORMATS[name].module}")
     text: str = module.render(report)
     return text
+
+
+def _encodable(value: Any) -> Any:
+    """The same with lone surrogates escaped, which no encoding of Unicode has."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "backslashreplace").decode("utf-8")
+    if isinstance(value, dict):
+        return {_encodable(key): _encodable(item) for key, item in value.items()}
+    return [_encodable(item) for item in value] if isinstance(value, list | tuple) else value

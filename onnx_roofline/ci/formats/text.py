@@ -45,7 +45,7 @@ def message_of(finding: Finding) -> str:
 
 def _closing(report: Report) -> list[str]:
     """What held: a line a model for the command line's limits, one line for a file of budgets."""
-    if not any(check.place.line for check in report.checks) and not report.against:
+    if report.models and not any(check.place.line for check in report.checks) and not report.against:
         broken = {(f.model, f.at) for f in report.findings if f.outcome}
         return [_held(report, run) for run in report.models if (run.model, run.at) not in broken]
     return [summary(report)]
