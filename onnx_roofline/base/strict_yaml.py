@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Literal
 from msgspec import Struct, field
 
 from onnx_roofline.base.errors import ProfileError, RooflineError
+from onnx_roofline.base.problems import Problems
 from onnx_roofline.base.text import MAX_KEY_CHARACTERS, did_you_mean, shown
 
 if TYPE_CHECKING:
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 MAX_FILE_BYTES = 2**18
 MAX_DEPTH = 32
 MAX_NODES = 10_000
-MAX_PROBLEMS_SHOWN = 50
 
 # Decimal number, optional fraction and exponent; no underscores, no base prefix, no leading zero (octal in YAML 1.1).
 _NUMBER = re.compile(r"[+-]?(?:(?:0|[1-9][0-9]*)(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?", re.ASCII)
@@ -39,34 +39,6 @@ _NUMBER_HINTS = (
     (r"y|n|yes|no|on|off|true|false", "a switch is not a number"),
     (r"[+-]?[0-9.]+ *[a-zµ/]+", "leave out the unit: the key names it"),
 )
-
-
-class Problems:
-    """The problems found in one file so far; raised together, sorted by line, with columns where these are wanted."""
-
-    def __init__(self, name: str, *, with_columns: bool = False) -> None:
-        self.name = shown(name, 200, quotes=False)
-        self.with_columns = with_columns
-        self._found: list[tuple[int, int, str]] = []
-
-    def add(self, line: int, message: str, column: int = 0) -> None:
-        """Notes a problem at a line and column counted from 1; line 0 means the file as a whole."""
-        self._found.append((line, column if self.with_columns else 0, message))
-
-    def lines(self) -> tuple[str, ...]:
-        """The problems as `file:line: message`, or `file:line:column: message`, sorted, the first 50 of them."""
-        ordered = sorted(dict.fromkeys(self._found), key=lambda problem: problem[:2])
-        texts = [
-            ":".join([self.name, *(str(place) for place in (line, column) if place)]) + f": {message}"
-            for line, column, message in ordered
-        ]
-        left_out = len(texts) - MAX_PROBLEMS_SHOWN
-        return tuple(texts if left_out <= 0 else [*texts[:MAX_PROBLEMS_SHOWN], f"{self.name}: and {left_out} more"])
-
-    def raise_if_any(self, kind: type[RooflineError] = ProfileError) -> None:
-        """Raises `kind` with one line per problem when there is one."""
-        if self._found:
-            raise kind("\n".join(self.lines()))
 
 
 class Node(Struct, frozen=True, eq=False):

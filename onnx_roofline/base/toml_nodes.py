@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from onnx_roofline.base.errors import RooflineError, UsageError
-from onnx_roofline.base.strict_yaml import MAX_FILE_BYTES, Node, Problems
+from onnx_roofline.base.problems import Problems
+from onnx_roofline.base.strict_yaml import MAX_FILE_BYTES, Node
 from onnx_roofline.base.text import shown
 
 Path = tuple[str | int, ...]

@@ -10,14 +10,8 @@ from onnx_roofline.analysis.analyze import Analysis
 from onnx_roofline.analysis.summary import Group
 from onnx_roofline.base.measures import Unit
 from onnx_roofline.base.text import did_you_mean
-from onnx_roofline.ir.records import (
-    COUNT_CLASSES,
-    ConstantWork,
-    Executions,
-    Kernel,
-    Placement,
-    PlacementSummary,
-)
+from onnx_roofline.ir.placed_records import Placement, PlacementSummary
+from onnx_roofline.ir.records import COUNT_CLASSES, ConstantWork, Executions, Kernel
 
 # A figure; None is unknown, which is never 0.
 Value = int | float | None

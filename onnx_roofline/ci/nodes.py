@@ -11,7 +11,8 @@ from msgspec import Struct
 from onnx_roofline.analysis.analyze import Analysis
 from onnx_roofline.ci.metrics import Value
 from onnx_roofline.ir.graph import TensorType, captured_names
-from onnx_roofline.ir.records import Executions, Placement, Traffic, TypedOp, Work
+from onnx_roofline.ir.placed_records import Placement
+from onnx_roofline.ir.records import Executions, Traffic, TypedOp, Work
 
 
 class NodeFigures(Struct, frozen=True):
