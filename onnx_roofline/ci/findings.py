@@ -177,19 +177,25 @@ def amount(value: Value, unit: Unit) -> str:
     return f"{100 * value:.4g} %"
 
 
-def precise(value: int | float, unit: Unit) -> str:
+def precise(value: int, unit: Unit) -> str:
     """A figure in full, for two that look the same when they are rounded."""
-    return f"{value:,} {unit}".strip() if unit != "%" else f"{100 * value!r} %"
+    return f"{value:,} {unit}".strip()
 
 
 def pair(a: int | float, b: int | float, unit: Unit) -> tuple[str, str]:
     """Two figures as texts that differ where the figures do.
 
-    >>> pair(416_520, 416_519, "MAC"), pair(2, 1, "B")
-    (('416,520 MAC', '416,519 MAC'), ('2 B', '1 B'))
+    >>> pair(416_520, 416_519, "MAC"), pair(2, 1, "B"), pair(2.19387e-5, 2.19394e-5, "s")
+    (('416,520 MAC', '416,519 MAC'), ('2 B', '1 B'), ('2.19387e-05 s', '2.19394e-05 s'))
     """
     texts = amount(a, unit), amount(b, unit)
-    return (precise(a, unit), precise(b, unit)) if texts[0] == texts[1] and a != b else texts
+    if texts[0] != texts[1] or a == b:
+        return texts
+    if isinstance(a, int) and isinstance(b, int):
+        return precise(a, unit), precise(b, unit)
+    scale, suffix = (100, " %") if unit == "%" else (1, f" {unit}" if unit else "")
+    found = [(f"{scale * a:.{digits}g}{suffix}", f"{scale * b:.{digits}g}{suffix}") for digits in (6, 9, 12, 17)]
+    return next((both for both in found if both[0] != both[1]), found[-1])
 
 
 def change(old: int | float, new: int | float) -> str:

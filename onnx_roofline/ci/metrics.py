@@ -18,12 +18,28 @@ Value = int | float | None
 
 # `time_s.placement` is the time of the placement, of whatever name the devices are.
 _PLACED = "placement"
-TOTALS: tuple[str, ...] = (
-    "macs", "flops", *(name for name in COUNT_CLASSES if name != "macs"), "constant_macs",
-    "naive_bytes", "compulsory_bytes", "moved_bytes", "parameters", "weight_bytes", "file_bytes",
-    "peak_activation_bytes", "memory_bytes", "sequential_steps", "kernels", "ops", "unknown_ops", "coverage",
-    "exact_share",
-)  # fmt: skip
+_COUNTED = {name: f"{name.replace('_', ' ')} of all ops" for name in COUNT_CLASSES if name != "macs"}
+# Totals by name, and what they are.
+TOTALS: dict[str, str] = {
+    "macs": "multiply-accumulates",
+    "flops": "2 x MACs + every other floating-point operation",
+    **_COUNTED,
+    "constant_macs": "multiply-accumulates on stored values alone, which are in no other total",
+    "naive_bytes": "every op alone",
+    "compulsory_bytes": "every kernel alone",
+    "moved_bytes": "what the GPU moves, with its on-chip memory",
+    "parameters": "elements of the weights",
+    "weight_bytes": "of the weights as they are stored",
+    "file_bytes": "size of the file, without external data",
+    "peak_activation_bytes": "most activations alive at once",
+    "memory_bytes": "weights and peak activations",
+    "sequential_steps": "longest chain of dependent steps",
+    "kernels": "after fusion",
+    "ops": "in all graphs",
+    "unknown_ops": "without a figure",
+    "coverage": "share of ops with a figure; give it a min",
+    "exact_share": "share of ops whose figures are exact; give it a min",
+}
 # Metrics of a device, or of the placement: `time_s.a100-sxm-80gb`, `time_s.placement`.
 FAMILIES: dict[str, str] = {
     "time_s": "seconds of the whole model on a device, or `placement`, or `transfers` of the placement",

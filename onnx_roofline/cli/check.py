@@ -114,7 +114,7 @@ class _BaseReader:
 def _list_metrics() -> int:
     from onnx_roofline.ci.metrics import FAMILIES, SUMMED, TOTALS, unit_of
 
-    rows = [(name, unit_of(name) or "count", "") for name in TOTALS]
+    rows = [(name, unit_of(name) or "count", about) for name, about in TOTALS.items()]
     rows += [(f"{family}.NAME", unit_of(f"{family}.x") or "count", about) for family, about in FAMILIES.items()]
     rows += [
         (f"op[TYPE].{name}", unit_of(name) or "count", "of all ops of a type; also module[GLOB]") for name in SUMMED
