@@ -38,7 +38,7 @@ def run_check(options: argparse.Namespace) -> int:
     hint = "" if budgets.place.line else ", or --allow-assumed"
     report = judge(budgets, targets, outcomes, found, assumed_hint=hint)
     code = _exit_code(report, options)
-    _print_warnings(outcomes)
+    _print_warnings(report, targets, outcomes)
     _print_refusals(report, outcomes, targets)
     write_reports(report, outputs)
     return code
@@ -137,9 +137,11 @@ def _outputs(formats: Sequence[str]) -> list[tuple[str, Output]]:
     return found
 
 
-def _print_warnings(outcomes: "dict[str, Outcome]") -> None:
-    """The first warnings of the models; absent weights are no cause for one."""
-    snapshots = {id(o.snapshot): o.snapshot for o in outcomes.values() if o.snapshot is not None}.values()
+def _print_warnings(report: "Report", targets: "Sequence[Target]", outcomes: "dict[str, Outcome]") -> None:
+    """The first warnings of the models with a verdict; absent weights are no cause for one."""
+    refused = {(finding.model, finding.at) for finding in report.findings if finding.outcome == 2}
+    judged = [outcomes[t.key].snapshot for t in targets if (t.name, t.point.label) not in refused]
+    snapshots = {id(snapshot): snapshot for snapshot in judged if snapshot is not None}.values()
     lines: dict[str, None] = {}
     for snapshot in snapshots:
         for notice in snapshot.notices:
