@@ -7,7 +7,7 @@ if the backend has one. Kernels never wait for each other in a circle.
 Ignores what depends on the device: registers and shared memory that a large kernel would run out of.
 """
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from typing import ClassVar
 
 from msgspec import Struct
@@ -15,7 +15,7 @@ from msgspec import Struct
 from onnx_roofline.fusion.backends import Backend
 from onnx_roofline.fusion.general import fuse_generally
 from onnx_roofline.fusion.groups import Groups
-from onnx_roofline.fusion.kinds import CONTRACTION, REDUCTION, node_kind
+from onnx_roofline.fusion.kinds import CONTRACTION, REDUCTION, node_kinds
 from onnx_roofline.fusion.match import Matcher
 from onnx_roofline.fusion.roles import role_of
 from onnx_roofline.fusion.scope_view import ScopeView, views_by_scope
@@ -45,15 +45,16 @@ class FusionPass(Struct, frozen=True):
         found: dict[str, Kernel] = {}
         works = model.column(Work)
         for view in views_by_scope(model).values():
-            groups = self._fused(view)
+            kinds = node_kinds(view, self.backend.kinds)
+            groups = self._fused(view, kinds)
             for place, members in groups.members.items():
                 # An op that runs bodies is a kernel only if it does something of its own beside them.
                 if not view.barrier[place] or works[view.keys[place]].moves_data:
-                    kernel = self._kernel(view, groups, place, members)
+                    kernel = _kernel(view, groups, place, members, kinds)
                     found.update((view.keys[node], kernel) for node in members)
         return PassResult({key: found.get(key, NO_KERNEL) for key in model.column(TypedOp)})
 
-    def _fused(self, view: ScopeView) -> Groups:
+    def _fused(self, view: ScopeView, kinds: Sequence[int]) -> Groups:
         backend = self.backend
         groups = Groups(view, backend.max_group)
         matcher = Matcher(view, groups, through_reshapes=backend.through_reshapes)
@@ -68,17 +69,18 @@ class FusionPass(Struct, frozen=True):
             elif pattern.procedure == "no_ops":
                 join_no_ops(view, groups, candidates, pattern.name)
         if backend.general_rule == "tvm":
-            fuse_generally(view, groups, backend.kinds, residual_add=backend.residual_add)
+            fuse_generally(view, groups, kinds, residual_add=backend.residual_add)
         return groups
 
-    def _kernel(self, view: ScopeView, groups: Groups, place: int, members: list[int]) -> Kernel:
-        return Kernel(
-            id=view.keys[_root(view, members, self.backend.kinds)],
-            members=tuple(view.keys[node] for node in members),
-            pattern=groups.patterns.get(place, _ALONE),
-            refused=tuple(dict.fromkeys(groups.refused.get(place, ())))[:_MAX_REFUSED],
-            role=_role(view, groups, place, members),
-        )
+
+def _kernel(view: ScopeView, groups: Groups, place: int, members: list[int], kinds: Sequence[int]) -> Kernel:
+    return Kernel(
+        id=view.keys[_root(members, kinds)],
+        members=tuple(view.keys[node] for node in members),
+        pattern=groups.patterns.get(place, _ALONE),
+        refused=tuple(dict.fromkeys(groups.refused.get(place, ())))[:_MAX_REFUSED],
+        role=_role(view, groups, place, members),
+    )
 
 
 def _role(view: ScopeView, groups: Groups, place: int, members: list[int]) -> KernelRole:
@@ -89,13 +91,12 @@ def _role(view: ScopeView, groups: Groups, place: int, members: list[int]) -> Ke
     return role_of(view, members) if stated is None else stated
 
 
-def _root(view: ScopeView, members: list[int], kinds: Mapping[str, str]) -> int:
+def _root(members: list[int], kinds: Sequence[int]) -> int:
     """The first contraction, else the first reduction, else the last member."""
     if len(members) == 1:
         return members[0]
-    found = [(node_kind(view, node, kinds), node) for node in members]
     for wanted in (CONTRACTION, REDUCTION):
-        for kind, node in found:
-            if kind == wanted:
+        for node in members:
+            if kinds[node] == wanted:
                 return node
     return members[-1]

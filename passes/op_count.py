@@ -35,7 +35,16 @@ class OpCount(Struct, frozen=True):
         memo: dict[object, Work] = {}
         foldings = model.column(Folding)
         rows = model.column(TypedOp)
-        alone = {key: _work_of(row, memo) for key, row in rows.items()}
+        alone: dict[str, Work] = {}
+        of_class: dict[int, Work] = {}
+        for key, row in rows.items():
+            work = of_class.get(row.alike)
+            if work is None:
+                work = _work_of(row, memo)
+                # The reason why an op is unknown names its own operands.
+                if row.alike >= 0 and work.counts is not None:
+                    of_class[row.alike] = work
+            alone[key] = work
         works = {key: _folded(work, foldings[key], alone) for key, work in alone.items()}
         constant = _constant_work(rows, memo)
         wholes = (TensorIndex.of(model, works), constant)

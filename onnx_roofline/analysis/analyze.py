@@ -1,11 +1,5 @@
-"""One file through all passes: what the command line and a Python user call.
+"""One model through all passes."""
 
-from onnx_roofline.analysis import Settings, analyze
-analysis = analyze("model.onnx", Settings(dims={"batch": 8}))
-print(analysis.summary.counts.macs)
-"""
-
-import os
 import time
 from collections.abc import Mapping
 from functools import cached_property
@@ -17,10 +11,11 @@ from msgspec.structs import replace
 from onnx_roofline.analysis.dim_search import Progress, _run_valid
 from onnx_roofline.analysis.settings import Settings
 from onnx_roofline.base.errors import UsageError
-from onnx_roofline.base.units import FLOAT_DTYPES
+from onnx_roofline.base.quantities import format_si
+from onnx_roofline.base.text import visible
 from onnx_roofline.ir.graph import Model
 from onnx_roofline.ir.pipeline import Pipeline
-from onnx_roofline.load import DimOptions, ParsedModel, bind, parse
+from onnx_roofline.load import DimOptions, ParsedModel, Source, bind, is_file, parse
 
 if TYPE_CHECKING:
     from onnx_roofline.analysis.observe.run import Observation
@@ -37,6 +32,14 @@ class Analysis(Struct, frozen=True, eq=False, dict=True):
     settings: Settings
     timings_s: Mapping[str, float]
 
+    def __repr__(self) -> str:
+        """File, ops, MACs, system and time on one line."""
+        summary = self.summary
+        macs, time_s = format_si(summary.counts.macs, "MAC"), format_si(summary.time_placed.time_s, "s")
+        name = visible(self.model.info.path.replace("\\", "/").rpartition("/")[2])
+        missing = f" + {summary.unknown_counts_ops:,} unknown" if summary.unknown_counts_ops else ""
+        return f"<Analysis {name}: {summary.ops:,} ops, {macs}{missing}, {time_s} on {self.system.slug}>"
+
     @cached_property
     def summary(self) -> "Summary":
         """Totals, coverage and roll-ups."""
@@ -45,29 +48,24 @@ class Analysis(Struct, frozen=True, eq=False, dict=True):
         return summarize(self.model, self.system)
 
 
-def analyze(
-    path: str | os.PathLike[str], settings: Settings | None = None, progress: Progress | None = None
-) -> Analysis:
-    """Shapes, counts, traffic, roofline and placement of every op in a file.
+def analyze(source: Source, settings: Settings | None = None, progress: Progress | None = None) -> Analysis:
+    """Shapes, counts, traffic, roofline and placement of every op of a model, in a file or in memory.
 
     Raises RooflineError, one sentence for the user, where the file or an option can't be used.
     """
-    from onnx_roofline.hardware import load_system
+    from onnx_roofline.hardware import System, load_system
 
     settings = settings or Settings()
-    if settings.assume_dtype and settings.assume_dtype not in FLOAT_DTYPES:
-        raise UsageError(
-            f"--assume-dtype {settings.assume_dtype}: wanted a floating-point type, such as "
-            f"{', '.join(sorted(FLOAT_DTYPES))}"
-        )
-    system = load_system(settings.system)
+    system = settings.system if isinstance(settings.system, System) else load_system(settings.system)
     timings: dict[str, float] = {}
     started = time.perf_counter()
-    parsed = parse(path, settings.limits)
+    parsed = parse(source, settings.limits)
     timings["load"] = time.perf_counter() - started
     chosen: Mapping[str, int] = {}
     observation = None
     if settings.observe:
+        if not is_file(source):
+            raise UsageError("--observe: found a model in memory, wanted the path of a file: a run needs its weights")
         started = time.perf_counter()
         parsed, settings, chosen, observation = _observed(parsed, settings, system)
         timings["observe"] = time.perf_counter() - started

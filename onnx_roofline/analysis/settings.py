@@ -1,35 +1,43 @@
 """What the user says: the command line's options by the same names."""
 
-from collections.abc import Mapping
+import os
+from collections.abc import Callable, Mapping
 from fractions import Fraction
-from typing import TYPE_CHECKING
 
 from msgspec import Struct, field
+from msgspec.structs import force_setattr
 
+from onnx_roofline.analysis import options
+from onnx_roofline.hardware import DEFAULT_SYSTEM, System
+from onnx_roofline.ir.placed_records import OBJECTIVES, PIM_TIME_MODELS, Objective, PimTimeModel
 from onnx_roofline.load import Limits
 
-if TYPE_CHECKING:
-    from onnx_roofline.ir.placed_records import PimTimeModel
 
+class Settings(Struct, frozen=True, repr_omit_defaults=True):
+    """What the user says; the command line's options by the same names.
 
-class Settings(Struct, frozen=True):
-    """What the user says; the command line's options by the same names."""
+    Every value is checked when the record is made, by the functions that check the options.
+    Raises UsageError, which names the option.
+
+    >>> Settings(dims={"batch": 8}, on_chip="64KiB")
+    Settings(dims={'batch': 8}, on_chip='65536')
+    """
 
     dims: Mapping[str, int] = field(default_factory=dict)
     input_shapes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
-    system: str = "teaching"
+    # a shipped profile's name, a file's path, or a system that is loaded already
+    system: str | os.PathLike[str] | System = DEFAULT_SYSTEM
     assume_dtype: str = ""
     trips: Mapping[str, int] = field(default_factory=dict)
     branches: Mapping[str, Fraction] = field(default_factory=dict)
     # numbers that integer inputs hold, such as how full a cache is: one fills an input
     values: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
-    limits: Limits = field(default_factory=Limits)
+    limits: Limits = Limits()
     # which ops fuse: "compiler", "ort", "none", or a pack of one's own
-    backend: str = "compiler"
+    backend: str | os.PathLike[str] = "compiler"
     # the PIM's time: "full", or the plain "roofline"
-    pim_model: "PimTimeModel" = "full"
-    # "latency", "energy" or "energy-delay"
-    objective: str = "latency"
+    pim_model: PimTimeModel = "full"
+    objective: Objective = "latency"
     # bytes of on-chip memory as text, "unlimited", or "" for what the profiles say
     on_chip: str = ""
     residency: bool = True
@@ -37,3 +45,37 @@ class Settings(Struct, frozen=True):
     observe: str = ""
     observe_limit_s: float = 60.0
     observe_limit_gb: float = 8.0
+
+    def __post_init__(self) -> None:
+        for name, check in _CHECKS.items():
+            force_setattr(self, name, check(getattr(self, name)))
+
+
+def _observe(found: object) -> str:
+    wanted = "the path of an .npz file, or 'random'"
+    return os.fsdecode(options.check_name_or_path("--observe", found, wanted))
+
+
+# Setting -> the check of its option.
+_CHECKS: Mapping[str, Callable[[object], object]] = {
+    "dims": lambda found: options.check_each("--dim", options.check_dim, found, "dims={'batch': 8}"),
+    "input_shapes": lambda found: options.check_each(
+        "--input-shape", options.check_input_shape, found, "input_shapes={'images': (1, 3, 224, 224)}"
+    ),
+    "system": options.check_system,
+    "assume_dtype": options.check_assume_dtype,
+    "trips": lambda found: options.check_each("--trip", options.check_trip, found, "trips={'1:Loop': 32}"),
+    "branches": lambda found: options.check_each(
+        "--branch", options.check_branch, found, "branches={'0:If.then': 0.5}"
+    ),
+    "values": lambda found: options.check_each("--value", options.check_value, found, "values={'past_length': 128}"),
+    "limits": options.check_limits,
+    "backend": lambda found: options.check_name_or_path("--backend", found, "the name of a shipped pack, or a path"),
+    "pim_model": lambda found: options.check_choice("--pim-model", found, PIM_TIME_MODELS),
+    "objective": lambda found: options.check_choice("--objective", found, OBJECTIVES),
+    "on_chip": options.check_on_chip,
+    "residency": lambda found: options.check_switch("residency", found),
+    "observe": _observe,
+    "observe_limit_s": lambda found: options.check_allowance("--observe-limit-s", found),
+    "observe_limit_gb": lambda found: options.check_allowance("--observe-limit-gb", found),
+}

@@ -105,10 +105,17 @@ def summarize(model: Model, system: "System") -> Summary:
     """The Summary of a model that all passes have run on."""
     rows, works, traffics = model.column(TypedOp), model.column(Work), model.column(Traffic)
     executions = model.column(Executions)
-    statuses = Counter(max(work.status, executions[key].status, key=STATUSES.index) for key, work in works.items())
+    pairs = Counter((work.status, executions[key].status) for key, work in works.items())
+    statuses: Counter[str] = Counter()
+    for pair, number in pairs.items():
+        statuses[max(pair, key=STATUSES.index)] += number
     unknown_types = {rows[key].op.qualified_type: None for key, work in works.items() if work.status == "unknown"}
     sums: dict[str, int | Fraction] = dict.fromkeys(COUNT_CLASSES, 0)
     known_bytes: int | Fraction = 0
+    compulsory_bytes: int | Fraction = 0
+    # Ops of one class share their work: its counts are summed once, by how often they run together.
+    runs: dict[int, int | Fraction] = {}
+    counted: dict[int, Counts] = {}
     unknown_bytes: int | Fraction = 0
     uncounted = unsized = 0
     for key, work in works.items():
@@ -118,15 +125,19 @@ def summarize(model: Model, system: "System") -> Summary:
         if work.counts is None:
             uncounted += 1
         else:
-            for name, value in work.counts.as_dict().items():
-                if value:
-                    sums[name] += value * count
-        size = traffics[key].naive_bytes
+            counted[id(work.counts)] = work.counts
+            runs[id(work.counts)] = runs.get(id(work.counts), 0) + count
+        traffic = traffics[key]
+        size = traffic.naive_bytes
         if size is None:
             unsized += 1
         elif work.status == "unknown":
             unknown_bytes += size * count
         known_bytes += (size or 0) * count
+        compulsory_bytes += (traffic.compulsory_bytes or 0) * count
+    for number, counts in counted.items():
+        for name, value in counts.as_dict().items():
+            sums[name] += value * runs[number]
     weights = find_weights(model)
     share = None if unsized else float(unknown_bytes / known_bytes) if known_bytes else 0.0
     return Summary(
@@ -138,7 +149,7 @@ def summarize(model: Model, system: "System") -> Summary:
         unknown_bytes_ops=unsized,
         counts=Counts(**{name: round(value) for name, value in sums.items()}),
         naive_bytes=round(known_bytes),
-        compulsory_bytes=round(sum((traffics[key].compulsory_bytes or 0) * executions[key].count for key in rows)),
+        compulsory_bytes=round(compulsory_bytes),
         moved={device.slug: _moved(model, device.slug) for device in system.devices},
         kernels=sum(kernel.id == key for key, kernel in model.column(Kernel).items()),
         parameters=weights.total.parameters,
@@ -157,15 +168,19 @@ def summarize(model: Model, system: "System") -> Summary:
 def _moved(model: Model, slug: str) -> Moved:
     """What all kernels move on one device, each as often as it runs."""
     executions = model.column(Executions)
-    sums: list[int | Fraction] = [0, 0, 0, 0]
+    compulsory: int | Fraction = 0
+    refetched: int | Fraction = 0
+    resident: int | Fraction = 0
+    at_best: int | Fraction = 0
     for key, row in model.column(Reuse).items():
         moved, count = row.devices.get(slug), executions[key].count
         if moved is None or not count:
             continue
-        figures = (moved.compulsory_bytes, moved.refetched_bytes, moved.resident_bytes, moved.resident_at_best_bytes)
-        sums = [before + count * figure for before, figure in zip(sums, figures, strict=True)]
-    compulsory, refetched, resident, at_best = (round(value) for value in sums)
-    return Moved(compulsory, refetched, resident, at_best)
+        compulsory += count * moved.compulsory_bytes
+        refetched += count * moved.refetched_bytes
+        resident += count * moved.resident_bytes
+        at_best += count * moved.resident_at_best_bytes
+    return Moved(round(compulsory), round(refetched), round(resident), round(at_best))
 
 
 def _peak(model: Model) -> int | None:
@@ -203,25 +218,37 @@ def _groups(model: Model, weights: Weights, names: Mapping[str, str]) -> tuple[G
     executions, placements = model.column(Executions), model.column(Placement)
     kernels = model.column(Kernel)
     sums: dict[str, list[Fraction | float | int]] = {}
+    totals: dict[int, tuple[int, int]] = {}
     for key, name in names.items():
-        work, count = works[key], executions[key].count
-        if rows[key].role != "compute" or not (work.moves_data or work.counts is None):
+        work, row = works[key], rows[key]
+        counts = work.counts
+        if row.role != "compute" or not (work.moves_data or counts is None):
             continue
-        entry = sums.setdefault(name, [0, 0, 0, 0, 0.0, 0, 0, 0, 0])
+        entry = sums.get(name)
+        if entry is None:
+            entry = sums[name] = [0, 0, 0, 0, 0.0, 0, 0, 0, 0]
         entry[0] += 1
+        count = executions[key].count
         if not count:
             continue
-        if work.counts is not None:
-            entry[1] += work.counts.macs * count
-            entry[2] += work.counts.flops * count
-            entry[6] += work.counts.operations * count
+        if counts is not None:
+            total = totals.get(id(counts))
+            if total is None:
+                total = totals[id(counts)] = counts.flops, counts.operations
+            entry[1] += counts.macs * count
+            entry[2] += total[0] * count
+            entry[6] += total[1] * count
         else:
             entry[5] += 1
         size, time_s = traffics[key].naive_bytes, placements[key].time_s
-        entry[3] += (size or 0) * count
-        entry[4] += (time_s or 0.0) * float(count)
-        entry[7] += size is None
-        entry[8] += kernels[key].id == key and time_s is None
+        if size is None:
+            entry[7] += 1
+        else:
+            entry[3] += size * count
+        if time_s is not None:
+            entry[4] += time_s * float(count)
+        elif kernels[key].id == key:
+            entry[8] += 1
     held: dict[str, list[str]] = {}
     for key in weights.by_row:
         held.setdefault(names[key], []).append(key)
@@ -248,14 +275,20 @@ def _sequential_steps(model: Model) -> int:
     longest: dict[str, int | Fraction] = {}
     for key, row in rows.items():
         known = depth.setdefault(row.scope, {})
-        before = max((known.get(name, 0) for name in op_reads(row.op)), default=0)
+        before: int | Fraction = 0
+        for name in row.op.inputs if not row.op.bodies else op_reads(row.op):
+            if known.get(name, 0) > before:
+                before = known[name]
         work = works[key]
         steps: int | Fraction = work.sequential_steps if row.role == "compute" and work.moves_data else 0
         if row.bodies:
             # Of open branches the longest; of branches with probabilities what is expected.
             steps += max((longest.get(b.scope, 0) for b in row.bodies if b.repeat is None), default=0)
             steps += sum(longest.get(b.scope, 0) * whole(b.repeat) for b in row.bodies if b.repeat is not None)
+        after = before + steps if steps else before
         for name in row.op.outputs:
-            known[name] = before + steps
-        longest[row.scope] = max(longest.get(row.scope, 0), whole(before + steps))
+            if name:
+                known[name] = after
+        if after > longest.get(row.scope, 0):
+            longest[row.scope] = whole(after)
     return round(longest.get("", 0))

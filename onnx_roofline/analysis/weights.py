@@ -92,8 +92,13 @@ class _Sources:
         self._graphs: dict[str, Graph] = {"": model.graph}
         self._callers: dict[str, list[TypedOp]] = {}
         self._makers: dict[Name, str] = {}
+        # Results that are computed from their operands: no stored value arrives at them as it is.
+        self._computed: set[Name] = set()
         for key, row in self._rows.items():
-            self._makers.update(((row.scope, name), key) for name in row.op.outputs if name)
+            if self._computes(key, row):
+                self._computed.update([(row.scope, name) for name in row.op.outputs])
+            else:
+                self._makers.update([((row.scope, name), key) for name in row.op.outputs if name])
             for body in row.bodies:
                 op = row.op
                 graph = op.bodies[body.attribute] if op.function is None else model.functions[op.function].graph
@@ -111,8 +116,16 @@ class _Sources:
         }
         self._known: dict[Name, dict[object, tuple[StoredTensor, str]]] = {}
 
+    def _computes(self, key: str, row: TypedOp) -> bool:
+        """Whether an op does more than hand on the values of its first operand."""
+        counts = self._works[key].counts
+        moves = counts is not None and not counts.operations and not row.bodies and row.op.inputs
+        return row.role == "compute" and not moves
+
     def of(self, name: Name) -> Iterable[tuple[StoredTensor, str]]:
         """(stored tensor, the first op on the way that runs, "" where none does)."""
+        if name in self._computed:
+            return ()
         known = self._known.get(name)
         if known is None:
             known = self._known[name] = self._collected(name)
@@ -120,11 +133,16 @@ class _Sources:
 
     def _collected(self, name: Name) -> dict[object, tuple[StoredTensor, str]]:
         """What is found on all ways back from a name; what another name was asked for before is not looked at again."""
+        own, sources, _ = self._step(name)
+        if not sources:
+            return {_key(stored): (stored, "") for stored in own}
         found: dict[object, tuple[StoredTensor, str]] = {}
         pending: list[tuple[Name, str]] = [(name, "")]
         seen = {name}
         while pending:
             current, after = pending.pop()
+            if current in self._computed:
+                continue
             before = self._known.get(current)
             if before is not None:
                 for key, (stored, first) in before.items():
@@ -148,9 +166,7 @@ class _Sources:
             if row.role != "compute":
                 own = self.filled.get(maker)
                 return (own,) if own is not None else tuple(_tensors_of(row.op)), _carried(row), ""
-            counts = self._works[maker].counts
-            moves = counts is not None and not counts.operations and not row.bodies and row.op.inputs
-            return (), (((scope, row.op.inputs[0]),) if moves else ()), maker
+            return (), ((scope, row.op.inputs[0]),), maker
         graph = self._graphs[scope]
         stored = graph.stored.get(tensor)
         if stored is not None:

@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from onnx_roofline.base.errors import RooflineError, UsageError
-from onnx_roofline.base.problems import Problems
-from onnx_roofline.base.strict_yaml import MAX_FILE_BYTES, Node
+from onnx_roofline.base.strict_yaml import MAX_FILE_BYTES
 from onnx_roofline.base.text import shown
+from onnx_roofline.base.yaml_nodes import Node, Problems
 
 Path = tuple[str | int, ...]
 Place = tuple[int, int]

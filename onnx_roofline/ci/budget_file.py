@@ -13,10 +13,11 @@ from onnx_roofline.analysis.settings import Settings
 from onnx_roofline.base.errors import BudgetError, UsageError
 from onnx_roofline.base.measures import parse_measure
 from onnx_roofline.base.quantities import parse_quantity
-from onnx_roofline.base.strict_yaml import Node, read
+from onnx_roofline.base.strict_yaml import read
 from onnx_roofline.base.text import shown
 from onnx_roofline.base.toml_nodes import parse_table
 from onnx_roofline.base.units import FLOAT_DTYPES
+from onnx_roofline.base.yaml_nodes import Node
 from onnx_roofline.ci.budgets import (
     LEVELS,
     Allowance,

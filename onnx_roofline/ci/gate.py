@@ -88,7 +88,7 @@ class _Judge:
             model=self.target.name,
             at=self.target.point.label,
             path=self.target.path,
-            system=snapshot.context.system if snapshot else self.target.point.settings.system,
+            system=snapshot.context.system if snapshot else str(self.target.point.settings.system),
             status="analysed" if snapshot else "crashed" if self.outcome.code == 70 else "refused",
             totals=snapshot.totals if snapshot else {},
             old_totals=self.old.totals if self.old and snapshot else None,

@@ -34,13 +34,13 @@ def required_budgets(config: str | None) -> "Budgets":
 def budget_inputs(budgets: "Budgets", targets: "Sequence[Target]") -> Iterator[str]:
     """Every file that a check of these targets reads, as far as it is known before."""
     yield from budgets.inputs
-    for system in {target.point.settings.system for target in targets}:
+    for system in {str(target.point.settings.system) for target in targets}:
         yield from profile_files(system)
     for target in targets:
         yield target.path
-        yield target.point.settings.backend
+        yield str(target.point.settings.backend)
         if target.point.settings.observe:
-            yield target.point.settings.observe
+            yield str(target.point.settings.observe)
 
 
 def measure_targets(

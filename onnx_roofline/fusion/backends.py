@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Literal, get_args
 from msgspec import Struct, field
 
 from onnx_roofline.base.errors import ProfileError
-from onnx_roofline.base.strict_yaml import Node, parse, read
+from onnx_roofline.base.strict_yaml import parse, read
 from onnx_roofline.base.text import did_you_mean, shown
+from onnx_roofline.base.yaml_nodes import Node
 from onnx_roofline.fusion.kinds import KINDS
 from onnx_roofline.fusion.match import CHECKS
 from onnx_roofline.fusion.patterns import PARTS, PATTERNS

@@ -9,10 +9,10 @@ Linear in the ops for a bound on the ops of a kernel: no search looks at more ke
 Source: TVM, src/relax/transform/fuse_ops.cc.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from onnx_roofline.fusion.groups import Groups
-from onnx_roofline.fusion.kinds import BROADCAST, CONTRACTION, ELEMENTWISE, INJECTIVE, OPAQUE, REDUCTION, node_kind
+from onnx_roofline.fusion.kinds import BROADCAST, CONTRACTION, ELEMENTWISE, INJECTIVE, OPAQUE, REDUCTION
 from onnx_roofline.fusion.match import CHECKS
 from onnx_roofline.fusion.scope_view import ScopeView
 
@@ -36,9 +36,9 @@ _TWO_CONTRACTIONS = "a kernel holds one contraction or pooling"
 _NO_PARENT = -1
 
 
-def fuse_generally(view: ScopeView, groups: Groups, named_kinds: Mapping[str, str], *, residual_add: bool) -> None:
-    """Merges the groups of a view by the general rule and notes what it refused."""
-    _General(view, groups, named_kinds, residual_add=residual_add).run()
+def fuse_generally(view: ScopeView, groups: Groups, node_kinds: Sequence[int], *, residual_add: bool) -> None:
+    """Merges the groups of a view by the general rule and notes what it refused; `node_kinds` are its nodes'."""
+    _General(view, groups, node_kinds, residual_add=residual_add).run()
 
 
 def _why(kind: int, before: int) -> str:
@@ -46,7 +46,7 @@ def _why(kind: int, before: int) -> str:
 
 
 class _General:
-    def __init__(self, view: ScopeView, groups: Groups, named_kinds: Mapping[str, str], *, residual_add: bool) -> None:
+    def __init__(self, view: ScopeView, groups: Groups, node_kinds: Sequence[int], *, residual_add: bool) -> None:
         self.view, self.groups, self.residual_add = view, groups, residual_add
         # A part is a group as it was before; parts are numbered in topological order.
         self.parts = [groups.members[place] for place in sorted(groups.members)]
@@ -54,8 +54,7 @@ class _General:
         for number, nodes in enumerate(self.parts):
             for node in nodes:
                 self.part_of[node] = number
-        self.node_kinds = [node_kind(view, node, named_kinds) for node in range(len(view.keys))]
-        self.kinds = [max(self.node_kinds[node] for node in nodes) for nodes in self.parts]
+        self.kinds = [max(node_kinds[node] for node in nodes) for nodes in self.parts]
         # The kind of the merged kernel at each place, which is that of its contraction or of its last part.
         self.kernel_kinds = {groups.group[nodes[0]]: kind for nodes, kind in zip(self.parts, self.kinds, strict=True)}
         self._repeated: dict[int, frozenset[int]] = {}

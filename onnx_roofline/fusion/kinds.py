@@ -19,6 +19,19 @@ KINDS: Mapping[str, int] = {
 }
 
 
+def node_kinds(view: ScopeView, named: Mapping[str, str]) -> list[int]:
+    """The kind of every node: once for nodes of one type that share their work, and with it their operands' types."""
+    known: dict[tuple[str, int, bool], int] = {}
+    kinds = []
+    for node, (op_type, work, is_barrier) in enumerate(zip(view.types, view.works, view.barrier, strict=True)):
+        signature = (op_type, id(work), is_barrier)
+        kind = known.get(signature)
+        if kind is None:
+            kind = known[signature] = node_kind(view, node, named)
+        kinds.append(kind)
+    return kinds
+
+
 def node_kind(view: ScopeView, node: int, named: Mapping[str, str]) -> int:
     """The kind of an op: what the pack names for its type, else what its work and shapes say."""
     row, work = view.rows[node], view.works[node]

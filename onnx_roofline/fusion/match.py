@@ -34,6 +34,8 @@ class Matcher:
         role: KernelRole | None = None,
     ) -> None:
         """Makes a kernel of every place where the template matches, last places first, and notes refusals."""
+        if not all(needed & candidates.keys() for needed in template.needed_types()):
+            return
         anchors = sorted({node for kind in template.first_types() for node in candidates.get(kind, ())}, reverse=True)
         for anchor in anchors:
             if not self.groups.is_alone(anchor) or self.view.barrier[anchor]:
@@ -116,9 +118,11 @@ class Matcher:
                 yield from self._at_operand(arg, node, slot, found)
         else:
             producer = self.view.producer[tensor]
-            open_ = self.through_reshapes or template.across or not self.view.reshaped[node][slot]
-            if producer != ABSENT and open_ and self._is_free(producer):
-                yield from self._at_node_exactly(template, producer, found)
+            # The type first: few producers are of the one that is wanted.
+            if producer != ABSENT and self.view.types[producer] in template.types and self._is_free(producer):
+                open_ = self.through_reshapes or template.across or not self.view.reshaped[node][slot]
+                if open_:
+                    yield from self._at_node_exactly(template, producer, found)
             if template.optional:
                 yield from self._at_operand(template.args[0], node, slot, found)
 

@@ -121,21 +121,24 @@ class _Builder:
     def _add_node(self, key: str, row: TypedOp, work: Work, runs_body: bool) -> None:
         view, op = self.view, row.op
         node = len(view.keys)
-        inputs = tuple(self._tensor(name) for name in op.inputs)
-        read = dict.fromkeys(self._tensor(name) for name in op_reads(op))
-        waits = dict.fromkeys(number for name in op.inputs for number in self.waits.get(name, ()))
-        waits.update((view.producer[tensor], None) for tensor in read if view.producer[tensor] != ABSENT)
+        inputs = tuple(map(self._tensor, op.inputs))
+        read = dict.fromkeys(map(self._tensor, op_reads(op)) if op.bodies else inputs)
+        read.pop(ABSENT, None)
+        waits = dict.fromkeys(number for name in op.inputs for number in self.waits.get(name, ())) if self.waits else {}
+        for tensor in read:
+            if view.producer[tensor] != ABSENT:
+                waits[view.producer[tensor]] = None
         view.keys.append(key)
         view.rows.append(row)
         view.works.append(work)
         view.types.append(op.qualified_type)
         view.inputs.append(inputs)
-        view.reshaped.append(
-            tuple(
-                tensor != ABSENT and kind is not None and self.shapes.get(tensor, kind.shape) != kind.shape
-                for tensor, kind in zip(inputs, row.inputs, strict=True)
-            )
-        )
+        made = self.shapes
+        reshaped = [
+            kind is not None and tensor in made and made[tensor] != kind.shape
+            for tensor, kind in zip(inputs, row.inputs, strict=True)
+        ]
+        view.reshaped.append(tuple(reshaped))
         view.barrier.append(runs_body)
         view.before.append(tuple(waits))
         view.after.append([])

@@ -46,6 +46,22 @@ class Template(Struct, frozen=True):
             return self.types | (self.args[0].first_types() if self.optional else frozenset())
         return frozenset().union(*(arg.first_types() for arg in self.args))
 
+    def needed_types(self) -> tuple[frozenset[str], ...]:
+        """Sets of op types: a graph that lacks one of each set has no match.
+
+        >>> [sorted(types) for types in parse_template("Relu?(Add(MatMul|Gemm(_), Exp?(_)))").needed_types()]
+        [['Add'], ['Gemm', 'MatMul']]
+        """
+        if self.kind == "op" and not self.optional:
+            return (self.types, *(needed for arg in self.args for needed in arg.needed_types()))
+        if self.kind == "op":
+            return self.args[0].needed_types()
+        if self.kind == "same":
+            return tuple(needed for arg in self.args for needed in arg.needed_types())
+        if self.kind == "choice" and all(arg.kind == "op" for arg in self.args):
+            return (self.first_types(),)
+        return ()
+
     def checks(self) -> frozenset[str]:
         """Names of the checks that it asks for."""
         own = frozenset({self.check} if self.check else ())

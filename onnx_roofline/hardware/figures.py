@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from decimal import Decimal
 
-from onnx_roofline.base.strict_yaml import Node
 from onnx_roofline.base.text import did_you_mean
+from onnx_roofline.base.yaml_nodes import Node
 from onnx_roofline.hardware.records import Fact, Figure, Label
 
 # Powers of ten from the unit of a key to the base unit.

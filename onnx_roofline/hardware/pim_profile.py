@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from onnx_roofline.base.strict_yaml import Node
+from onnx_roofline.base.yaml_nodes import Node
 from onnx_roofline.hardware.figures import MICRO, NANO, Figures, scaled, text_of
 from onnx_roofline.hardware.pim_model import Alignment, DramTiming, OpSupport, PimModel, Place, Replicate, Resident
 

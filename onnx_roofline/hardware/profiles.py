@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from onnx_roofline.base.errors import ProfileError
-from onnx_roofline.base.strict_yaml import Node, parse, read
+from onnx_roofline.base.strict_yaml import parse, read
 from onnx_roofline.base.text import did_you_mean, shown
 from onnx_roofline.base.units import DTYPE_BITS
+from onnx_roofline.base.yaml_nodes import Node
 from onnx_roofline.hardware.figures import (
     GIGA,
     MEGA,
@@ -50,8 +51,12 @@ def shipped_profiles() -> tuple[tuple[str, str, str], ...]:
     >>> ("teaching", "system", "Teaching GPU and PIM") in shipped_profiles()
     True
     """
-    roots = ((slug, _root(slug)[1].entries) for slug in sorted(_shipped()))
-    return tuple((slug, root["kind"].characters, root["name"].characters) for slug, root in roots)
+    return tuple((slug, *_kind_and_name(slug, entry.read_bytes())) for slug, entry in sorted(_shipped().items()))
+
+
+def _kind_and_name(slug: str, data: bytes) -> tuple[str, str]:
+    head = parse(data, f"{slug}.yaml", until=("kind", "name")).entries
+    return head["kind"].characters, head["name"].characters
 
 
 def profile_kind(name_or_path: str | os.PathLike[str]) -> str | None:

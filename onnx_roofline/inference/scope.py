@@ -40,6 +40,7 @@ class Known(Struct, frozen=True):
 class Scope(Struct):
     """One run of a graph with given inputs: `prefix` begins the row ids, `tensors` fills as ops are visited.
 
+    `numbers` tell for the tensors that ops read what is known of them, so far as ops can be alike in it.
     `loops` is how many loops run it, inside each other. `family` is the prefix without the number of the signature, in
     a function's body.
     """
@@ -51,6 +52,7 @@ class Scope(Struct):
     tensors: dict[str, Known] = field(default_factory=dict)
     loops: int = 0
     family: str = ""
+    numbers: dict[str, int] = field(default_factory=dict)
 
     def find(self, name: str) -> Known:
         """What is known of a name here or in the scopes around."""
@@ -103,7 +105,7 @@ class OpResult(Struct, frozen=True):
 
     `left_out` are (branch, reason) of an If whose condition is open and one of whose branches can't be valid;
     `contradiction` is why nothing is known of an op whose operands can't be; `is_undecided` says that both branches can
-    be and give types that differ.
+    be and give types that differ; `is_own` that the types are the inference's own, without a declaration or a guess.
     """
 
     outputs: tuple[Known, ...]
@@ -112,6 +114,7 @@ class OpResult(Struct, frozen=True):
     left_out: tuple[tuple[str, str], ...] = ()
     contradiction: str = ""
     is_undecided: bool = False
+    is_own: bool = False
 
 
 Request = BodyRequest | CallRequest

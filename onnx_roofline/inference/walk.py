@@ -14,6 +14,7 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from onnx_roofline.base.errors import ShapeError
+from onnx_roofline.inference.alike import Alike, Classes
 from onnx_roofline.inference.control_flow import Choice, infer_control_flow, with_modifiers
 from onnx_roofline.inference.evidence import SHOWN_CONTRADICTIONS, Evidence
 from onnx_roofline.inference.lengths import Lengths
@@ -75,6 +76,8 @@ class Walk:
         # Open Ifs whose branches give types that differ.
         self.open_choices: list[str] = []
         self._functions: dict[object, GraphResult] = {}
+        # None where what is observed or stated of one tensor would not hold for another.
+        self._classes = None if options.observed or options.lengths else Classes()
         self._function_scopes: dict[str, int] = {}
         # Ops that are left unknown since their operands contradict each other: the first notices, and how many.
         self._left: list[Notice] = []
@@ -198,11 +201,20 @@ class Walk:
         graph = scope.graph
         for name, stored in graph.stored.items():
             scope.tensors[name] = Known(stored.type, stored.value, CONSTANT)
+        classes = self._classes
         for op in graph.ops:
+            signature = None if classes is None else classes.signature(op, scope)
+            known = None if classes is None or signature is None else classes.find(signature)
+            if known is not None:
+                self._record_alike(op, scope, known)
+                continue
             resolved = self._resolved(op, scope)
             inputs = tuple(self.lengths.settle(scope.find(name)) if name else None for name in resolved.inputs)
             result = yield from self._infer_op(resolved, scope, inputs)
             self._record(resolved, scope, inputs, result)
+            if classes is not None and signature is not None and result.is_own:
+                key = scope.prefix + op.id
+                self.rows[key] = classes.learn(signature, self.rows[key], scope)
         return GraphResult(tuple(scope.find(output.name) for output in graph.outputs), scope.prefix)
 
     def _infer_op(self, op: Op, scope: Scope, inputs: tuple[Known | None, ...]) -> Steps:
@@ -279,9 +291,24 @@ class Walk:
             self.lengths.note_misfit(inputs)
         if op.op_type == "Constant" and not op.domain:
             return OpResult(found)
-        pairs = zip(op.outputs, found, strict=True)
-        return OpResult(
-            tuple(replace(known, type=self._evidence.reconciled(name, known.type, scope)) for name, known in pairs)
+        types = tuple(
+            self._evidence.reconciled(name, known.type, scope) for name, known in zip(op.outputs, found, strict=True)
+        )
+        is_own = not is_misfit and all(kind is known.type for kind, known in zip(types, found, strict=True))
+        outputs = tuple(replace(known, type=kind) for known, kind in zip(found, types, strict=True))
+        return OpResult(outputs, is_own=is_own)
+
+    def _record_alike(self, op: Op, scope: Scope, known: Alike) -> None:
+        """The row and the outputs of an op that is like one that was inferred."""
+        row, prefix = known.row, scope.prefix
+        for name, (output, number) in zip(op.outputs, known.outputs, strict=True):
+            if scope.graph.declared:
+                self._evidence.reconciled(name, output.type, scope)
+            if name:
+                scope.tensors[name] = Known(output.type, output.value, output.origin, token=prefix + name)
+                scope.numbers[name] = number
+        self.rows[prefix + op.id] = TypedOp(
+            op, prefix, row.inputs, row.outputs, row.values, role=row.role, alike=row.alike
         )
 
     def _record(self, op: Op, scope: Scope, inputs: tuple[Known | None, ...], result: OpResult) -> None:
@@ -299,6 +326,7 @@ class Walk:
         for name, known in zip(op.outputs, outputs, strict=True):
             if name:
                 scope.tensors[name] = known
+                scope.numbers.pop(name, None)
         self.rows[key] = TypedOp(
             op=op,
             scope=scope.prefix,

@@ -5,7 +5,7 @@ that shares everything else. Control-flow bodies and model-local functions are `
 """
 
 from collections.abc import Iterable, Mapping
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, TypeVar
 
 from msgspec import Struct, field
@@ -91,10 +91,8 @@ class TensorType(Struct, frozen=True):
     @property
     def elements(self) -> int | None:
         """Number of elements, or None if unknown; all elements of a sequence together."""
-        if not self.is_known:
-            return None
-        each = product(self.dims)
-        if self.container == "sequence":
+        each = None if self.shape is None else _elements(self.shape)
+        if self.container == "sequence" and each is not None:
             return None if self.length is None else each * self.length
         return each
 
@@ -118,6 +116,13 @@ class TensorType(Struct, frozen=True):
 
 
 UNKNOWN_TYPE = TensorType("", None)
+
+
+# A model has few different shapes, and every pass asks for their sizes.
+@lru_cache(maxsize=1 << 14)
+def _elements(shape: tuple[int | None, ...]) -> int | None:
+    known = [dim for dim in shape if dim is not None]
+    return product(known) if len(known) == len(shape) else None
 
 
 class StoredTensor(Struct, frozen=True):

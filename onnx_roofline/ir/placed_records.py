@@ -59,6 +59,9 @@ class Roofline(Struct, frozen=True):
 # How a PIM is timed: by its roofline alone, or with all that separates a real one from it.
 PimTimeModel = Literal["roofline", "full"]
 PIM_TIME_MODELS: tuple[PimTimeModel, ...] = ("roofline", "full")
+# What a placement makes least.
+Objective = Literal["latency", "energy", "energy-delay"]
+OBJECTIVES: tuple[Objective, ...] = ("latency", "energy", "energy-delay")
 # What of a kernel is divided between devices: vectors (tokens, pixels), outputs of the resident operand, or independent
 # products (heads).
 Axis = Literal["outputs", "vectors", "heads"]

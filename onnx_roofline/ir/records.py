@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping
 from fractions import Fraction
+from operator import add
 from typing import TYPE_CHECKING, Literal
 
 from msgspec import Struct
-from msgspec.structs import fields
+from msgspec.structs import asdict, astuple
 
 from onnx_roofline.base.units import FLOPS_PER_MAC
 from onnx_roofline.ir.graph import Dim, Model, Op, TensorType
@@ -50,6 +51,9 @@ class TypedOp(Struct, frozen=True, eq=False):
     A function body or loop body has one scope for each distinct signature, so rows are (scope, op); the row id is
     `scope + op.id`. `values` holds what is known of small inputs. An absent input has type None. `contradiction` says
     why nothing is known of an op whose operands can't be.
+
+    Rows of one number in `alike` have the same op type, version, attributes, operand types, values and role, so that
+    what follows from these alone is worked out once; -1 is a row of no class.
     """
 
     op: Op
@@ -61,6 +65,7 @@ class TypedOp(Struct, frozen=True, eq=False):
     bodies: tuple[Body, ...] = ()
     note: str = ""
     contradiction: str = ""
+    alike: int = -1
 
 
 class Folding(Struct, frozen=True, eq=False):
@@ -108,7 +113,7 @@ class Counts(Struct, frozen=True):
         return self.flops + self.int_ops + self.bit_ops
 
     def __add__(self, other: "Counts") -> "Counts":
-        return Counts(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(self)))
+        return Counts(*map(add, astuple(self), astuple(other)))
 
     def scaled(self, factor: int) -> "Counts":
         """These counts `factor` times.
@@ -116,14 +121,14 @@ class Counts(Struct, frozen=True):
         >>> Counts(macs=2, adds=1).scaled(3)
         Counts(macs=6, adds=3, muls=0, divs=0, compares=0, transcendentals=0, int_ops=0, bit_ops=0)
         """
-        return Counts(*(getattr(self, f.name) * factor for f in fields(self)))
+        return Counts(*(count * factor for count in astuple(self)))
 
     def as_dict(self) -> dict[str, int]:
         """Class name to count, every class present."""
-        return {f.name: getattr(self, f.name) for f in fields(self)}
+        return asdict(self)
 
 
-COUNT_CLASSES = tuple(f.name for f in fields(Counts))
+COUNT_CLASSES = Counts.__struct_fields__
 
 
 class Contraction(Struct, frozen=True):

@@ -7,9 +7,9 @@ from msgspec.structs import replace
 from onnx_roofline.ir.graph import Model, Notice, nested_graphs
 from onnx_roofline.load.assumptions import alternatives
 from onnx_roofline.load.build import ParsedModel, parse_model
-from onnx_roofline.load.dims import TOTAL_REASON, ComputedDim, DimOptions, bind, parse_dim, parse_input_shape
+from onnx_roofline.load.dims import TOTAL_REASON, ComputedDim, DimOptions, bind
 from onnx_roofline.load.limits import Limits
-from onnx_roofline.load.wire import read_slim
+from onnx_roofline.load.sources import Source, is_file, read_source
 
 __all__ = [
     "TOTAL_REASON",
@@ -17,31 +17,33 @@ __all__ = [
     "DimOptions",
     "Limits",
     "ParsedModel",
+    "Source",
     "alternatives",
     "bind",
+    "is_file",
     "load",
     "parse",
-    "parse_dim",
-    "parse_input_shape",
 ]
 
 NO_OPTIONS = DimOptions({}, {})
 
 
-def parse(path: str | os.PathLike[str], limits: Limits | None = None) -> ParsedModel:
-    """The graphs of a file, without its weights; memory and time follow the graph.
+def parse(source: Source, limits: Limits | None = None) -> ParsedModel:
+    """The graphs of a model, in a file or in memory, without its weights; memory and time follow the graph.
 
-    Raises NotAModelError, MalformedModelError or LimitError, each a sentence for the user.
+    Raises NotAModelError, MalformedModelError or LimitError, each a sentence for the user, and UsageError for a source
+    of another type.
     """
     limits = limits or Limits()
-    name = os.fsdecode(path)
-    parsed = parse_model(read_slim(name, limits), name, limits)
-    return replace(parsed, notices=parsed.notices + _missing_external_files(parsed))
+    slim, name = read_source(source, limits)
+    parsed = parse_model(slim, name, limits)
+    # Of a model in memory nobody knows where its external data would lie.
+    return replace(parsed, notices=parsed.notices + _missing_external_files(parsed)) if is_file(source) else parsed
 
 
-def load(path: str | os.PathLike[str], options: DimOptions = NO_OPTIONS, limits: Limits | None = None) -> Model:
-    """The model in a file with its dims bound; see `parse` and `bind` for what is refused."""
-    return bind(parse(path, limits), options)
+def load(source: Source, options: DimOptions = NO_OPTIONS, limits: Limits | None = None) -> Model:
+    """The model with its dims bound; see `parse` and `bind` for what is refused."""
+    return bind(parse(source, limits), options)
 
 
 def _missing_external_files(parsed: ParsedModel) -> tuple[Notice, ...]:

@@ -50,34 +50,6 @@ class ComputedDim(Struct, frozen=True):
         return re.sub(r"\b1\*", "", " ".join(parts)).removeprefix("+ ")
 
 
-def parse_dim(text: str) -> tuple[str, int]:
-    """`batch=8` -> ("batch", 8).
-
-    Raises UsageError for another form or a negative size.
-
-    >>> parse_dim("batch=8")
-    ('batch', 8)
-    """
-    name, found, value = text.rpartition("=")
-    if not found or not name or not re.fullmatch(r"[0-9]{1,18}", value):
-        raise UsageError(f"--dim {shown(text)}: wanted NAME=SIZE with a whole number, such as --dim batch=8")
-    return name, int(value)
-
-
-def parse_input_shape(text: str) -> tuple[str, tuple[int, ...]]:
-    """`images=1x3x224x224` -> ("images", (1, 3, 224, 224)); `NAME=` alone is a scalar.
-
-    Raises UsageError for another form.
-
-    >>> parse_input_shape("images=1x3x224x224")
-    ('images', (1, 3, 224, 224))
-    """
-    name, found, value = text.rpartition("=")
-    if not found or not name or not re.fullmatch(r"([0-9]{1,18}([x,][0-9]{1,18})*)?", value):
-        raise UsageError(f"--input-shape {shown(text)}: wanted NAME=1x3x224x224 (sizes joined by x)")
-    return name, tuple(int(size) for size in re.split("[x,]", value) if size)
-
-
 class _Axis(Struct, frozen=True):
     """An axis whose size the file does not fix: `key` is the name of its dim."""
 

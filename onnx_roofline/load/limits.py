@@ -5,6 +5,7 @@ from msgspec.structs import asdict, fields, replace
 
 from onnx_roofline.base.errors import LimitError, UsageError
 from onnx_roofline.base.quantities import parse_quantity
+from onnx_roofline.base.text import shown
 
 
 class Limits(Struct, frozen=True):
@@ -20,6 +21,12 @@ class Limits(Struct, frozen=True):
     graph_bytes: int = 256 * 2**20
     # elements of a tensor whose values are followed for shape inference
     value_elements: int = 1024
+
+    def __post_init__(self) -> None:
+        for name in self.__struct_fields__:
+            value = getattr(self, name)
+            if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+                raise _refusal(name, str(value))
 
     def check(self, name: str, found: int, where: str) -> None:
         """Raise LimitError if `found` is over the limit `name`."""
@@ -47,12 +54,20 @@ class Limits(Struct, frozen=True):
         for setting in settings:
             name, _, text = setting.partition("=")
             if name not in known:
-                raise UsageError(f"--limit {setting}: found no limit named {name!r}; the limits are {', '.join(known)}")
+                raise UsageError(
+                    f"--limit {shown(setting, quotes=False)}: found no limit named {shown(name)}; "
+                    f"the limits are {', '.join(known)}"
+                )
             try:
                 value = parse_quantity(text)
             except ValueError:
                 value = 0.0
             if value < 1 or value != int(value):
-                raise UsageError(f"--limit {setting}: found {text!r}, wanted a positive whole number")
+                raise _refusal(name, text)
             changed[name] = int(value)
         return replace(self, **changed)
+
+
+def _refusal(name: str, text: str) -> UsageError:
+    found = shown(text)
+    return UsageError(f"--limit {name}={found[1:-1]}: found {found}, wanted a positive whole number")

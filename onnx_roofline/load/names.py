@@ -8,6 +8,8 @@ if TYPE_CHECKING:
 
 # Characters of a name that a message shows.
 SHOWN_CHARACTERS = 200
+# Characters of a path that a message shows; Linux takes 4,095 bytes.
+SHOWN_PATH = 1000
 
 
 def shown(name: str) -> str:
@@ -22,8 +24,8 @@ def shown(name: str) -> str:
 
 
 def shown_path(path: str) -> str:
-    """The path as it is, or quoted where it holds characters that can't be printed."""
-    return path if path.isprintable() else repr(path)
+    """The path as it is; quoted where it holds characters that can't be printed, cut where no file's is as long."""
+    return shown(path) if len(path) > SHOWN_PATH else path if path.isprintable() else repr(path)
 
 
 # Metadata of PyTorch's exporter that names the module an op belongs to.

@@ -1,6 +1,6 @@
-"""Windowed reads of a model's file: numbers and bytes at an offset, with errors that say what the file lacks."""
+"""Windowed reads of a model: numbers and bytes at an offset, with errors that say what the file lacks."""
 
-import os
+from collections.abc import Callable
 
 from onnx_roofline.base.errors import NotAModelError
 
@@ -9,10 +9,10 @@ WINDOW_BYTES = 1 << 16
 
 
 class Reader:
-    """Windowed reads of a regular file."""
+    """Windowed reads of a file or a buffer; `read_at` takes a length and an offset, and may give fewer bytes."""
 
-    def __init__(self, descriptor: int, size: int, path: str) -> None:
-        self.descriptor, self.size, self.path = descriptor, size, path
+    def __init__(self, read_at: Callable[[int, int], bytes], size: int, path: str) -> None:
+        self.read_at, self.size, self.path = read_at, size, path
         self.base, self.window = 0, b""
 
     def bytes_at(self, offset: int, length: int) -> bytes:
@@ -21,19 +21,19 @@ class Reader:
         if start >= 0 and start + length <= len(self.window):
             return self.window[start : start + length]
         if length > WINDOW_BYTES:
-            data = self._pread(offset, length)
+            data = self._read(offset, length)
             if len(data) < length:
                 raise truncated(self, offset, length)
             return data
-        self.base, self.window = offset, self._pread(offset, WINDOW_BYTES)
+        self.base, self.window = offset, self._read(offset, WINDOW_BYTES)
         if len(self.window) < length:
             raise truncated(self, offset, length)
         return self.window[:length]
 
-    def _pread(self, offset: int, length: int) -> bytes:
+    def _read(self, offset: int, length: int) -> bytes:
         parts = []
         while length > 0:
-            data = os.pread(self.descriptor, length, offset)
+            data = self.read_at(length, offset)
             if not data:
                 break
             parts.append(data)

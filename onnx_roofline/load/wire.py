@@ -9,12 +9,15 @@ Source: protobuf encoding (protobuf.dev/programming-guides/encoding) and the fie
 
 import os
 import re
+from collections.abc import Callable
+from functools import partial
 
 from msgspec import Struct, field
 
 from onnx_roofline.base.errors import MalformedModelError
 from onnx_roofline.base.units import DTYPE_BITS, INTEGER_DTYPES, ceil_div, dtype_name, product
 from onnx_roofline.ir.graph import LongList
+from onnx_roofline.load.fields import varint
 from onnx_roofline.load.files import open_regular, refuse_other_kinds
 from onnx_roofline.load.limits import Limits
 from onnx_roofline.load.long_lists import FLOATS, INTS, LIST_FIELDS, SHORT_ENTRIES, STRINGS, ListHead
@@ -121,8 +124,8 @@ class _TensorHead(Struct):
 class _Reader(Reader):
     """A file with what is kept of it so far."""
 
-    def __init__(self, descriptor: int, size: int, path: str) -> None:
-        super().__init__(descriptor, size, path)
+    def __init__(self, read_at: Callable[[int, int], bytes], size: int, path: str) -> None:
+        super().__init__(read_at, size, path)
         self.kept_bytes = self.nodes = 0
         self.lists: list[LongList] = []
 
@@ -136,29 +139,51 @@ def read_slim(path: str, limits: Limits) -> Slim:
     label = shown_path(path)
     descriptor = open_regular(path, label)
     try:
-        size = os.fstat(descriptor).st_size
-        reader = _Reader(descriptor, size, label)
-        refuse_other_kinds(reader.bytes_at(0, min(size, 512)), label)
-        return _strip(reader, limits)
+        return _slim_model(_Reader(partial(os.pread, descriptor), os.fstat(descriptor).st_size, label), limits)
     finally:
         os.close(descriptor)
 
 
-def _strip(reader: _Reader, limits: Limits) -> Slim:
+def slim_bytes(data: bytes | bytearray | memoryview, label: str, limits: Limits) -> Slim:
+    """The same of a model in memory, whose weights are not copied."""
+    return _slim_model(_buffer(data, label), limits)
+
+
+def slim_tensor(data: bytes, label: str, limits: Limits) -> tuple[bytes, int]:
+    """A serialized TensorProto without its payload where that is large, and the bytes left out."""
+    if len(data) <= SMALL_BYTES:
+        return data, 0
+    slim = _strip(_buffer(data, label), limits, "tensor")
+    return slim.data, slim.skipped_bytes
+
+
+def _buffer(data: bytes | bytearray | memoryview, label: str) -> _Reader:
+    view = memoryview(data)
+    if view.format != "B" or view.ndim != 1 or not view.c_contiguous:
+        view = memoryview(view.tobytes())
+    return _Reader(lambda length, offset: bytes(view[offset : offset + length]), len(view), label)
+
+
+def _slim_model(reader: _Reader, limits: Limits) -> Slim:
+    refuse_other_kinds(reader.bytes_at(0, min(reader.size, 512)), reader.path)
+    return _strip(reader, limits, "model")
+
+
+def _strip(reader: _Reader, limits: Limits, kind: str) -> Slim:
     skipped = 0
-    root = _Frame("model", reader.size, 0, 0)
+    root = _Frame(kind, reader.size, 0, 0, tensor=_TensorHead() if kind == "tensor" else None)
     stack = [root]
     offset = 0
     while True:
         frame = stack[-1]
         if offset >= frame.end:
             _flush(reader, frame, offset, limits)
+            skipped += _finish_tensor(reader, frame, limits) + _finish_lists(reader, frame, limits)
             if len(stack) == 1:
                 break
             stack.pop()
-            skipped += _finish_tensor(reader, frame, limits) + _finish_lists(reader, frame, limits)
             body = b"".join(frame.parts)
-            stack[-1].parts += (_varint(frame.tag), _varint(len(body)), body)
+            stack[-1].parts += (varint(frame.tag), varint(len(body)), body)
             stack[-1].copied = offset
             continue
         start = offset
@@ -304,9 +329,9 @@ def _list_mark(reader: _Reader, found: LongList, data_type: int) -> tuple[bytes,
     place = str(len(reader.lists)).encode()
     reader.lists.append(found)
     tensor = b"".join(
-        (b"\x08", _varint(found.count), b"\x10", _varint(data_type), b"\x42", _varint(len(place)), place, _SKIPPED_MARK)
+        (b"\x08", varint(found.count), b"\x10", varint(data_type), b"\x42", varint(len(place)), place, _SKIPPED_MARK)
     )
-    return _varint(_TENSOR << 3 | 2), _varint(len(tensor)), tensor
+    return varint(_TENSOR << 3 | 2), varint(len(tensor)), tensor
 
 
 def _flush(reader: _Reader, frame: _Frame, until: int, limits: Limits) -> None:
@@ -359,12 +384,3 @@ def _check_payload(reader: _Reader, head: _TensorHead) -> None:
             f"{reader.path}: tensor {shown(head.name)}: found {found:,} bytes of data, wanted {wanted:,} for "
             f"{dtype_name(head.data_type)}{head.dims}; the file is damaged or was written by a faulty exporter"
         )
-
-
-def _varint(value: int) -> bytes:
-    parts = bytearray()
-    while value > 0x7F:
-        parts.append(value & 0x7F | 0x80)
-        value >>= 7
-    parts.append(value)
-    return bytes(parts)

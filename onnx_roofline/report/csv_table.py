@@ -2,54 +2,69 @@
 
 import csv
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from onnx_roofline.analysis.analyze import Analysis
 from onnx_roofline.base.text import csv_cell
 from onnx_roofline.ir.placed_records import Placement, Roof, Roofline
 from onnx_roofline.ir.records import COUNT_CLASSES, Executions, Kernel, Traffic, TypedOp, Work
 
+Cell = str | int | float | None
+Row = dict[str, Cell]
+
+# Columns with texts from the model's or the pack's file, of which a spreadsheet would take some for formulas.
+_NAMES = frozenset({"id", "name", "op_type", "domain", "module", "rule", "kernel", "pattern"})
+
 
 def write_csv(analysis: Analysis) -> Iterator[str]:
-    """Lines of the CSV, header first; counts and bytes are of one execution of the op.
+    """Lines of the CSV, header first."""
+    header = _columns(analysis)
+    yield _line(header)
+    for row in table_rows(analysis):
+        yield _line([csv_cell(str(cell)) if name in _NAMES else cell for name, cell in row.items()])
 
-    Intensity is that of the op alone; times and bounds are those of its kernel under the placement's time model and
-    stand at the kernel's root.
+
+def table_rows(analysis: Analysis) -> Iterator[Row]:
+    """A flat row an op and scope, in order: numbers in base units, None where unknown, names as in the file.
+
+    Counts and bytes are of one execution of the op. Intensity is that of the op alone; times and bounds are those of
+    its kernel under the placement's time model and stand at the kernel's root.
     """
-    model, devices = analysis.model, analysis.system.devices
-    header = ["id", "name", "op_type", "domain", "module", "role", "executions", "status", "rule", "compute_dtype",
-              "macs", "flops", *COUNT_CLASSES[1:], "naive_bytes", "compulsory_bytes", "intensity_flops_per_byte",
-              "kernel", "pattern"]  # fmt: skip
-    header += [f"{device.slug}_{figure}" for device in devices for figure in ("time_s", "bound")]
-    yield _line([*header, "placement", "placement_reason", "parameters", "weight_bytes"])
+    model, devices, columns = analysis.model, analysis.system.devices, _columns(analysis)
     works, traffics, executions = model.column(Work), model.column(Traffic), model.column(Executions)
     roofs, placements, kernels = model.column(Roofline), model.column(Placement), model.column(Kernel)
     for key, row in model.column(TypedOp).items():
         work, counts, count = works[key], works[key].counts, executions[key].count
         roof, held = roofs[key].devices, analysis.summary.weights.of((key,))
-        names = (key, row.op.name, row.op.op_type, row.op.domain, row.op.module)
-        yield _line(
-            [
-                *(csv_cell(name) for name in names),
-                row.role,
-                count.numerator if count.denominator == 1 else float(count),
-                work.status,
-                csv_cell(work.rule),
-                work.compute_dtype,
-                *((None, None) if counts is None else (counts.macs, counts.flops)),
-                *(None if counts is None else getattr(counts, name) for name in COUNT_CLASSES[1:]),
-                traffics[key].naive_bytes,
-                traffics[key].compulsory_bytes,
-                _intensity(work, traffics[key]),
-                csv_cell(kernels[key].id),
-                kernels[key].pattern,
-                *(cell for device in devices for cell in _time(placements[key], roof[device.slug], device.slug)),
-                placements[key].device,
-                placements[key].reason,
-                held.parameters,
-                held.weight_bytes,
-            ]
+        cells = (
+            *(key, row.op.name, row.op.op_type, row.op.domain, row.op.module),
+            row.role,
+            count.numerator if count.denominator == 1 else float(count),
+            work.status,
+            work.rule,
+            work.compute_dtype,
+            *((None, None) if counts is None else (counts.macs, counts.flops)),
+            *(None if counts is None else getattr(counts, name) for name in COUNT_CLASSES[1:]),
+            traffics[key].naive_bytes,
+            traffics[key].compulsory_bytes,
+            _intensity(work, traffics[key]),
+            kernels[key].id,
+            kernels[key].pattern,
+            *(cell for device in devices for cell in _time(placements[key], roof[device.slug], device.slug)),
+            placements[key].device,
+            placements[key].reason,
+            held.parameters,
+            held.weight_bytes,
         )
+        yield dict(zip(columns, cells, strict=True))
+
+
+def _columns(analysis: Analysis) -> list[str]:
+    header = ["id", "name", "op_type", "domain", "module", "role", "executions", "status", "rule", "compute_dtype",
+              "macs", "flops", *COUNT_CLASSES[1:], "naive_bytes", "compulsory_bytes", "intensity_flops_per_byte",
+              "kernel", "pattern"]  # fmt: skip
+    header += [f"{device.slug}_{figure}" for device in analysis.system.devices for figure in ("time_s", "bound")]
+    return [*header, "placement", "placement_reason", "parameters", "weight_bytes"]
 
 
 def _time(placement: Placement, roof: Roof, slug: str) -> tuple[float | None, str]:
@@ -64,7 +79,7 @@ def _intensity(work: Work, traffic: Traffic) -> float | None:
     return work.counts.operations / traffic.naive_bytes
 
 
-def _line(cells: list[object]) -> str:
+def _line(cells: Sequence[Cell]) -> str:
     buffer = io.StringIO()
     csv.writer(buffer, lineterminator="\n").writerow(["" if cell is None else cell for cell in cells])
     return buffer.getvalue()

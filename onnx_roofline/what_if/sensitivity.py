@@ -1,13 +1,14 @@
 """What the assumed figures of a system do to a placement: each halved and doubled, the rest as it is."""
 
+import os
 from collections.abc import Mapping
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from onnx_roofline.analysis.analyze import Analysis
-from onnx_roofline.base.errors import ProfileError
-from onnx_roofline.hardware import load_system
+from onnx_roofline.base.errors import ProfileError, UsageError
+from onnx_roofline.hardware import System, load_system
 from onnx_roofline.ir.kernel_work import KernelWork
 from onnx_roofline.ir.placed_records import Placement, PlacementSummary
 from onnx_roofline.ir.records import Executions, Reuse, Work
@@ -51,21 +52,27 @@ def assumed_figures(analysis: Analysis) -> tuple[list[str], dict[str, list[str]]
 
 
 def sensitivities(analysis: Analysis) -> list[Sensitivity]:
-    """A row for every assumed figure that the placement depends on. Reads the profiles again for each."""
+    """A row for every assumed figure that the placement depends on. Reads the profiles again for each.
+
+    Raises UsageError where the system was loaded by the caller: there is no file to read again.
+    """
+    name = analysis.settings.system
+    if isinstance(name, System):
+        raise UsageError("--sensitivity: found a System, wanted the name or the file of a profile")
     before = {key: row.device for key, row in analysis.model.column(Placement).items()}
     found = []
     for path in assumed_figures(analysis)[0]:
-        half, twice = (_placed(analysis, path, factor, before) for factor in (0.5, 2.0))
+        half, twice = (_placed(analysis, name, path, factor, before) for factor in (0.5, 2.0))
         found.append(Sensitivity(path, half[0], twice[0], half[1], twice[1]))
     return found
 
 
 def _placed(
-    analysis: Analysis, path: str, factor: float, before: Mapping[str, str | None]
+    analysis: Analysis, name: str | os.PathLike[str], path: str, factor: float, before: Mapping[str, str | None]
 ) -> tuple[float | None, int | None]:
     settings = analysis.settings
     try:
-        system = load_system(settings.system, {path: factor})
+        system = load_system(name, {path: factor})
     except ProfileError:
         # Such as twice the banks of a memory that has fewer rows.
         return None, None

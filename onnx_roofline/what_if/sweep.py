@@ -11,6 +11,7 @@ from onnx_roofline.base.errors import UsageError
 from onnx_roofline.base.text import shown
 from onnx_roofline.ir.placed_records import Placement, PlacementSummary
 from onnx_roofline.ir.records import Kernel, OpenBodies, OpenBody, TypedOp, dims_of
+from onnx_roofline.load import Source
 
 
 class SweepPoint(Struct, frozen=True):
@@ -81,12 +82,12 @@ def parse_sweep(text: str) -> tuple[str, tuple[int, ...]]:
     return name, (*found, int(last))
 
 
-def sweep(path: str, settings: Settings, dim: str, values: tuple[int, ...]) -> Sweep:
+def sweep(source: Source, settings: Settings, dim: str, values: tuple[int, ...]) -> Sweep:
     """The model analysed at every value of a dim. Raises UsageError where the file has no such dim."""
     points, labels, assumed = [], dict[str, str](), dict[str, None]()
     opened: dict[OpenBody, None] = {}
     for value in values:
-        analysis = analyze(path, replace(settings, dims={**settings.dims, dim: value}))
+        analysis = analyze(source, replace(settings, dims={**settings.dims, dim: value}))
         model = analysis.model
         assumed.update(
             (f"{name}={found.value}", None)

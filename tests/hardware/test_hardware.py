@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from onnx_roofline.base import problems, strict_yaml
+from onnx_roofline.base import strict_yaml, yaml_nodes
 from onnx_roofline.base.errors import ProfileError, UsageError
 from onnx_roofline.base.units import DTYPE_BITS
 from onnx_roofline.hardware import (
@@ -299,7 +299,7 @@ def test_all_problems_come_at_once_sorted_by_line(tmp_path):
 
 def test_a_flood_of_problems_is_cut(tmp_path):
     lines = refusal(write(tmp_path, "".join("- &a b\n" for _ in range(2000)))).splitlines()
-    assert len(lines) == problems.MAX_PROBLEMS_SHOWN + 1
+    assert len(lines) == yaml_nodes.MAX_PROBLEMS_SHOWN + 1
     assert lines[-1].endswith("more")
 
 

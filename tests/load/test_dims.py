@@ -15,7 +15,7 @@ from onnx_roofline.passes.shape_inference import ShapeInference
 
 from onnx_roofline.base.errors import ShapeError, UsageError
 from onnx_roofline.ir.graph import Model
-from onnx_roofline.load import DimOptions, Limits, alternatives, bind, parse_dim, parse_input_shape
+from onnx_roofline.load import DimOptions, Limits, alternatives, bind
 from onnx_roofline.load.expressions import evaluate, names_in, parse_expression
 
 Shape = tuple[int, ...]
@@ -189,26 +189,6 @@ def test_names_of_the_file_are_escaped_in_the_advice(tmp_path: Path) -> None:
         bound(tmp_path, proto, {"a\n": 2})
     assert str(refused.value).isprintable()
     assert str(refused.value).endswith(" ...")
-
-
-@pytest.mark.parametrize(
-    "text", ["batch", "batch=", "=3", "batch=-1", "batch=1.5", "batch=1e3", "batch=" + "9" * 19, "a=²", ""]
-)
-def test_dim_option_of_another_form(text: str) -> None:
-    with pytest.raises(UsageError, match="wanted NAME=SIZE"):
-        parse_dim(text)
-
-
-@pytest.mark.parametrize("text", ["x", "=1x3", "x=1x", "x=x3", "x=1 3", "x=-1", "x=1*3", "x=²"])
-def test_input_shape_option_of_another_form(text: str) -> None:
-    with pytest.raises(UsageError, match="wanted NAME=1x3x224x224"):
-        parse_input_shape(text)
-
-
-def test_option_forms() -> None:
-    assert parse_dim("a=b=3") == ("a=b", 3)
-    assert parse_input_shape("x=1,3,4") == ("x", (1, 3, 4))
-    assert parse_input_shape("x=") == ("x", ())
 
 
 @pytest.mark.parametrize("setting", ["ranks=3", "rank=", "rank=0", "rank=-1", "rank=1.5", "rank=x", "rank"])

@@ -189,7 +189,11 @@ def test_paths_that_cannot_be_printed(tmp_path: Path) -> None:
     with pytest.raises(NotAModelError, match="embedded null byte"):
         parse(f"{tmp_path}/a\0b")
     with pytest.raises(NotAModelError, match="no such file"):
-        parse(os.fsencode(tmp_path) + b"/\xff")  # type: ignore[arg-type]
+        parse(f"{tmp_path}/\udcff")
+    with pytest.raises(NotAModelError) as refused:
+        parse("x" * 600_000)
+    assert str(refused.value).endswith(" (600,000 characters): cannot be opened: File name too long; check the path")
+    assert len(str(refused.value)) < 300
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")

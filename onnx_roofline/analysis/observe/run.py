@@ -25,6 +25,7 @@ from typing import Any
 from msgspec import Struct, field
 from msgspec.structs import replace
 
+from onnx_roofline.analysis.options import check_allowance
 from onnx_roofline.base.errors import MissingExtraError, UsageError
 from onnx_roofline.base.units import DTYPE_BITS, dtype_name, dtype_number
 from onnx_roofline.ir.graph import GraphInput, Model, Notice, TensorType
@@ -73,18 +74,13 @@ def observe(model: Model, source: str, limits: RunLimits = _DEFAULT_LIMITS) -> O
 
     Raises UsageError where the model can't be run or reaches a limit, MissingExtraError without onnxruntime.
     """
-    _check_limits(limits)
+    check_allowance("--observe-limit-s", limits.time_s)
+    check_allowance("--observe-limit-gb", limits.memory_gb)
     if importlib.util.find_spec("onnxruntime") is None:
         raise MissingExtraError("onnxruntime", "ort", "--observe")
     with tempfile.TemporaryDirectory(prefix="onnx-roofline-observe-", ignore_cleanup_errors=True) as folder:
         answer = _ask(build_request(model, source, folder, limits), model, limits)
     return read_answer(answer, model, source, limits)
-
-
-def _check_limits(limits: RunLimits) -> None:
-    for option, value in (("--observe-limit-s", limits.time_s), ("--observe-limit-gb", limits.memory_gb)):
-        if not (math.isfinite(value) and 0 < value <= 1e6):
-            raise UsageError(f"{option} {value:g}: wanted a number above 0")
 
 
 # The child process.

@@ -1,10 +1,10 @@
 """Records of the placement as a whole: what is proven about it, and what simple placements cost."""
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from msgspec import Meta
 
-from onnx_roofline.ir.placed_records import PimTimeModel
+from onnx_roofline.ir.placed_records import Objective, PimTimeModel
 from onnx_roofline.report.contract.common import Count, Measured, Seconds
 
 
@@ -21,9 +21,7 @@ class Alternative(Measured, frozen=True):
 class PlacementSummary(Measured, frozen=True):
     """The placement as a whole."""
 
-    objective_name: Annotated[
-        Literal["latency", "energy", "energy-delay"], Meta(description="what the placement minimises")
-    ]
+    objective_name: Annotated[Objective, Meta(description="what the placement minimises")]
     objective: Annotated[float, Meta(description="its value: s, J or J s")]
     lower_bound: Annotated[float, Meta(description="what no placement can go below, in the same unit")]
     gap: Annotated[float, Meta(description="the difference of the two as a share")]

@@ -1,0 +1,98 @@
+"""What `import onnx_roofline` offers: an analysis, and its results as JSON, rows and a networkx graph."""
+
+import os
+from collections.abc import Mapping, Sequence
+from fractions import Fraction
+from typing import TYPE_CHECKING, TypedDict, Unpack
+
+from msgspec.structs import replace
+
+from onnx_roofline.analysis import analyze as analysis
+from onnx_roofline.analysis.dim_search import Progress
+from onnx_roofline.analysis.settings import Settings
+from onnx_roofline.base.errors import UsageError
+from onnx_roofline.base.text import did_you_mean, shown
+from onnx_roofline.hardware import System
+from onnx_roofline.ir.placed_records import Objective, PimTimeModel
+from onnx_roofline.load import Limits, Source
+
+if TYPE_CHECKING:
+    import networkx
+
+    from onnx_roofline.report.csv_table import Row
+
+
+class Options(TypedDict, total=False):
+    """The settings as `analyze` takes them by name: in any form that `Settings` understands."""
+
+    dims: Mapping[str, int]
+    input_shapes: Mapping[str, Sequence[int]]
+    system: str | os.PathLike[str] | System
+    assume_dtype: str
+    trips: Mapping[str, int]
+    branches: Mapping[str, Fraction | float]
+    values: Mapping[str, int | Sequence[int]]
+    limits: Mapping[str, int | str] | Limits
+    backend: str | os.PathLike[str]
+    pim_model: PimTimeModel
+    objective: Objective
+    on_chip: str | int
+    residency: bool
+    observe: str | os.PathLike[str]
+    observe_limit_s: float
+    observe_limit_gb: float
+
+
+class Analysis(analysis.Analysis, frozen=True, eq=False):
+    """A model with every column, the system it was put on, and its results in the forms that other tools read.
+
+    `summary` has the totals, `model.column(Record)` the rows of one pass: see `onnx_roofline.ir.records`.
+    """
+
+    def to_json(self) -> str:
+        """The annotated graph, as `onnx-roofline analyze --json` writes it; `docs/json.md` has its fields."""
+        from onnx_roofline.report.document import write_document
+
+        return "".join(write_document(self))
+
+    def rows(self) -> "list[Row]":
+        """A flat dict an op, with the columns of the CSV: numbers in base units, None where unknown.
+
+        `pandas.DataFrame(analysis.rows())` is the table.
+        """
+        from onnx_roofline.report.csv_table import table_rows
+
+        return list(table_rows(self))
+
+    def to_networkx(self) -> "networkx.MultiDiGraph":
+        """The main graph: a node an op with all that the JSON says of it, an edge a tensor from one op to another."""
+        from onnx_roofline.report.networkx_graph import to_networkx
+
+        return to_networkx(self)
+
+
+def analyze(
+    source: Source, settings: Settings | None = None, *, progress: Progress | None = None, **options: Unpack[Options]
+) -> Analysis:
+    """Shapes, counts, traffic, roofline and placement of every op of a model.
+
+    `source` is the path of a file, the bytes of one, an onnx.ModelProto or an onnx_ir.Model; none of them is changed,
+    and no weight is read. Options have the names of the settings; one that `settings` has too replaces it.
+    Raises RooflineError, one sentence for the user, where the model or an option can't be used.
+    """
+    found = analysis.analyze(source, _settings(settings, options), progress)
+    return Analysis(found.model, found.system, found.pipeline, found.settings, found.timings_s)
+
+
+def _settings(settings: Settings | None, options: Options) -> Settings:
+    base = Settings() if settings is None else settings
+    if not isinstance(base, Settings):
+        raise UsageError(
+            f"settings: found {shown(type(base).__name__, quotes=False)}, wanted a Settings; "
+            "options go by their names, such as dims={'batch': 8}"
+        )
+    known = base.__struct_fields__
+    for name in options:
+        if name not in known:
+            raise UsageError(f"settings: found none of the name {shown(name)}{did_you_mean(name, known)}")
+    return replace(base, **options) if options else base
