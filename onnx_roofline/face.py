@@ -34,6 +34,8 @@ class Options(TypedDict, total=False):
     trips: Mapping[str, int]
     branches: Mapping[str, Fraction | float]
     values: Mapping[str, int | Sequence[int]]
+    caches: Mapping[str, str]
+    no_caches: Sequence[str]
     limits: Mapping[str, int | str] | Limits
     backend: str | os.PathLike[str]
     pim_model: PimTimeModel

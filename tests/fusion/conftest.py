@@ -9,6 +9,7 @@ import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper, parser
+from onnx_roofline.passes.kv_caches import KvCaches
 from onnx_roofline.passes.op_count import OpCount
 from onnx_roofline.passes.quantization import QuantizationFolding
 from onnx_roofline.passes.shape_inference import ShapeInference
@@ -26,7 +27,7 @@ Build = Callable[..., Model]
 
 def analysed(path: Path, proto: onnx.ModelProto) -> Model:
     onnx.save(proto, path)
-    return Pipeline((ShapeInference(), QuantizationFolding(), OpCount())).run(load(path))
+    return Pipeline((ShapeInference(), QuantizationFolding(), OpCount(), KvCaches())).run(load(path))
 
 
 def model_of(

@@ -9,6 +9,7 @@ from pathlib import Path
 from msgspec.structs import fields
 from onnx_roofline.passes.executions import CountExecutions
 from onnx_roofline.passes.fusion import FusionPass
+from onnx_roofline.passes.kv_caches import KvCaches
 from onnx_roofline.passes.memory_traffic import MemoryTraffic
 from onnx_roofline.passes.op_count import OpCount
 from onnx_roofline.passes.quantization import QuantizationFolding
@@ -31,7 +32,7 @@ def folded(source: Path | Model, reach: Reach, weight_only: tuple[str, ...] | No
     """A file, or a model whose shapes are known, up to its traffic."""
     backend = load_backend("compiler")
     passes = (
-        QuantizationFolding(reach, weight_only), OpCount(), FusionPass(backend),
+        QuantizationFolding(reach, weight_only), OpCount(), KvCaches(), FusionPass(backend),
         MemoryTraffic(backend.appends_in_place), CountExecutions(),
     )  # fmt: skip
     model = shaped(source) if isinstance(source, Path) else source
@@ -91,12 +92,12 @@ def assert_read_as_written(model: Model) -> None:
                 assert size <= there, f"{key} reads {size} B of {place}, {there} B were written"
     for output in model.graph.outputs:
         there, kind = written.data(("", output.name)), written.types.get(("", output.name))
-        # The pieces of a sequence may be of unlike sizes, and a bound of each axis is no size of the tensor.
+        # The shape of a view may be a bound, and its bytes those of what it views all the same.
         if (
             there is not None
             and kind is not None
             and kind.bytes is not None
-            and kind.exact
+            and kind.is_sure
             and kind.container == "tensor"
         ):
             assert there >= kind.bytes, f"{there} B were written of the output {output.name}, wanted {kind.bytes} B"
@@ -148,10 +149,17 @@ class _Written:
             sides = []
         if made is None or None in sides:
             return None
-        if made and not traits.updates_at:
+        kind = self.types[place]
+        if kind.container != "tensor":
+            # The tensors inside come from many ops.
+            return None
+        if made and traits.updates_at:
+            # Rows that are written into a buffer which is there already.
+            return kind.bytes or made, 0
+        if made or kind.elements == 0:
             return made, sum(side or 0 for side in sides)
-        # It writes nothing of this result, or some of its rows: what it stands for is what was there before.
-        data = [one[0] if one is not None else None for one in inputs]
+        # It writes nothing: what it stands for is what was there before.
+        data = [None if one is None else one[0] for one in inputs]
         held = data if traits.joins else data[:1] if not traits.rescales else data
         if None in held or not held:
             return None

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 from microsoft_table import ROWS as CONTRIB
 from onnx import TensorProto, helper, save
@@ -83,12 +84,23 @@ def test_a_view_names_an_input_and_touches_nothing() -> None:
 def test_a_rearrangement_keeps_at_least_every_element_and_a_piece_is_no_larger() -> None:
     for row, _ in rows("rearranges"):
         view = view_of(row)
-        if row.op != "Expand":  # the only one that repeats elements
+        if row.op not in ("Expand", "Tile"):  # which repeat elements
             assert view.out.elements == view.x.elements, row.label
         assert view.out.elements >= view.x.elements, row.label
     for row, _ in rows("permutes"):
         assert sorted(view_of(row).out.shape) == sorted(view_of(row).x.shape), row.label
         assert rule_of(row).traits.rearranges, row.label
+    for row, indices_at in rows("indices_at"):
+        assert rule_of(row).traits.selects, row.label
+        assert view_of(row).inputs[indices_at].type.dtype.startswith("int"), row.label
+
+
+def test_what_is_scaled_or_blended_has_the_elements_of_its_operands_broadcast() -> None:
+    for row, positions in (*rows("scaled_at"), *rows("blends_at")):
+        view = view_of(row)
+        given = [view.inputs[position] for position in positions]
+        assert all(operand.type.dtype == view.out.type.dtype for operand in given), row.label
+        assert view.out.shape == np.broadcast_shapes(*(operand.shape for operand in view.inputs)), row.label
 
 
 def test_every_norm_and_softmax_says_how_long_its_rows_are() -> None:

@@ -25,8 +25,7 @@ def concat(op: OpView) -> Work:
     return work(op)
 
 
-@rule("CastLike", traits=Traits(rearranges=True, rescales=(0,)))
-@rule("Cast", traits=Traits(rearranges=True, rescales=(0,)))
+@rule("Cast", "CastLike", traits=Traits(rearranges=True, rescales=(0,)))
 def cast(op: OpView) -> Work:
     """nothing; n conversions, counted as movement at the two widths; a cast to the same type is a view.
 
@@ -53,8 +52,8 @@ def transpose(op: OpView) -> Work:
 
 @rule("Trilu", "ReverseSequence", traits=_MOVES)
 @rule("CenterCropPad")
-@rule("Tile", "Pad", "DepthToSpace", "SpaceToDepth", traits=_MOVES)
-@rule("Expand", traits=Traits(rearranges=True, quantized_form="move"))
+@rule("Pad", "DepthToSpace", "SpaceToDepth", traits=_MOVES)
+@rule("Expand", "Tile", traits=Traits(rearranges=True, quantized_form="move"))
 @rule("Slice", "Split", traits=Traits(selects=True, quantized_form="move"))
 def touched(op: OpView) -> Work:
     """nothing; reads only what it needs of the first input, writes its outputs.
@@ -65,8 +64,8 @@ def touched(op: OpView) -> Work:
     return work(op, reads={0: dmin(op.x.elements, written)}, dtype=op.x.dtype)
 
 
-@rule("GatherElements", "GatherND", traits=_MOVES)
-@rule("Gather", traits=Traits(selects=True, quantized_form="move"))
+@rule("GatherElements", "GatherND", traits=Traits(selects=True, indices_at=1, quantized_form="move"))
+@rule("Gather", traits=Traits(selects=True, indices_at=1, quantized_form="move"))
 def gather(op: OpView) -> Work:
     """nothing; reads the indices and the elements they pick, not the whole table.
 

@@ -7,6 +7,8 @@ schema, a field less or with another meaning a major one.
 from onnx_roofline.report.contract.common import SCHEMA_VERSION, TOOL, Measured, Record, Tool
 from onnx_roofline.report.contract.documents import (
     AnnotatedGraph,
+    Cache,
+    Caches,
     Coverage,
     Dim,
     Explanation,
@@ -20,6 +22,7 @@ from onnx_roofline.report.contract.documents import (
     Limits,
     ModelFile,
     Statuses,
+    SuspectedCache,
     Sweep,
     SweepDocument,
     SweepFlip,
@@ -80,6 +83,8 @@ __all__ = [
     "AnnotatedGraph",
     "Bandwidth",
     "Body",
+    "Cache",
+    "Caches",
     "Contraction",
     "Counts",
     "Coverage",
@@ -120,6 +125,7 @@ __all__ = [
     "Roof",
     "Split",
     "Statuses",
+    "SuspectedCache",
     "Sweep",
     "SweepDocument",
     "SweepFlip",
