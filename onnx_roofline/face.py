@@ -21,6 +21,7 @@ from onnx_roofline.load import Limits, Source
 if TYPE_CHECKING:
     import networkx
 
+    from onnx_roofline.ci.diff import Diff
     from onnx_roofline.report.csv_table import Cell, Row
 
 
@@ -92,13 +93,12 @@ class Analysis(analysis.Analysis, frozen=True, eq=False):
 
         return frame(module_rows(self, depth), library)
 
-    def diff(self, other: analysis.Analysis) -> "list[Row]":
-        """What another analysis has that this has not: a flat dict for each figure of the model, of an op type and of a
-        module that differs, with `before` (here), `after` (there) and `change`.
-        """
-        from onnx_roofline.report.frames import changes
+    def diff(self, other: analysis.Analysis) -> "Diff":
+        """What another analysis has that this has not, as `onnx-roofline diff` finds it: totals, op types and ops."""
+        from onnx_roofline.ci.diff import diff_snapshots
+        from onnx_roofline.ci.snapshot import take_snapshot
 
-        return changes(self, other)
+        return diff_snapshots(take_snapshot(self, with_nodes=True), take_snapshot(other, with_nodes=True))
 
     @property
     def graph(self) -> "networkx.MultiDiGraph":

@@ -13,6 +13,7 @@ import pytest
 from onnx import parser
 
 import onnx_roofline as rl
+from onnx_roofline.cli.main import main
 from onnx_roofline.report import frames
 
 SAMPLES = Path(__file__).resolve().parents[1] / "sample_models"
@@ -77,21 +78,17 @@ def test_totals_are_those_of_the_summary_and_unknown_is_none(tmp_path: Path) -> 
     assert (found["macs"], found["flops"], found["time_s"]) == (None, None, None)
 
 
-def test_a_difference_has_what_differs_and_nothing_else() -> None:
-    wide, narrow = rl.analyze(LENET), rl.analyze(LENET, assume_dtype="float16")
-    rows = {(row["kind"], row["name"], row["figure"]): row for row in wide.diff(narrow)}
-    halved = rows["model", "", "naive_bytes"]
-    assert (halved["before"], halved["after"]) == (wide.totals["naive_bytes"], narrow.totals["naive_bytes"])
-    assert halved["change"] == -halved["after"]  # every tensor at half the width
-    assert ("model", "", "macs") not in rows
-    assert ("module", "c1", "naive_bytes") in rows
-    assert wide.diff(wide) == []
-
-
-def test_a_difference_names_what_one_side_lacks() -> None:
-    rows = rl.analyze(SAMPLES / "linear.onnx").diff(rl.analyze(LENET))
-    gained = next(row for row in rows if (row["name"], row["figure"]) == ("Conv", "macs"))
-    assert (gained["before"], gained["after"], gained["change"]) == (None, 117_600 + 240_000 + 48_000, None)
+def test_a_difference_is_the_command_lines(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    lenet, linear = rl.analyze(LENET), rl.analyze(SAMPLES / "linear.onnx")
+    assert main(["diff", str(LENET), str(SAMPLES / "linear.onnx"), "--format", "json", "--top", "0"]) == 0
+    shown = json.loads(capsys.readouterr().out)
+    found = lenet.diff(linear)
+    assert [list(row) for row in found.totals] == shown["totals"]
+    assert [node.label for node in found.nodes] == [node["label"] for node in shown["nodes"]]
+    macs = next(row for row in found.totals if row[0] == "macs")
+    # 64 rows of a product of 128 x 128
+    assert macs == ("macs", 416_520, 64 * 128 * 128)
+    assert lenet.diff(lenet).is_empty
 
 
 @pytest.mark.parametrize("suffix", [".json", ".csv", ".mlir", ".svg"])

@@ -1,7 +1,7 @@
 """Tables of an analysis as plain columns, and as the data frames of a library that the user has."""
 
 import importlib.util
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, Literal, get_args
 
 from onnx_roofline.analysis.analyze import Analysis
@@ -53,31 +53,6 @@ def totals(analysis: Analysis) -> dict[str, Cell]:
         "kernels": summary.kernels,
         "time_s": summary.time_placed.time_s,
     }
-
-
-def changes(before: Analysis, after: Analysis) -> list[Row]:
-    """A row a figure that differs: of the model, of an op type, of a module; None where one side lacks it."""
-    rows: list[Row] = []
-    for kind, one, other in (
-        ("model", {"": totals(before)}, {"": totals(after)}),
-        ("op type", _by_name(before, "by_type"), _by_name(after, "by_type")),
-        ("module", _by_name(before, "by_module"), _by_name(after, "by_module")),
-    ):
-        for name in dict.fromkeys((*one, *other)):
-            old, new = one.get(name, {}), other.get(name, {})
-            for figure in dict.fromkeys((*old, *new)):
-                a, b = old.get(figure), new.get(figure)
-                if a != b:
-                    change = b - a if isinstance(a, int | float) and isinstance(b, int | float) else None
-                    rows.append(
-                        {"kind": kind, "name": name, "figure": figure, "before": a, "after": b, "change": change}
-                    )
-    return rows
-
-
-def _by_name(analysis: Analysis, groups: str) -> dict[str, Mapping[str, Cell]]:
-    names = ("ops", "macs", "flops", "naive_bytes", "parameters", "time_s")
-    return {group.name: {name: getattr(group, name) for name in names} for group in getattr(analysis.summary, groups)}
 
 
 def frame(rows: Sequence[Row], library: str) -> Any:

@@ -164,7 +164,7 @@ def test_the_command_line_writes_it_to_a_file_and_to_stdout(tmp_path: Path, caps
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--mlir", "-", "--json", "-"], "stdout takes one of them"),
+        (["--mlir", "-", "--json", "-"], "--json - and --mlir -: are one file; name two"),
         (["--mlir", "x.mlir", "--sweep", "x.0=1..4"], "--sweep is of many"),
     ],
 )

@@ -134,7 +134,8 @@ def test_a_pass_that_does_not_fit_is_named(tmp_path: Path) -> None:
     )
     result = run(tmp_path, "--plugin", str(tmp_path / "own.py"))
     assert result.returncode == 2
-    assert "a plugin's pass does not fit: pass 11 (odd) requires column R" in result.stderr
+    assert "a plugin's pass does not fit: " in result.stderr
+    assert "(odd) requires column R" in result.stderr
 
 
 def test_a_broken_package_is_named_and_can_be_left_out(tmp_path: Path) -> None:
