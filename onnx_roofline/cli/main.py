@@ -260,6 +260,18 @@ def _print_conventions(analysis: "Analysis", options: argparse.Namespace) -> int
     return EXIT_DONE
 
 
+def _run_annotate(options: argparse.Namespace) -> int:
+    from onnx_roofline.report.annotated_model import write_annotated
+    from onnx_roofline.report.table import first_line
+
+    analysis = _analyzed(options)
+    _print_warnings(analysis)
+    found = write_annotated(analysis, options.output)
+    print(_one_line(first_line(analysis)))
+    print(_one_line(f"{options.output}: metadata on {found.annotated:,} of {found.nodes:,} nodes"))
+    return EXIT_DONE
+
+
 def _run_check(options: argparse.Namespace) -> int:
     from onnx_roofline.ci.assumptions import refuse_assumed, refuse_open_limits
     from onnx_roofline.ci.limits import broken_limits, parse_limit
@@ -413,6 +425,7 @@ class _Progress:
 
 _COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "analyze": _run_analyze,
+    "annotate": _run_annotate,
     "check": _run_check,
     "explain": _run_explain,
     "hw_list": _run_hw_list,

@@ -37,6 +37,7 @@ def command_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"onnx-roofline {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=_Parser)
     _add_analyze(commands.add_parser("analyze", help="what each op of a model costs and where it should run"))
+    _add_annotate(commands.add_parser("annotate", help="write the model with the figures as metadata of its nodes"))
     _add_check(commands.add_parser("check", help="exit 1 if a model is over a limit"))
     _add_explain(commands.add_parser("explain", help="one op as a person would explain it: cost, bytes, place, why"))
     _add_hardware(commands.add_parser("hw", help="hardware profiles: list, show, lint"))
@@ -180,6 +181,18 @@ def _add_analyze(parser: argparse.ArgumentParser) -> None:
         help="another counter's total, explained: mac, fvcore, xla, thop, torch, all",
     )
     parser.set_defaults(run="analyze")
+
+
+def _add_annotate(parser: argparse.ArgumentParser) -> None:
+    _add_model_options(parser)
+    parser.add_argument(
+        "-o",
+        "--output",
+        required=True,
+        metavar="OUT.onnx",
+        help="the same model with metadata_props on its nodes, which Netron and Model Explorer show",
+    )
+    parser.set_defaults(run="annotate")
 
 
 def _add_check(parser: argparse.ArgumentParser) -> None:
