@@ -105,6 +105,8 @@ def _print_warnings(analysis: "Analysis") -> None:
 
 def _refuse_what_shows_nothing(options: argparse.Namespace) -> None:
     """Raise UsageError for a number of rows below none, and for options of which one would be left out silently."""
+    from onnx_roofline.report.formats import asked_for
+
     if options.top < 1:
         raise UsageError(f"--top {options.top}: wanted 1 or more")
     if options.depth < 0:
@@ -115,8 +117,14 @@ def _refuse_what_shows_nothing(options: argparse.Namespace) -> None:
         raise UsageError(f"found {' and '.join(views)}: each prints a report of its own; run one after the other")
     if options.format == "csv" and views and views != ["--convention"]:
         raise UsageError(f"--format csv: {views[0]} has no CSV; leave one of them out, or write --json FILE")
-    if options.sweep and options.plot:
-        raise UsageError("--plot: it draws one size of the model, and --sweep is of many; leave one of them out")
+    files = [(one.option, path) for one, path in asked_for(vars(options))]
+    drawn = [("--plot", options.plot)] if options.plot else []
+    single = [option for option, _ in (*drawn, *files) if option != "--json"]
+    if options.sweep and single:
+        raise UsageError(f"{single[0]}: it shows one size of the model, and --sweep is of many; leave one of them out")
+    printed = [option for option, path in files if path == "-"]
+    if len(printed) > 1:
+        raise UsageError(f"found {' and '.join(printed)} on stdout; wanted one, and files for the others")
 
 
 def _run_analyze(options: argparse.Namespace) -> int:
@@ -129,20 +137,12 @@ def _run_analyze(options: argparse.Namespace) -> int:
         return _run_sweep(options)
     analysis = _analyzed(options)
     _print_warnings(analysis)
-    if options.json:
-        from onnx_roofline.report.document import write_document
-        from onnx_roofline.report.files import write_atomically
-
-        text = write_document(analysis)
-        if options.json == "-":
-            sys.stdout.writelines(text)
-        else:
-            write_atomically(options.json, text)
+    is_printed = _write_formats(analysis, options)
     if options.plot:
         from onnx_roofline.report.plot.points import draw_analysis
 
         draw_analysis(analysis, options.plot)
-    if options.json == "-":
+    if is_printed:
         return EXIT_DONE
     if options.convention:
         return _print_conventions(analysis, options)
@@ -166,6 +166,21 @@ def _run_analyze(options: argparse.Namespace) -> int:
     for part in render(analysis, options.top, options.depth, console.width):
         console.print(part, soft_wrap=not hasattr(part, "columns"))
     return EXIT_DONE
+
+
+def _write_formats(analysis: "Analysis", options: argparse.Namespace) -> bool:
+    """Write the files that are asked for; whether one of them was stdout, which then has nothing else."""
+    from onnx_roofline.report.files import write_atomically
+    from onnx_roofline.report.formats import asked_for
+
+    is_printed = False
+    for one, path in asked_for(vars(options)):
+        is_printed = is_printed or path == "-"
+        if path == "-":
+            sys.stdout.writelines(one.parts(analysis))
+        else:
+            write_atomically(path, one.parts(analysis))
+    return is_printed
 
 
 def _run_sweep(options: argparse.Namespace) -> int:
@@ -266,7 +281,7 @@ def _run_annotate(options: argparse.Namespace) -> int:
 
     analysis = _analyzed(options)
     _print_warnings(analysis)
-    found = write_annotated(analysis, options.output)
+    found = write_annotated(analysis, options.output, layers=options.layer_annotations)
     print(_one_line(first_line(analysis)))
     print(_one_line(f"{options.output}: metadata on {found.annotated:,} of {found.nodes:,} nodes"))
     return EXIT_DONE

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from onnx_roofline import __version__
 from onnx_roofline.base.errors import UsageError
 from onnx_roofline.base.text import shown
+from onnx_roofline.report.formats import FORMATS
 
 if TYPE_CHECKING:
     from onnx_roofline.analysis.settings import Settings
@@ -151,7 +152,8 @@ def _add_model_options(parser: argparse.ArgumentParser) -> None:
 
 def _add_analyze(parser: argparse.ArgumentParser) -> None:
     _add_model_options(parser)
-    parser.add_argument("--json", metavar="FILE", help="write the annotated graph; - is stdout")
+    for one in FORMATS:
+        parser.add_argument(one.option, metavar="FILE", help=one.help)
     parser.add_argument("--plot", metavar="FILE", help="draw the roofline as .svg, .png or .pdf (extra: plot)")
     parser.add_argument("--format", choices=("table", "csv"), default="table", help="what stdout gets (default: table)")
     parser.add_argument(
@@ -191,6 +193,11 @@ def _add_annotate(parser: argparse.ArgumentParser) -> None:
         required=True,
         metavar="OUT.onnx",
         help="the same model with metadata_props on its nodes, which Netron and Model Explorer show",
+    )
+    parser.add_argument(
+        "--layer-annotations",
+        action="store_true",
+        help="also layer_ann=DEVICE, by which onnxruntime's session.layer_assignment_settings places nodes",
     )
     parser.set_defaults(run="annotate")
 

@@ -74,13 +74,13 @@ _DROPPED = _Plan()
 
 
 def spliced(
-    path: str, file_bytes: int, prefix: str, graph: GraphEntries, functions: Sequence[GraphEntries]
+    path: str, file_bytes: int, prefixes: tuple[str, ...], graph: GraphEntries, functions: Sequence[GraphEntries]
 ) -> Iterator[bytes]:
     """The bytes of the model in `path` with metadata on its nodes, in blocks.
 
-    Entries of a node whose key begins with `prefix` are replaced, whether it gets new ones or not. `functions` are in
-    the order of the file, `file_bytes` is the size that it had when the entries were made. Raises MalformedModelError
-    where the file is another one by now, NotAModelError where it ends too early.
+    Entries of a node whose key begins with one of `prefixes` are replaced, whether it gets new ones or not. `functions`
+    are in the order of the file, `file_bytes` is the size that it had when the entries were made. Raises
+    MalformedModelError where the file is another one by now, NotAModelError where it ends too early.
     """
     label = shown_path(path)
     descriptor = open_regular(path, label)
@@ -88,7 +88,7 @@ def spliced(
         reader = Reader(descriptor, os.fstat(descriptor).st_size, label)
         if reader.size != file_bytes:
             raise _changed(label, f"{reader.size:,} bytes", f"{file_bytes:,}")
-        for piece in _Splicer(reader, prefix.encode()).model(graph, functions).pieces:
+        for piece in _Splicer(reader, tuple(prefix.encode() for prefix in prefixes)).model(graph, functions).pieces:
             if isinstance(piece, bytes):
                 yield piece
                 continue
@@ -101,8 +101,8 @@ def spliced(
 class _Splicer:
     """Plans of a file's messages, the outermost first."""
 
-    def __init__(self, reader: Reader, prefix: bytes) -> None:
-        self._reader, self._prefix = reader, prefix
+    def __init__(self, reader: Reader, prefixes: tuple[bytes, ...]) -> None:
+        self._reader, self._prefixes = reader, prefixes
         # Nodes seen of each graph: a message that the file holds in parts is one graph.
         self._seen: dict[int, int] = {}
 
@@ -141,7 +141,7 @@ class _Splicer:
                 op_type = self._reader.bytes_at(start, min(end - start, _TEXT_BYTES))
             elif number == _ATTRIBUTE and bodies:
                 return self._attribute(bodies, start, end)
-            elif number == _METADATA and self._text(_KEY, start, end).startswith(self._prefix):
+            elif number == _METADATA and self._text(_KEY, start, end).startswith(self._prefixes):
                 return _DROPPED
             return None
 

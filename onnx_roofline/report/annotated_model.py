@@ -10,6 +10,7 @@ from onnx_roofline.base.errors import UsageError
 from onnx_roofline.ir.graph import Graph, Model, nested_graphs
 from onnx_roofline.ir.records import TypedOp
 from onnx_roofline.load.splice import GraphEntries, NodeEntries, spliced
+from onnx_roofline.report.device_map import LAYER_KEY
 from onnx_roofline.report.files import refuse_inputs, write_atomically
 from onnx_roofline.report.node_figures import NodeFigures
 
@@ -26,19 +27,21 @@ class Annotated(Struct, frozen=True):
     annotated: int
 
 
-def write_annotated(analysis: Analysis, path: str) -> Annotated:
+def write_annotated(analysis: Analysis, path: str, *, layers: bool = False) -> Annotated:
     """Write the file that was analysed to `path` with metadata on its nodes, and nothing else changed.
 
-    A node whose figures differ by the call of the function that it is in says nothing. Raises UsageError where `path`
-    is an input, or lies where external weights would not be found.
+    With `layers`, the device of a node is also its layer annotation for onnxruntime. A node whose figures differ by the
+    call of the function that it is in says nothing. Raises UsageError where `path` is an input, or lies where external
+    weights would not be found.
     """
     model = analysis.model
     refuse_inputs(path, (model.info.path, *external_files(model)))
     _refuse_other_folder(model, path)
-    entries = _Entries(analysis)
+    entries = _Entries(analysis, layers)
     graph = entries.graph(model.graph, ("",))
     functions = [entries.graph(function.graph, (key,)) for key, function in model.functions.items()]
-    write_atomically(path, spliced(model.info.path, model.info.file_bytes, PREFIX, graph, functions))
+    prefixes = (PREFIX, LAYER_KEY) if layers else (PREFIX,)
+    write_atomically(path, spliced(model.info.path, model.info.file_bytes, prefixes, graph, functions))
     return Annotated(entries.nodes, entries.annotated)
 
 
@@ -64,7 +67,8 @@ def _refuse_other_folder(model: Model, path: str) -> None:
 class _Entries:
     """What each node of the file says, graph by graph; counts the nodes on the way."""
 
-    def __init__(self, analysis: Analysis) -> None:
+    def __init__(self, analysis: Analysis, layers: bool) -> None:
+        self._layers = layers
         self._figures = NodeFigures(analysis)
         self._rows = _rows_by_place(analysis.model)
         self.nodes = self.annotated = 0
@@ -83,7 +87,9 @@ class _Entries:
         return found
 
     def _pairs(self, key: str) -> tuple[tuple[str, str], ...]:
-        return tuple((PREFIX + name, str(value)) for name, value in self._figures.of(key).items())
+        figures = self._figures.of(key)
+        layer = ((LAYER_KEY, str(figures["placement"])),) if self._layers and "placement" in figures else ()
+        return (*((PREFIX + name, str(value)) for name, value in figures.items()), *layer)
 
 
 def _rows_by_place(model: Model) -> Mapping[_Place, Sequence[str]]:

@@ -14,7 +14,7 @@ PAIRS = (("tool.flops", "12"), ("tool.name", "ä" * 70))
 
 
 def splice(path: str, graph: GraphEntries, functions: tuple[GraphEntries, ...] = ()) -> bytes:
-    return b"".join(spliced(path, Path(path).stat().st_size, "tool.", graph, functions))
+    return b"".join(spliced(path, Path(path).stat().st_size, ("tool.",), graph, functions))
 
 
 def metadata(node: onnx.NodeProto) -> tuple[tuple[str, str], ...]:
@@ -103,7 +103,7 @@ def test_the_name_of_an_attribute_may_follow_its_graph(tmp_path: Path) -> None:
 def test_payloads_longer_than_a_block_are_copied_as_they_are(tmp_path: Path) -> None:
     payload = bytes(range(256)) * (2 * BLOCK_BYTES // 256 + 1)
     data = model_bytes(number(1, len(payload)) + number(2, 2) + chunk(8, b"w") + chunk(9, payload))
-    blocks = list(spliced(write(tmp_path, data), len(data), "tool.", {0: NodeEntries("Relu", PAIRS)}, ()))
+    blocks = list(spliced(write(tmp_path, data), len(data), ("tool.",), {0: NodeEntries("Relu", PAIRS)}, ()))
     assert max(map(len, blocks)) == BLOCK_BYTES
     after = onnx.load_from_string(b"".join(blocks))
     assert (after.graph.initializer[0].raw_data, metadata(after.graph.node[0])) == (payload, PAIRS)
@@ -113,9 +113,9 @@ def test_a_file_that_has_changed_is_refused(tmp_path: Path) -> None:
     path = write(tmp_path, relu())
     size = Path(path).stat().st_size
     with pytest.raises(MalformedModelError, match=r"found op type 'Relu', wanted 'Conv' .* it changed meanwhile"):
-        list(spliced(path, size, "tool.", {0: NodeEntries("Conv")}, ()))
+        list(spliced(path, size, ("tool.",), {0: NodeEntries("Conv")}, ()))
     with pytest.raises(MalformedModelError, match=f"found {size} bytes, wanted {size + 1} "):
-        list(spliced(path, size + 1, "tool.", {}, ()))
+        list(spliced(path, size + 1, ("tool.",), {}, ()))
 
 
 def test_a_broken_field_is_refused(tmp_path: Path) -> None:
