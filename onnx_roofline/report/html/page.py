@@ -1,0 +1,67 @@
+"""The page: a skeleton, a style and a script that are shipped as files, and the data of one analysis between them.
+
+The page asks for nothing: its content security policy names the digests of its one style and its one script and allows
+nothing else, so that no name in a model can load or run anything. Names reach the page as JSON and as text of elements.
+"""
+
+import base64
+import hashlib
+import html
+from collections.abc import Iterator
+from importlib import resources
+
+from onnx_roofline import __version__
+from onnx_roofline.analysis.analyze import Analysis
+from onnx_roofline.report.encoding import encode
+from onnx_roofline.report.html.page_data import page_data
+from onnx_roofline.report.table import first_line
+
+# In this order they are one script.
+SCRIPTS = ("base.js", "selection.js", "summary.js", "roofline.js", "table.js", "modules.js", "graph.js", "timeline.js",
+           "start.js")  # fmt: skip
+
+
+def write_page(analysis: Analysis) -> Iterator[str]:
+    """The whole file in parts."""
+    style = _asset("page.css")
+    script = "'use strict';\n(() => {\n" + "".join(map(_asset, SCRIPTS)) + "})();\n"
+    data = page_data(analysis)
+    title = f"{data['head']['name']} on {analysis.system.slug}"
+    policy = f"default-src 'none'; style-src {_digest(style)}; script-src {_digest(script)}; base-uri 'none'; " \
+             "form-action 'none'"  # fmt: skip
+    page = _asset("page.html")
+    for name, text in (
+        ("POLICY", html.escape(policy)),
+        ("TITLE", html.escape(title)),
+        ("BASIS", html.escape(first_line(analysis))),
+        ("VERSION", html.escape(__version__)),
+    ):
+        page = page.replace(f"@{name}@", text)
+    before_style, _, rest = page.partition("@STYLE@")
+    before_data, _, rest = rest.partition("@DATA@")
+    before_script, _, after = rest.partition("@SCRIPT@")
+    yield before_style
+    yield style
+    yield before_data
+    yield as_script_data(encode(data))
+    yield before_script
+    yield script
+    yield after
+
+
+def as_script_data(text: str) -> str:
+    r"""JSON that can't end the element that it stands in.
+
+    >>> as_script_data('{"name":"</script><!--"}')
+    '{"name":"\\u003c/script\\u003e\\u003c!--"}'
+    """
+    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+
+
+def _asset(name: str) -> str:
+    return resources.files("onnx_roofline.report.html").joinpath("assets", name).read_text("utf-8")
+
+
+def _digest(text: str) -> str:
+    """A source of the content security policy: the digest of what stands between the tags."""
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
