@@ -52,7 +52,7 @@ OWNERS = {
         "face.py",
         "report/flat_graph.py",
         "report/graphml.py",
-    },  # fmt: skip
+    },
     "rich": {"cli", "report/table.py"},
     "scipy": set(),
 }

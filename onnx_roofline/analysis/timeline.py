@@ -9,7 +9,7 @@ from typing import Literal
 from msgspec import Struct
 
 from onnx_roofline.analysis.analyze import Analysis
-from onnx_roofline.ir.records import Placement
+from onnx_roofline.ir.placed_records import Placement
 from onnx_roofline.placement.kernel_graph import Crossing, KernelGraph
 
 

@@ -277,7 +277,7 @@ def _print_conventions(analysis: "Analysis", options: argparse.Namespace) -> int
 
 def _run_annotate(options: argparse.Namespace) -> int:
     from onnx_roofline.report.annotated_model import write_annotated
-    from onnx_roofline.report.table import first_line
+    from onnx_roofline.report.header import first_line
 
     analysis = _analyzed(options)
     _print_warnings(analysis)

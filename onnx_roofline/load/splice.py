@@ -9,11 +9,12 @@ Source: protobuf encoding (protobuf.dev/programming-guides/encoding) and the fie
 
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 
 from msgspec import Struct, field
 
 from onnx_roofline.base.errors import MalformedModelError
-from onnx_roofline.load.fields import varint
+from onnx_roofline.load.fields import length_delimited, varint
 from onnx_roofline.load.files import open_regular
 from onnx_roofline.load.names import shown, shown_path
 from onnx_roofline.load.windows import Reader, not_onnx, truncated
@@ -85,7 +86,7 @@ def spliced(
     label = shown_path(path)
     descriptor = open_regular(path, label)
     try:
-        reader = Reader(descriptor, os.fstat(descriptor).st_size, label)
+        reader = Reader(partial(os.pread, descriptor), os.fstat(descriptor).st_size, label)
         if reader.size != file_bytes:
             raise _changed(label, f"{reader.size:,} bytes", f"{file_bytes:,}")
         for piece in _Splicer(reader, tuple(prefix.encode() for prefix in prefixes)).model(graph, functions).pieces:
@@ -152,7 +153,8 @@ class _Splicer:
             found = shown(op_type.decode("utf-8", "backslashreplace"))
             raise _changed(f"{self._reader.path}: node {index}", f"op type {found}", shown(entries.op_type))
         for key, value in entries.pairs:
-            plan.put(_message(_METADATA, _message(_KEY, key.encode()) + _message(_VALUE, value.encode())))
+            entry = length_delimited(_KEY, key.encode()) + length_delimited(_VALUE, value.encode())
+            plan.put(length_delimited(_METADATA, entry))
         return plan
 
     def _attribute(self, bodies: Mapping[str, GraphEntries], start: int, end: int) -> _Plan | None:
@@ -208,10 +210,6 @@ class _Splicer:
             if number == wanted and payload is not None:
                 return self._reader.bytes_at(payload, min(offset - payload, _TEXT_BYTES))
         return b""
-
-
-def _message(number: int, content: bytes) -> bytes:
-    return varint(number << 3 | 2) + varint(len(content)) + content
 
 
 def _changed(where: str, found: str, wanted: str) -> MalformedModelError:

@@ -3,7 +3,8 @@
 from fractions import Fraction
 
 from onnx_roofline.analysis.analyze import Analysis
-from onnx_roofline.ir.records import Executions, Kernel, Placement, Reuse, Roofline, Traffic, TypedOp, Work
+from onnx_roofline.ir.placed_records import Placement, Roofline
+from onnx_roofline.ir.records import Executions, Kernel, Reuse, Traffic, TypedOp, Work
 
 Figure = int | float | str
 

@@ -11,7 +11,8 @@ from onnx_roofline.analysis.analyze import Analysis
 from onnx_roofline.analysis.timeline import Span, timeline
 from onnx_roofline.base.text import visible
 from onnx_roofline.ir.kernel_work import KernelWork
-from onnx_roofline.ir.records import Kernel, Live, Placement, TypedOp
+from onnx_roofline.ir.placed_records import Placement
+from onnx_roofline.ir.records import Kernel, Live, TypedOp
 from onnx_roofline.report.encoding import encode
 
 # One lane a process: a device runs one kernel at a time.

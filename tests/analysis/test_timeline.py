@@ -5,7 +5,8 @@ import pytest
 from onnx_roofline.analysis.analyze import Analysis, analyze
 from onnx_roofline.analysis.settings import Settings
 from onnx_roofline.analysis.timeline import Span, timeline
-from onnx_roofline.ir.records import Executions, Kernel, Placement, PlacementSummary, TypedOp
+from onnx_roofline.ir.placed_records import Placement, PlacementSummary
+from onnx_roofline.ir.records import Executions, Kernel, TypedOp
 from onnx_roofline.ir.tensor_index import TensorIndex
 
 

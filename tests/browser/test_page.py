@@ -14,7 +14,8 @@ from onnx import TensorProto, helper
 from onnx_roofline.analysis.analyze import Analysis, analyze
 from onnx_roofline.analysis.settings import Settings
 from onnx_roofline.analysis.timeline import timeline
-from onnx_roofline.ir.records import Kernel, Placement
+from onnx_roofline.ir.placed_records import Placement
+from onnx_roofline.ir.records import Kernel
 from onnx_roofline.report.html.page import write_page
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -20,7 +20,8 @@ from onnx_roofline.analysis.analyze import Analysis, analyze
 from onnx_roofline.analysis.settings import Settings
 from onnx_roofline.analysis.timeline import timeline
 from onnx_roofline.cli.main import main
-from onnx_roofline.ir.records import Kernel, Placement, PlacementSummary, TypedOp, Work
+from onnx_roofline.ir.placed_records import Placement, PlacementSummary
+from onnx_roofline.ir.records import Kernel, TypedOp, Work
 from onnx_roofline.ir.tensor_index import TensorIndex
 from onnx_roofline.report.annotated_model import write_annotated
 from onnx_roofline.report.formats import FORMATS

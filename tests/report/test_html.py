@@ -10,7 +10,8 @@ import pytest
 
 from onnx_roofline.analysis.analyze import Analysis
 from onnx_roofline.analysis.kernel_edges import kernel_edges
-from onnx_roofline.ir.records import Executions, Kernel, Placement, PlacementSummary
+from onnx_roofline.ir.placed_records import Placement, PlacementSummary
+from onnx_roofline.ir.records import Executions, Kernel
 from onnx_roofline.report.html.graph_views import MAX_BOXES, View, lay_out
 from onnx_roofline.report.html.page import write_page
 from onnx_roofline.report.html.page_data import page_data

@@ -13,8 +13,8 @@ from importlib import resources
 from onnx_roofline import __version__
 from onnx_roofline.analysis.analyze import Analysis
 from onnx_roofline.report.encoding import encode
+from onnx_roofline.report.header import first_line
 from onnx_roofline.report.html.page_data import page_data
-from onnx_roofline.report.table import first_line
 
 # In this order they are one script.
 SCRIPTS = ("base.js", "selection.js", "summary.js", "roofline.js", "table.js", "modules.js", "graph.js", "timeline.js",

@@ -10,20 +10,10 @@ from onnx_roofline.analysis.timeline import timeline
 from onnx_roofline.base.text import visible
 from onnx_roofline.hardware import Device
 from onnx_roofline.ir.kernel_work import KernelWork
-from onnx_roofline.ir.records import (
-    Executions,
-    Kernel,
-    Placement,
-    PlacementSummary,
-    Reuse,
-    Roofline,
-    Traffic,
-    TypedOp,
-    Work,
-    dims_of,
-)
+from onnx_roofline.ir.placed_records import Placement, PlacementSummary, Roofline
+from onnx_roofline.ir.records import Executions, Kernel, Reuse, Traffic, TypedOp, Work, dims_of
+from onnx_roofline.report.header import first_line
 from onnx_roofline.report.html.graph_views import lay_out
-from onnx_roofline.report.table import first_line
 from onnx_roofline.what_if.sensitivity import assumed_figures
 
 # Warnings and assumed figures that the page lists; the JSON has them all.
@@ -81,7 +71,7 @@ def _head(analysis: Analysis) -> dict[str, Any]:
         "opsets": ", ".join(f"{visible(domain, 40)} {version}" for domain, version in list(info.opsets.items())[:5]),
         "producer": visible(info.producer, 60),
         "system": f"{system.slug}: {visible(system.name)}",
-        "settings": f"backend {visible(analysis.settings.backend)}, PIM time model {analysis.settings.pim_model}, "
+        "settings": f"backend {visible(str(analysis.settings.backend))}, PIM time model {analysis.settings.pim_model}, "
         f"objective {analysis.settings.objective}",
         "dims": [[visible(name, 60), dim.value, dim.origin, visible(dim.reason)] for name, dim in
                  list(dims_of(model).items())[:_LISTED]],
