@@ -1,7 +1,7 @@
 """An attachment for Netron, which shows figures beside the properties of a node.
 
-Netron finds a node by its name, so that nodes without one, or with one that several have, are left out. Source:
-`metadata.Attachment` in Netron's source/view.js, version 9.3.3.
+Netron finds a node by the first line of its name: nodes without one, or with one that several have, are left out.
+Source: `metadata.Attachment` in Netron's source/view.js, version 9.3.3.
 """
 
 from collections import Counter
@@ -20,15 +20,16 @@ _LEFT_OUT = frozenset({"id", "role"})
 def write_netron(analysis: Analysis) -> Iterator[str]:
     """The attachment, a metric a line."""
     rows, figures = analysis.model.column(TypedOp), NodeFigures(analysis)
-    used = Counter(row.op.name for row in rows.values())
+    names = {key: row.op.name.split("\n")[0] for key, row in rows.items()}
+    used = Counter(names.values())
     yield '{"signature":"netron:attachment","metadata":[],"metrics":[\n'
     before = ""
-    for key, row in rows.items():
-        if not row.op.name or used[row.op.name] > 1:
+    for key, target in names.items():
+        if not target or used[target] > 1:
             continue
         for name, value in figures.of(key).items():
             if name not in _LEFT_OUT:
-                yield before + encode(_metric(row.op.name, name, value))
+                yield before + encode(_metric(target, name, value))
                 before = ",\n"
     yield "\n]}\n"
 

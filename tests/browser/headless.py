@@ -50,13 +50,17 @@ class Browser:
 
     def open(self, path: Path, *, width: int = 1280, height: int = 900, dark: bool = False) -> None:
         """Load a file and wait until its script is done."""
-        self.errors.clear()
-        self.requests.clear()
-        self.blocked.clear()
         self.resize(width, height)
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self._call("Emulation.setEmulatedMedia", features=[scheme])
-        self._call("Page.navigate", url=path.resolve().as_uri())
+        self.visit(path.resolve().as_uri())
+
+    def visit(self, url: str) -> None:
+        """Load a page and wait until it says that it is ready."""
+        self.errors.clear()
+        self.requests.clear()
+        self.blocked.clear()
+        self._call("Page.navigate", url=url)
         limit = time.monotonic() + TIMEOUT_S
         while self.ask("document.documentElement?.dataset.ready") != "yes":
             assert time.monotonic() < limit, self.errors

@@ -302,6 +302,29 @@ def layers(number: int) -> onnx.ModelProto:
     return helper.make_model(helper.make_graph(nodes, "layers", ends[:1], ends[1:], stored))
 
 
+def test_a_model_without_a_kernel_has_a_page(browser: Browser, tmp_path: Path) -> None:
+    ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, (4,)) for name in "xy"]
+    graph = helper.make_graph([helper.make_node("Identity", ["x"], ["y"])], "g", ends[:1], ends[1:])
+    onnx.save(helper.make_model(graph), tmp_path / "m.onnx")
+    browser.open(written(analyze(tmp_path / "m.onnx"), tmp_path / "page.html"))
+    assert browser.errors == []
+    assert count(browser) == 0
+
+
+def test_what_is_unknown_is_a_question_mark(browser: Browser, tmp_path: Path) -> None:
+    ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, (4,)) for name in "xy"]
+    graph = helper.make_graph([helper.make_node("Mystery", ["x"], ["y"], domain="nobody")], "g", ends[:1], ends[1:])
+    onnx.save(helper.make_model(graph), tmp_path / "m.onnx")
+    browser.open(written(analyze(tmp_path / "m.onnx"), tmp_path / "page.html"))
+    assert browser.errors == []
+    (row,) = rows(browser)
+    titles = browser.ask("[...document.querySelectorAll('#table-rows th')].map((one) => one.textContent)")
+    cells = dict(zip(titles, row, strict=True))
+    assert [cells[title] for title in ("MACs", "FLOPs", "time ▼", "place", "status")] == [
+        "?", "?", "?", "not placed", "unknown"]  # fmt: skip
+    assert "+ ?" in browser.ask("document.querySelector('#cards').textContent")
+
+
 def test_the_pictures_of_the_docs(browser: Browser, page: Path, tmp_path: Path) -> None:
     """ONNX_ROOFLINE_UPDATE=1 takes them anew; a font moves every pixel, so that only their size is compared."""
     for name, section, dark in (("report", "#summary", False), ("report-dark", "#graph", True)):
