@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from onnx_roofline.analysis.analyze import Analysis
+    from onnx_roofline.what_if.sweep import Sweep
 
 EXIT_DONE, EXIT_BROKEN, EXIT_BAD_INPUT, EXIT_INTERNAL = 0, 1, 2, 70
 # Seconds after which a run shows its progress.
@@ -119,7 +120,7 @@ def _refuse_what_shows_nothing(options: argparse.Namespace) -> None:
         raise UsageError(f"--format csv: {views[0]} has no CSV; leave one of them out, or write --json FILE")
     files = [(one.option, path) for one, path in asked_for(vars(options))]
     drawn = [("--plot", options.plot)] if options.plot else []
-    single = [option for option, _ in (*drawn, *files) if option != "--json"]
+    single = [option for option, _ in (*drawn, *files) if option not in ("--json", "--html")]
     if options.sweep and single:
         raise UsageError(f"{single[0]}: it shows one size of the model, and --sweep is of many; leave one of them out")
     printed = [option for option, path in files if path == "-"]
@@ -193,12 +194,15 @@ def _run_sweep(options: argparse.Namespace) -> int:
     found = sweep(options.model, settings_of(options), dim, values)
     notes = [f"ASSUMED dims: {', '.join(found.assumed)}"] if found.assumed else []
     for line in (*notes, *open_bodies(found.open)):
-        print(_one_line(line), file=sys.stderr if options.json == "-" else sys.stdout)
+        print(_one_line(line), file=sys.stderr if "-" in (options.json, options.html) else sys.stdout)
+    if options.html:
+        _write_sweep_page(options, found)
     if options.json == "-":
         sys.stdout.write(sweep_document(found))
-        return EXIT_DONE
-    if options.json:
+    elif options.json:
         write_atomically(options.json, [sweep_document(found)])
+    if "-" in (options.json, options.html):
+        return EXIT_DONE
     _print_table(*point_rows(found))
     if options.objective != "latency":
         print(f"optimum: the placement of least {options.objective}, and the time that it takes")
@@ -208,6 +212,23 @@ def _run_sweep(options: argparse.Namespace) -> int:
     else:
         print(f"no kernel changes its device over {dim}")
     return EXIT_DONE
+
+
+def _write_sweep_page(options: argparse.Namespace, found: "Sweep") -> None:
+    """The page of the model at the first value of the sweep, with all of its points."""
+    from msgspec.structs import replace
+
+    from onnx_roofline.analysis.analyze import analyze
+    from onnx_roofline.report.files import write_atomically
+    from onnx_roofline.report.html.page import write_page
+
+    settings = settings_of(options)
+    first = replace(settings, dims={**settings.dims, found.dim: found.points[0].value})
+    parts = write_page(analyze(options.model, first), found)
+    if options.html == "-":
+        sys.stdout.writelines(parts)
+    else:
+        write_atomically(options.html, parts)
 
 
 def _print_sensitivity(analysis: "Analysis") -> int:

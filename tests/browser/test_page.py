@@ -17,6 +17,7 @@ from onnx_roofline.analysis.timeline import timeline
 from onnx_roofline.ir.placed_records import Placement
 from onnx_roofline.ir.records import Kernel
 from onnx_roofline.report.html.page import write_page
+from onnx_roofline.what_if.sweep import sweep
 
 ROOT = Path(__file__).resolve().parents[2]
 ATTACKS = [
@@ -225,8 +226,8 @@ def test_names_that_attack_are_text(browser: Browser, tmp_path: Path) -> None:
     nodes = [helper.make_node("Relu", [a], [b], name=f"{b}/{b}") for a, b in pairwise(names)]
     ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, (4,)) for name in (names[0], names[-1])]
     proto = helper.make_model(helper.make_graph(nodes, ATTACKS[0], ends[:1], ends[1:]), producer_name=ATTACKS[1])
-    onnx.save(proto, tmp_path / "<b onclick=x>m&quot;.onnx")
-    analysis = analyze(tmp_path / "<b onclick=x>m&quot;.onnx", Settings(backend="none"))
+    onnx.save(proto, tmp_path / "<b onclick=x>@DATA@ @STYLE@&quot;.onnx")
+    analysis = analyze(tmp_path / "<b onclick=x>@DATA@ @STYLE@&quot;.onnx", Settings(backend="none"))
     page = written(analysis, tmp_path / "page.html")
     browser.open(page)
     assert browser.errors == []
@@ -300,6 +301,30 @@ def layers(number: int) -> onnx.ModelProto:
             nodes.append(helper.make_node(kind, inputs, [tensor], name=f"/layers.{layer}/{part}/{kind}_{place}"))
     ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, (8, 8)) for name in ("x", tensor)]
     return helper.make_model(helper.make_graph(nodes, "layers", ends[:1], ends[1:], stored))
+
+
+def test_a_sweep_is_under_a_slider(browser: Browser, tmp_path: Path) -> None:
+    settings = Settings(dims={"past_sequence": 1023, "batch": 1}, system="a100-attacc", assume_dtype="float16")
+    path = ROOT / "sample_models/llama_decode.onnx"
+    found = sweep(path, settings, "batch", (1, 8, 32))
+    page = tmp_path / "page.html"
+    page.write_text("".join(write_page(analyze(path, settings), found)), "utf-8")
+    browser.open(page)
+    notes = []
+    for point in range(3):
+        browser.ask(f"(() => {{ const one = document.querySelector('#whatif-slider'); one.value = {point}; "
+                    "one.dispatchEvent(new Event('input')); })()")  # fmt: skip
+        notes.append(browser.ask("document.querySelector('#whatif-note').textContent").split()[0])
+        shown = browser.ask("[...document.querySelector('#whatif-table tbody').rows].map((row) => "
+                            "row.cells[0].textContent)")  # fmt: skip
+        assert shown == list(found.points[point].seconds)
+    assert [int(note) for note in notes] == [point.on_pim for point in found.points] == [1, 1, 8]
+    assert browser.ask("document.querySelector('#whatif-value').textContent") == "batch = 32"
+    browser.click("#whatif-flips button")
+    assert chosen(browser)["row"] is not None
+    assert browser.errors == []
+    browser.open(written(analyze(path, settings), page))
+    assert browser.ask("document.querySelector('#whatif').hidden")
 
 
 def test_a_model_without_a_kernel_has_a_page(browser: Browser, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ nothing else, so that no name in a model can load or run anything. Names reach t
 import base64
 import hashlib
 import html
+import re
 from collections.abc import Iterator
 from importlib import resources
 
@@ -15,38 +16,34 @@ from onnx_roofline.analysis.analyze import Analysis
 from onnx_roofline.report.encoding import encode
 from onnx_roofline.report.header import first_line
 from onnx_roofline.report.html.page_data import page_data
+from onnx_roofline.what_if.sweep import Sweep
 
 # In this order they are one script.
 SCRIPTS = ("base.js", "selection.js", "summary.js", "roofline.js", "table.js", "modules.js", "graph.js", "timeline.js",
-           "start.js")  # fmt: skip
+           "whatif.js", "start.js")  # fmt: skip
 
 
-def write_page(analysis: Analysis) -> Iterator[str]:
-    """The whole file in parts."""
+def write_page(analysis: Analysis, sweep: Sweep | None = None) -> Iterator[str]:
+    """The whole file in parts; with a sweep, the page has its points under a slider."""
     style = _asset("page.css")
     script = "'use strict';\n(() => {\n" + "".join(map(_asset, SCRIPTS)) + "})();\n"
-    data = page_data(analysis)
-    title = f"{data['head']['name']} on {analysis.system.slug}"
-    policy = f"default-src 'none'; style-src {_digest(style)}; script-src {_digest(script)}; base-uri 'none'; " \
-             "form-action 'none'"  # fmt: skip
-    page = _asset("page.html")
-    for name, text in (
-        ("POLICY", html.escape(policy)),
-        ("TITLE", html.escape(title)),
-        ("BASIS", html.escape(first_line(analysis))),
-        ("VERSION", html.escape(__version__)),
-    ):
-        page = page.replace(f"@{name}@", text)
-    before_style, _, rest = page.partition("@STYLE@")
-    before_data, _, rest = rest.partition("@DATA@")
-    before_script, _, after = rest.partition("@SCRIPT@")
-    yield before_style
-    yield style
-    yield before_data
-    yield as_script_data(encode(data))
-    yield before_script
-    yield script
-    yield after
+    data = page_data(analysis, sweep)
+    policy = (
+        f"default-src 'none'; style-src {_digest(style)}; script-src {_digest(script)}; base-uri 'none'; "
+        "form-action 'none'"
+    )
+    filled = {
+        "POLICY": html.escape(policy),
+        "TITLE": html.escape(f"{data['head']['name']} on {analysis.system.slug}"),
+        "BASIS": html.escape(first_line(analysis)),
+        "VERSION": html.escape(__version__),
+        "STYLE": style,
+        "DATA": as_script_data(encode(data)),
+        "SCRIPT": script,
+    }
+    # Every second part is a name; what is filled in is never looked at again, whatever it holds.
+    for place, part in enumerate(re.split("@([A-Z]+)@", _asset("page.html"))):
+        yield filled[part] if place % 2 else part
 
 
 def as_script_data(text: str) -> str:
@@ -59,7 +56,7 @@ def as_script_data(text: str) -> str:
 
 
 def _asset(name: str) -> str:
-    return resources.files("onnx_roofline.report.html").joinpath("assets", name).read_text("utf-8")
+    return resources.files("onnx_roofline.report.html.assets").joinpath(name).read_text("utf-8")
 
 
 def _digest(text: str) -> str:

@@ -15,6 +15,7 @@ from onnx_roofline.ir.records import Executions, Kernel, Reuse, Traffic, TypedOp
 from onnx_roofline.report.header import first_line
 from onnx_roofline.report.html.graph_views import lay_out
 from onnx_roofline.what_if.sensitivity import assumed_figures
+from onnx_roofline.what_if.sweep import Sweep
 
 # Warnings and assumed figures that the page lists; the JSON has them all.
 _LISTED = 50
@@ -38,7 +39,7 @@ class _Texts:
         return self._places[text]
 
 
-def page_data(analysis: Analysis) -> dict[str, Any]:
+def page_data(analysis: Analysis, sweep: Sweep | None = None) -> dict[str, Any]:
     """Everything the script draws. Devices are 0 for the GPU and 1 for the PIM, kernels and ops are places in their
     columns, texts are places in `texts`; None is unknown.
     """
@@ -48,13 +49,14 @@ def page_data(analysis: Analysis) -> dict[str, Any]:
     place_of_op = {key: place for place, key in enumerate(keys)}
     roots = [key for key, kernel in model.column(Kernel).items() if kernel.id == key]
     place_of_kernel = {key: place for place, key in enumerate(roots)}
-    found = {
+    found: dict[str, Any] = {
         "head": _head(analysis),
         "devices": [_device(device) for device in analysis.system.devices],
         "ops": _ops(analysis, keys, place_of_kernel, texts),
         "kernels": _kernels(analysis, roots, place_of_op, texts),
         "spans": _spans(analysis, place_of_kernel, texts),
         "views": _views(analysis, roots, place_of_kernel),
+        "sweep": None if sweep is None else _sweep(sweep, place_of_kernel, analysis),
     }
     found["texts"] = texts.all
     return found
@@ -186,6 +188,23 @@ def _spans(analysis: Analysis, kernels: Mapping[str, int], texts: _Texts) -> lis
             what = [texts.place(visible(span.tensor)), span.bytes, kernels.get(span.kernel, -1)]
             found.append([kernels.get(span.reader, -1), 2, *times, *what])
     return found
+
+
+def _sweep(sweep: Sweep, kernels: Mapping[str, int], analysis: Analysis) -> dict[str, Any]:
+    """A column a point; the devices of a point are a text with a character a kernel: 0, 1, or - for none."""
+    signs = {device.slug: str(side) for side, device in enumerate(analysis.system.devices)}
+    return {
+        "dim": visible(sweep.dim),
+        "values": [point.value for point in sweep.points],
+        "seconds": [[name, [_short(point.seconds[name]) for point in sweep.points]] for name in
+                    sweep.points[0].seconds],
+        "onPim": [point.on_pim for point in sweep.points],
+        "untimed": [point.untimed for point in sweep.points],
+        "devices": ["".join(signs.get(point.devices.get(key) or "", "-") for key in kernels) for point in sweep.points],
+        "flips": [[visible(label), len(ids), kernels.get(ids[0], -1),
+                   ", ".join(f"{device or 'nowhere'} from {value:,}" for value, device in steps)]
+                  for label, ids, steps in sweep.changes()],
+    }  # fmt: skip
 
 
 def _views(analysis: Analysis, roots: list[str], kernels: Mapping[str, int]) -> list[list[Any]]:

@@ -22,10 +22,11 @@ startTable();
 startModules();
 startGraph();
 startTimeline();
+startWhatIf();
 
 let pending = 0;
 addEventListener('resize', () => {
   cancelAnimationFrame(pending);
-  pending = requestAnimationFrame(() => { drawRoofline(); drawTimeline(); drawRows(); });
+  pending = requestAnimationFrame(() => { drawRoofline(); drawTimeline(); drawRows(); if (SWEEP) drawWhatIf(); });
 });
 document.documentElement.dataset.ready = 'yes';
