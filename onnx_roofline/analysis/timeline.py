@@ -1,7 +1,4 @@
-"""When each kernel and each transfer of a placement runs, one after the other, as the placement is judged.
-
-Ignores overlap: the shorter schedule with both devices at work has its length in PlacementSummary.
-"""
+"""When each kernel and each transfer runs: one after the other, as the placement is judged, or both devices at once."""
 
 import heapq
 from typing import Literal
@@ -11,6 +8,7 @@ from msgspec import Struct
 from onnx_roofline.analysis.analyze import Analysis
 from onnx_roofline.ir.placed_records import Placement
 from onnx_roofline.placement.kernel_graph import Crossing, KernelGraph
+from onnx_roofline.placement.solver import Schedule
 
 
 class Span(Struct, frozen=True):
@@ -79,6 +77,41 @@ def timeline(analysis: Analysis) -> tuple[Span, ...]:
         )  # fmt: skip
         now = spans[-1].end_s
     return tuple(spans)
+
+
+def overlapped(analysis: Analysis) -> tuple[Span, ...]:
+    """The shortest schedule found with both devices at work, by start; () where none was made.
+
+    Kernels may be elsewhere than the placement has them. A tensor starts on its way when it is made, and the link
+    carries any number at once.
+    """
+    model, system = analysis.model, analysis.system
+    found = model.wholes.get(Schedule)
+    if not isinstance(found, Schedule):
+        return ()
+    graph = model.whole(KernelGraph)
+    ids = (*(item.kernel.id for item in graph.kernels), "")
+    slugs = (system.gpu.slug, system.pim.slug)
+    spans = []
+    for node, item in enumerate(graph.kernels):
+        device = slugs[found.device[node]]
+        each = item.work.moved_bytes(device)
+        moved = None if each is None else round(each * item.count)
+        duration = found.finish[node] - found.start[node]
+        spans.append(Span("kernel", ids[node], device, found.start[node], duration, item.count, moved))
+    for crossing in graph.crossings:
+        maker = len(graph.kernels) if crossing.producer is None else crossing.producer
+        home, start = (0, 0.0) if crossing.producer is None else (found.device[maker], found.finish[maker])
+        away = [node for node in crossing.consumers if found.device[node] != home]
+        if away:
+            reader = min(away, key=lambda node: found.start[node])
+            duration = system.link.transfer_s(crossing.bytes) * crossing.count
+            moved = round(crossing.bytes * crossing.count)
+            spans.append(
+                Span("transfer", ids[maker], slugs[1 - home], start, duration, crossing.count, moved, crossing.name,
+                     ids[reader], slugs[home])
+            )  # fmt: skip
+    return tuple(sorted(spans, key=lambda span: (span.start_s, span.end_s)))
 
 
 def _order(graph: KernelGraph) -> list[int]:

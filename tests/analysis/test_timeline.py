@@ -1,13 +1,18 @@
 """The timeline of a placement: what it adds up to, and that nothing runs before what it needs."""
 
+from itertools import pairwise
+from pathlib import Path
+
 import pytest
 
 from onnx_roofline.analysis.analyze import Analysis, analyze
 from onnx_roofline.analysis.settings import Settings
-from onnx_roofline.analysis.timeline import Span, timeline
+from onnx_roofline.analysis.timeline import Span, overlapped, timeline
 from onnx_roofline.ir.placed_records import Placement, PlacementSummary
 from onnx_roofline.ir.records import Executions, Kernel, TypedOp
 from onnx_roofline.ir.tensor_index import TensorIndex
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def laid_out(analysis: Analysis) -> tuple[Span, ...]:
@@ -56,7 +61,7 @@ def test_every_kernel_comes_after_those_that_it_reads(name: str, analyzed_sample
 def test_a_tensor_crosses_before_its_first_reader_and_once() -> None:
     dims = {"batch": 32, "past_sequence": 1023}
     settings = Settings(dims=dims, system="a100-attacc", assume_dtype="float16")
-    analysis = analyze("sample_models/llama_decode.onnx", settings)
+    analysis = analyze(ROOT / "sample_models/llama_decode.onnx", settings)
     spans = laid_out(analysis)
     transfers = [span for span in spans if span.kind == "transfer"]
     assert len({(span.tensor, span.kernel) for span in transfers}) == len(transfers) > 10
@@ -68,3 +73,29 @@ def test_a_tensor_crosses_before_its_first_reader_and_once() -> None:
             assert {span.source, span.device} == {"a100-sxm-80gb", "attacc"}
             assert span.bytes is not None
             assert span.duration_s == link.transfer_s(span.bytes)
+
+
+@pytest.mark.parametrize("batch", [1, 32])
+def test_both_at_once_ends_with_the_makespan_and_waits_for_what_it_reads(batch: int) -> None:
+    settings = Settings(dims={"batch": batch, "past_sequence": 1023}, system="a100-attacc", assume_dtype="float16")
+    analysis = analyze(ROOT / "sample_models/llama_decode.onnx", settings)
+    model, spans = analysis.model, overlapped(analysis)
+    placed = model.whole(PlacementSummary)
+    kernels = {span.kernel: span for span in spans if span.kind == "kernel"}
+    assert max(span.end_s for span in kernels.values()) <= placed.makespan_s < sum(s.duration_s for s in spans)
+    assert len(kernels) == sum(span.kind == "kernel" for span in timeline(analysis))
+    for device in analysis.system.devices:
+        lane = sorted((s for s in kernels.values() if s.device == device.slug), key=lambda span: span.start_s)
+        assert all(a.end_s <= b.start_s * (1 + 1e-12) for a, b in pairwise(lane))
+    crossed = 0
+    for span in spans:
+        if span.kind == "transfer" and span.reader:
+            crossed += 1
+            assert kernels[span.reader].start_s >= span.end_s * (1 - 1e-12)
+            assert not span.kernel or span.start_s == kernels[span.kernel].end_s
+    assert crossed > 5
+
+
+def test_devices_that_exclude_each_other_have_no_schedule(analyzed_sample) -> None:
+    assert analyzed_sample("lenet5.onnx").system.concurrency == "exclusive"
+    assert overlapped(analyzed_sample("lenet5.onnx")) == ()

@@ -13,7 +13,7 @@ from onnx import TensorProto, helper
 
 from onnx_roofline.analysis.analyze import Analysis, analyze
 from onnx_roofline.analysis.settings import Settings
-from onnx_roofline.analysis.timeline import timeline
+from onnx_roofline.analysis.timeline import overlapped, timeline
 from onnx_roofline.ir.placed_records import Placement
 from onnx_roofline.ir.records import Kernel
 from onnx_roofline.report.html.page import write_page
@@ -219,6 +219,10 @@ def test_the_timeline_zooms_and_every_span_is_drawn(opened: Browser, decoder: An
     width = opened.ask("document.querySelector('#timeline-chart svg').clientWidth")
     opened.click("#timeline-controls button")
     assert opened.ask("document.querySelector('#timeline-chart svg').clientWidth") == pytest.approx(2 * width, abs=2)
+    opened.ask("(() => { const one = document.querySelector('#timeline-which'); one.value = '1'; "
+               "one.dispatchEvent(new Event('change')); })()")  # fmt: skip
+    assert opened.ask("document.querySelectorAll('#timeline-chart .span').length") == len(overlapped(decoder))
+    assert opened.errors == []
 
 
 def test_names_that_attack_are_text(browser: Browser, tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from onnx import TensorProto, helper
 
 from onnx_roofline.analysis.analyze import Analysis, analyze
 from onnx_roofline.analysis.settings import Settings
-from onnx_roofline.analysis.timeline import timeline
+from onnx_roofline.analysis.timeline import overlapped, timeline
 from onnx_roofline.cli.main import main
 from onnx_roofline.ir.placed_records import Placement, PlacementSummary
 from onnx_roofline.ir.records import Kernel, TypedOp, Work
@@ -85,14 +85,16 @@ def test_a_sweep_has_a_page(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
 
 def test_trace_has_every_span_and_its_slices_never_overlap(split: Analysis) -> None:
     trace = json.loads(text_of("trace", split))
-    spans = timeline(split)
+    spans = (*timeline(split), *overlapped(split))
     slices = [event for event in trace["traceEvents"] if event["ph"] == "X"]
     assert [(e["ts"], e["dur"]) for e in slices] == [(span.start_s * 1e6, span.duration_s * 1e6) for span in spans]
     processes = {e["pid"]: e["args"]["name"] for e in trace["traceEvents"] if e["name"] == "process_name"}
-    assert processes == {1: split.system.gpu.name, 2: split.system.pim.name, 3: "link"}
-    assert {e["pid"] for e in slices} == {1, 2, 3}
-    for pid in processes:
-        lane = [e for e in slices if e["pid"] == pid]
+    names = [split.system.gpu.name, split.system.pim.name, "link"]
+    assert list(processes.values()) == [*names, *(f"both at once: {name}" for name in names)]
+    lanes = {(e["pid"], e["tid"]) for e in slices}
+    assert {pid for pid, _ in lanes} == set(processes)
+    for place in lanes:
+        lane = sorted((e for e in slices if (e["pid"], e["tid"]) == place), key=lambda e: e["ts"])
         assert all(a["ts"] + a["dur"] <= b["ts"] * (1 + 1e-12) for a, b in pairwise(lane))
 
 
@@ -113,9 +115,9 @@ def test_trace_flows_start_and_end_inside_slices(split: Analysis) -> None:
     starts, ends = ({e["id"]: e for e in events if e["ph"] == kind} for kind in "sf")
     assert starts.keys() == ends.keys()
     assert starts
-    slices = {(e["pid"], e["ts"]) for e in events if e["ph"] == "X"}
+    slices = {(e["pid"], e["tid"], e["ts"]) for e in events if e["ph"] == "X"}
     for number, start in starts.items():
-        assert {(start["pid"], start["ts"]), (ends[number]["pid"], ends[number]["ts"])} <= slices
+        assert {(e["pid"], e["tid"], e["ts"]) for e in (start, ends[number])} <= slices
         assert start["ts"] < ends[number]["ts"]
 
 

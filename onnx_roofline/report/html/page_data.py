@@ -1,12 +1,12 @@
 """What the page shows, as columns of plain values: names are interned, floats have the digits that a page shows."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from onnx_roofline.analysis.analyze import Analysis
 from onnx_roofline.analysis.kernel_edges import kernel_edges
 from onnx_roofline.analysis.summary import WholeTime
-from onnx_roofline.analysis.timeline import timeline
+from onnx_roofline.analysis.timeline import Span, overlapped, timeline
 from onnx_roofline.base.text import visible
 from onnx_roofline.hardware import Device
 from onnx_roofline.ir.kernel_work import KernelWork
@@ -54,7 +54,9 @@ def page_data(analysis: Analysis, sweep: Sweep | None = None) -> dict[str, Any]:
         "devices": [_device(device) for device in analysis.system.devices],
         "ops": _ops(analysis, keys, place_of_kernel, texts),
         "kernels": _kernels(analysis, roots, place_of_op, texts),
-        "spans": _spans(analysis, place_of_kernel, texts),
+        "spans": [
+            _spans(found, analysis, place_of_kernel, texts) for found in (timeline(analysis), overlapped(analysis))
+        ],
         "views": _views(analysis, roots, place_of_kernel),
         "sweep": None if sweep is None else _sweep(sweep, place_of_kernel, analysis),
     }
@@ -175,12 +177,12 @@ def _place_of(slug: str | None, slugs: list[str]) -> int:
     return -1 if slug is None else slugs.index(slug)
 
 
-def _spans(analysis: Analysis, kernels: Mapping[str, int], texts: _Texts) -> list[list[Any]]:
+def _spans(spans: Sequence[Span], analysis: Analysis, kernels: Mapping[str, int], texts: _Texts) -> list[list[Any]]:
     """[kernel, device, start, duration] of a kernel; a transfer has tensor, bytes and maker after the kernel it is for,
     and 2 in place of the device.
     """
     found: list[list[Any]] = []
-    for span in timeline(analysis):
+    for span in spans:
         times = [_short(span.start_s), _short(span.duration_s)]
         if span.kind == "kernel":
             found.append([kernels[span.kernel], int(span.device == analysis.system.pim.slug), *times])

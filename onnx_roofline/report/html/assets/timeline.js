@@ -1,11 +1,11 @@
 // The placed schedule: a lane a device and one for the link.
-const schedule = { zoom: 1 };
+const schedule = { zoom: 1, which: 0 };
 const LANE = { top: 22, height: 34, gap: 8 };
 
 function drawTimeline() {
   const room = byId('timeline-chart');
-  const spans = DATA.spans;
-  const end = spans.length ? spans[spans.length - 1][2] + spans[spans.length - 1][3] : 0;
+  const spans = DATA.spans[schedule.which];
+  const end = spans.reduce((latest, span) => Math.max(latest, span[2] + span[3]), 0);
   const width = Math.round(Math.max(280, room.clientWidth - 2) * schedule.zoom);
   const lanes = DEVICES.length + (spans.some((span) => span[1] === 2) ? 1 : 0);
   const height = LANE.top + lanes * (LANE.height + LANE.gap) + 4;
@@ -61,14 +61,16 @@ function zoomTo(zoom) {
 }
 
 function startTimeline() {
-  byId('timeline-controls').append(
+  const which = make('select', { 'aria-label': 'Schedule', id: 'timeline-which', onchange: () => { schedule.which = Number(which.value); drawTimeline(); } },
+    make('option', { value: 0 }, 'one after the other'), make('option', { value: 1 }, 'both devices at once'));
+  which.hidden = !DATA.spans[1].length;
+  byId('timeline-controls').append(which,
     make('button', { type: 'button', 'aria-label': 'Closer', onclick: () => zoomTo(schedule.zoom * 2) }, '+'),
     make('button', { type: 'button', 'aria-label': 'Farther', onclick: () => zoomTo(schedule.zoom / 2) }, '−'),
     make('button', { type: 'button', onclick: () => zoomTo(1) }, 'whole'));
   listen(byId('timeline-chart'), 'timeline');
   byId('timeline-chart').addEventListener('scroll', () => byId('lane-names').setAttribute('transform', `translate(${byId('timeline-chart').scrollLeft} 0)`), { passive: true });
-  const order = DATA.spans.filter((span) => span[1] !== 2).map((span) => span[0]);
-  walk(byId('timeline-chart'), () => order.filter(state.shown), 'timeline');
+  walk(byId('timeline-chart'), () => DATA.spans[schedule.which].filter((span) => span[1] !== 2).map((span) => span[0]).filter(state.shown), 'timeline');
   onChoose((kernel) => {
     drawTimeline();
     const bar = byId('timeline-chart').querySelector('.span.chosen');
