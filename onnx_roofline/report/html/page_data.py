@@ -10,8 +10,9 @@ from onnx_roofline.analysis.timeline import Span, overlapped, timeline
 from onnx_roofline.base.text import visible
 from onnx_roofline.hardware import Device
 from onnx_roofline.ir.kernel_work import KernelWork
+from onnx_roofline.ir.open_records import dims_of
 from onnx_roofline.ir.placed_records import Placement, PlacementSummary, Roofline
-from onnx_roofline.ir.records import Executions, Kernel, Reuse, Traffic, TypedOp, Work, dims_of
+from onnx_roofline.ir.records import Executions, Kernel, Reuse, Traffic, TypedOp, Work
 from onnx_roofline.report.header import first_line
 from onnx_roofline.report.html.graph_views import lay_out
 from onnx_roofline.what_if.sensitivity import assumed_figures
