@@ -201,6 +201,18 @@ class Work(Struct, frozen=True):
     parameters: tuple[int | None, ...] = ()
 
 
+class ConstantWork(Struct, frozen=True):
+    """What the op count says of the ops that depend on stored values alone, which run once and are in no total.
+
+    `counts` are of all of them together, each once; `largest` is the row id of the one with most operations, "" without
+    any; `uncounted` is how many have no counts.
+    """
+
+    counts: Counts
+    largest: str = ""
+    uncounted: int = 0
+
+
 # What a kernel is as a whole to a device that has one op for it, and to the tiling of its products.
 KernelRole = Literal["none", "attention"]
 # Why fusion keeps bytes from moving: made and read inside the kernel, fetched once for all its members, or rows of a

@@ -54,5 +54,5 @@ def asked_for(paths: Mapping[str, object]) -> Iterator[tuple[Format, str]]:
     """The formats of which `paths` has a file, by their names; "-" is stdout."""
     for one in FORMATS:
         path = paths.get(one.name)
-        if isinstance(path, str) and path:
+        if isinstance(path, str):
             yield one, path

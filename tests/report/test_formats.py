@@ -68,7 +68,7 @@ def test_every_format_is_written_by_its_option(tmp_path: Path, capsys: pytest.Ca
 def test_two_files_on_stdout_and_a_sweep_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
     model = str(SAMPLES / "linear.onnx")
     assert main(["analyze", model, "--trace", "-", "--dot", "-"]) == 2
-    assert "found --trace and --dot on stdout" in capsys.readouterr().err
+    assert "--trace - and --dot -: are one file" in capsys.readouterr().err
     assert main(["analyze", model, "--trace", "t.json", "--sweep", "batch=1..2"]) == 2
     assert "--trace: it shows one size of the model" in capsys.readouterr().err
 

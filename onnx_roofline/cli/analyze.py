@@ -1,0 +1,189 @@
+"""The command `analyze`."""
+
+import argparse
+import sys
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
+
+from onnx_roofline.base.errors import UsageError
+from onnx_roofline.cli.exit_codes import DONE
+from onnx_roofline.cli.model_options import settings_of
+from onnx_roofline.cli.model_runs import analyzed, input_files
+from onnx_roofline.cli.outputs import STDOUT, Output, check_outputs
+from onnx_roofline.cli.printing import console, one_line, print_table, print_warnings
+
+if TYPE_CHECKING:
+    from onnx_roofline.analysis.analyze import Analysis
+    from onnx_roofline.what_if.sweep import Sweep
+
+# Figures named in one line of those that were not varied.
+SHOWN_FIGURES = 6
+# Outputs that can show a sweep; the others are of one size of the model.
+_OF_A_SWEEP = ("--json", "--html")
+
+
+def _refuse_what_shows_nothing(options: argparse.Namespace) -> None:
+    """Raise UsageError for a number of rows below none, and for options of which one would be left out silently."""
+    if options.top < 1:
+        raise UsageError(f"--top {options.top}: wanted 1 or more")
+    if options.depth < 0:
+        raise UsageError(f"--depth {options.depth}: wanted 1 or more levels, or 0 for all")
+    names = ("--sweep", "--convention", "--sensitivity", "--explain-traffic")
+    views = [name for name in names if getattr(options, name[2:].replace("-", "_"))]
+    if len(views) > 1:
+        raise UsageError(f"found {' and '.join(views)}: each prints a report of its own; run one after the other")
+    if options.format == "csv" and views and views != ["--convention"]:
+        raise UsageError(f"--format csv: {views[0]} has no CSV; leave one of them out, or write --json FILE")
+    single = [output.option for output in _outputs(options) if output.option not in _OF_A_SWEEP]
+    if options.sweep and single:
+        raise UsageError(f"{single[0]}: it shows one size of the model, and --sweep is of many; leave one of them out")
+
+
+def _outputs(options: argparse.Namespace) -> list[Output]:
+    from onnx_roofline.report.formats import asked_for
+
+    files = [Output(one.option, path) for one, path in asked_for(vars(options))]
+    return files if options.plot is None else [*files, Output("--plot", options.plot)]
+
+
+def run_analyze(options: argparse.Namespace) -> int:
+    """What each op of a model costs and where it should run."""
+    _refuse_what_shows_nothing(options)
+    if options.convention:
+        from onnx_roofline.report.conventions import expand
+
+        options.convention = expand(options.convention)
+    if options.sweep:
+        return _run_sweep(options)
+    analysis = analyzed(options, _outputs(options))
+    print_warnings(analysis)
+    is_printed = _write_formats(analysis, options)
+    if options.plot is not None:
+        from onnx_roofline.report.plot.points import draw_analysis
+
+        draw_analysis(analysis, options.plot)
+    if is_printed:
+        return DONE
+    if options.convention:
+        return _print_conventions(analysis, options)
+    if options.sensitivity:
+        return _print_sensitivity(analysis)
+    if options.explain_traffic:
+        from onnx_roofline.report.explain import explain_traffic, find_row
+
+        for key in [find_row(analysis, wanted) for wanted in options.explain_traffic]:
+            for line in explain_traffic(analysis, key):
+                print(line)
+        return DONE
+    if options.format == "csv":
+        from onnx_roofline.report.csv_table import write_csv
+
+        sys.stdout.writelines(write_csv(analysis))
+        return DONE
+    from onnx_roofline.report.table import render
+
+    screen = console()
+    for part in render(analysis, options.top, options.depth, screen.width):
+        screen.print(part, soft_wrap=not hasattr(part, "columns"))
+    return DONE
+
+
+def _write_formats(analysis: "Analysis", options: argparse.Namespace) -> bool:
+    """Write the files that are asked for; whether one of them was stdout, which then has nothing else."""
+    from onnx_roofline.report.formats import asked_for
+
+    is_printed = False
+    for one, path in asked_for(vars(options)):
+        is_printed = is_printed or path == STDOUT
+        _write(path, one.parts(analysis))
+    return is_printed
+
+
+def _write(path: str, parts: Iterable[str]) -> None:
+    from onnx_roofline.report.files import write_atomically
+
+    if path == STDOUT:
+        sys.stdout.writelines(parts)
+    else:
+        write_atomically(path, parts)
+
+
+def _run_sweep(options: argparse.Namespace) -> int:
+    from onnx_roofline.report.header import open_bodies
+    from onnx_roofline.report.sweeps import flip_rows, point_rows, sweep_document
+    from onnx_roofline.what_if.sweep import parse_sweep, sweep
+
+    check_outputs(_outputs(options), input_files(options))
+    dim, values = parse_sweep(options.sweep)
+    found = sweep(options.model, settings_of(options), dim, values)
+    notes = [f"ASSUMED dims: {', '.join(found.assumed)}"] if found.assumed else []
+    is_printed = STDOUT in (options.json, options.html)
+    for line in (*notes, *open_bodies(found.open)):
+        print(one_line(line), file=sys.stderr if is_printed else sys.stdout)
+    if options.json is not None:
+        _write(options.json, [sweep_document(found)])
+    if options.html is not None:
+        _write(options.html, _sweep_page(options, found))
+    if is_printed:
+        return DONE
+    print_table(*point_rows(found))
+    if options.objective != "latency":
+        print(f"optimum: the placement of least {options.objective}, and the time that it takes")
+    flips = flip_rows(found)
+    if flips:
+        print_table(("kernels", "root", "the first", "where"), flips)
+    else:
+        print(f"no kernel changes its device over {dim}")
+    return DONE
+
+
+def _sweep_page(options: argparse.Namespace, found: "Sweep") -> Iterator[str]:
+    """The page of the model at the first value of the sweep, with all of its points."""
+    from msgspec.structs import replace
+
+    from onnx_roofline.analysis.analyze import analyze
+    from onnx_roofline.report.html.page import write_page
+
+    settings = settings_of(options)
+    first = replace(settings, dims={**settings.dims, found.dim: found.points[0].value})
+    return write_page(analyze(options.model, first), found)
+
+
+def _print_sensitivity(analysis: "Analysis") -> int:
+    from onnx_roofline.base.quantities import format_si
+    from onnx_roofline.ir.placed_records import PlacementSummary
+    from onnx_roofline.report.header import without_time
+    from onnx_roofline.what_if.sensitivity import assumed_figures, sensitivities
+
+    summary = analysis.model.whole(PlacementSummary)
+    unit = {"latency": "s", "energy": "J"}.get(summary.objective_name, "")
+    rows = [
+        (row.path, format_si(row.half, unit), format_si(row.twice, unit),
+         *("–" if moved is None else f"{moved:,}" for moved in (row.moved_at_half, row.moved_at_twice)))
+        for row in sensitivities(analysis)
+    ]  # fmt: skip
+    left_out = f", + {without_time(summary.untimed_kernels)}" if summary.untimed_kernels else ""
+    optimum = f"optimum {format_si(summary.objective, unit)}{left_out} on {analysis.system.slug}"
+    print(f"{optimum}; its assumed figures, one by one:")
+    print_table(("assumed figure", "optimum at half", "optimum at twice", "moved at half", "moved at twice"), rows)
+    for reason, paths in assumed_figures(analysis)[1].items():
+        shown = ", ".join(paths[:SHOWN_FIGURES]) + (f" and {len(paths) - SHOWN_FIGURES} more"
+                                                    if len(paths) > SHOWN_FIGURES else "")  # fmt: skip
+        print(f"not varied, {reason}: {shown}")
+    return DONE
+
+
+def _print_conventions(analysis: "Analysis", options: argparse.Namespace) -> int:
+    from onnx_roofline.report.conventions import HEADERS, headline, rows, write_csv
+    from onnx_roofline.report.header import first_line
+    from onnx_roofline.what_if.other_counters import count
+
+    found = [count(analysis, name) for name in options.convention]
+    if options.format == "csv":
+        sys.stdout.writelines(write_csv(found))
+        return DONE
+    print(one_line(first_line(analysis)))
+    for total in found:
+        print(f"\n{one_line(headline(total))}")
+        print_table(HEADERS, rows(total))
+    return DONE
