@@ -8,7 +8,7 @@ import base64
 import hashlib
 import html
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from importlib import resources
 
 from onnx_roofline import __version__
@@ -19,31 +19,37 @@ from onnx_roofline.report.html.page_data import page_data
 from onnx_roofline.what_if.sweep import Sweep
 
 # In this order they are one script.
-SCRIPTS = ("base.js", "selection.js", "summary.js", "roofline.js", "table.js", "modules.js", "graph.js", "timeline.js",
-           "whatif.js", "start.js")  # fmt: skip
+SCRIPTS = ("elements.js", "base.js", "selection.js", "summary.js", "roofline.js", "table.js", "modules.js", "graph.js",
+           "timeline.js", "whatif.js", "start.js")  # fmt: skip
 
 
 def write_page(analysis: Analysis, sweep: Sweep | None = None) -> Iterator[str]:
     """The whole file in parts; with a sweep, the page has its points under a slider."""
-    style = _asset("page.css")
-    script = "'use strict';\n(() => {\n" + "".join(map(_asset, SCRIPTS)) + "})();\n"
     data = page_data(analysis, sweep)
+    title = f"{data['head']['name']} on {analysis.system.slug}"
+    return filled("page.html", title, first_line(analysis), data, SCRIPTS)
+
+
+def filled(skeleton: str, title: str, basis: str, data: object, scripts: Sequence[str]) -> Iterator[str]:
+    """A skeleton with its texts, its data, and the policy that allows its style and its scripts alone."""
+    style = _asset("page.css")
+    script = "'use strict';\n(() => {\n" + "".join(map(_asset, scripts)) + "})();\n"
     policy = (
         f"default-src 'none'; style-src {_digest(style)}; script-src {_digest(script)}; base-uri 'none'; "
         "form-action 'none'"
     )
-    filled = {
+    texts = {
         "POLICY": html.escape(policy),
-        "TITLE": html.escape(f"{data['head']['name']} on {analysis.system.slug}"),
-        "BASIS": html.escape(first_line(analysis)),
+        "TITLE": html.escape(title),
+        "BASIS": html.escape(basis),
         "VERSION": html.escape(__version__),
         "STYLE": style,
         "DATA": as_script_data(encode(data)),
         "SCRIPT": script,
     }
     # Every second part is a name; what is filled in is never looked at again, whatever it holds.
-    for place, part in enumerate(re.split("@([A-Z]+)@", _asset("page.html"))):
-        yield filled[part] if place % 2 else part
+    for place, part in enumerate(re.split("@([A-Z]+)@", _asset(skeleton))):
+        yield texts[part] if place % 2 else part
 
 
 def as_script_data(text: str) -> str:
