@@ -49,7 +49,14 @@ class Options(TypedDict, total=False):
 
 
 # Suffix of a file -> who writes its text, MODULE:FUNCTION of `report`; and those of pictures.
-_WRITERS = {".json": "document:write_document", ".csv": "csv_table:write_csv", ".mlir": "mlir.analysis:write_mlir"}
+_WRITERS = {
+    ".html": "html.page:write_page",
+    ".json": "document:write_document",
+    ".csv": "csv_table:write_csv",
+    ".mlir": "mlir.analysis:write_mlir",
+    ".graphml": "graphml:write_graphml",
+    ".dot": "dot:write_dot",
+}
 _PICTURES = (".svg", ".png", ".pdf")
 
 
@@ -115,7 +122,7 @@ class Analysis(analysis.Analysis, frozen=True, eq=False):
         draw_analysis(self, os.fsdecode(path))
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the analysis as its suffix says: .json, .csv, .mlir, or .svg, .png and .pdf for the picture.
+        """Write the analysis as its suffix says: .html, .json, .csv, .mlir, .graphml, .dot, or .svg, .png and .pdf.
 
         Raises UsageError for another suffix or a folder that can't be written.
         """

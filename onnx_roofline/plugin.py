@@ -61,7 +61,7 @@ GROUPS = ("onnx_roofline.rules", "onnx_roofline.passes", "onnx_roofline.outputs"
 _MODULE = "onnx_roofline_plugin_{}_{}"
 
 # An output: the text of a file, whole or in parts, of an analysis, which this module knows no more of.
-Output = Callable[[Any], str | bytes | Iterable[str]]
+Output = Callable[[Any], str | Iterable[str]]
 C = TypeVar("C", bound=type)
 
 

@@ -30,7 +30,17 @@ from onnx_roofline.ir.placed_records import (
 from onnx_roofline.ir.records import Executions, Kernel, Traffic, TypedOp, Work
 from onnx_roofline.memory.kv_caches import InPlace
 from onnx_roofline.placement.kernel_graph import KernelGraph, at_bandwidth_share, kernel_graph, roofline_pick
-from onnx_roofline.placement.solver import Assignment, Problem, Solution, baselines, evaluate, regrets, schedule, solve
+from onnx_roofline.placement.solver import (
+    Assignment,
+    Problem,
+    Schedule,
+    Solution,
+    baselines,
+    evaluate,
+    regrets,
+    schedule,
+    solve,
+)
 from onnx_roofline.placement.splitting import with_splits
 
 # Below this share of the kernel's own time a decision is a near tie: the cost model is not that good.
@@ -58,7 +68,7 @@ class PlacementPass(Struct, frozen=True):
     produces: ClassVar[type] = Placement
 
     def run(self, model: Model) -> PassResult:
-        """A Placement for every row, the PlacementSummary and the KernelGraph."""
+        """A Placement for every row, the PlacementSummary, the KernelGraph, and the Schedule where one is made."""
         if self.objective != "latency":
             missing = _missing_energies(self.system)
             if missing:
@@ -81,7 +91,7 @@ class PlacementPass(Struct, frozen=True):
             else:
                 root = placed[kernel.id]
                 rows[key] = Placement(root.device, "fused", f"part of kernel {kernel.id}", 0.0)
-        summary = self._summary(model, graph, problem, solution)
+        summary, overlap = self._summary(model, graph, problem, solution)
         if self.objective == "latency" and self.system.concurrency != "exclusive":
             total_s, changed = with_splits(graph, problem, solution.assignment, self.system, self.pim_model)
             rows.update((key, replace(rows[key], with_splits=how)) for key, how in changed.items())
@@ -93,7 +103,7 @@ class PlacementPass(Struct, frozen=True):
                 kernels_split=kinds.count("split"),
                 kernels_pipelined=kinds.count("pipeline"),
             )
-        return PassResult(rows, wholes=(summary, graph))
+        return PassResult(rows, wholes=(summary, graph, *([] if overlap is None else [overlap])))
 
     def _solved(self, graph: KernelGraph) -> tuple[Problem, Solution]:
         if self.objective != "energy-delay":
@@ -169,7 +179,10 @@ class PlacementPass(Struct, frozen=True):
             text += f"; flipping it costs {format_si(regret, unit)}"
         return text
 
-    def _summary(self, model: Model, graph: KernelGraph, problem: Problem, solution: Solution) -> PlacementSummary:
+    def _summary(
+        self, model: Model, graph: KernelGraph, problem: Problem, solution: Solution
+    ) -> tuple[PlacementSummary, Schedule | None]:
+        """What holds of the whole, and the schedule of both devices at once where one is made."""
         in_seconds = self.objective == "latency"
         latency = problem if in_seconds else graph.problem(self.system, "latency")
         picks = {"roofline pick": roofline_pick(model, graph, self.system)}
@@ -185,9 +198,9 @@ class PlacementPass(Struct, frozen=True):
             for baseline in baselines(latency, picks)
         ]
         cost = evaluate(latency, solution.assignment)
-        makespan, bound, note = self._scheduled(graph, latency, solution if in_seconds else None)
+        overlap, note = self._scheduled(graph, latency, solution if in_seconds else None)
         alternatives.append(Alternative("optimum", cost.total, cost.node, cost.transfer, sum(solution.assignment)))
-        return PlacementSummary(
+        summary = PlacementSummary(
             objective_name=self.objective,
             objective=solution.objective,
             lower_bound=solution.lower_bound,
@@ -198,26 +211,25 @@ class PlacementPass(Struct, frozen=True):
             resident_bytes=cost.resident_bytes,
             capacity_bytes=problem.capacity_bytes,
             alternatives=tuple(alternatives),
-            makespan_s=makespan,
-            makespan_bound_s=bound,
+            makespan_s=None if overlap is None else overlap.makespan,
+            makespan_bound_s=None if overlap is None else overlap.lower_bound,
             makespan_note=note,
             untimed_kernels=len(graph.refused),
             with_splits_note=_NO_SPLITS if in_seconds else "splits are found for latency alone",
         )
+        return summary, overlap
 
-    def _scheduled(
-        self, graph: KernelGraph, latency: Problem, serial: Solution | None
-    ) -> tuple[float | None, float | None, str]:
-        """(makespan, lower bound, note) with both devices at work at once, where the system allows it."""
+    def _scheduled(self, graph: KernelGraph, latency: Problem, serial: Solution | None) -> tuple[Schedule | None, str]:
+        """(schedule, note) with both devices at work at once, where the system allows it."""
         if self.system.concurrency == "exclusive":
-            return None, None, "the devices exclude each other: one after the other is all there is"
+            return None, "the devices exclude each other: one after the other is all there is"
         if latency.size > SCHEDULED_KERNELS:
-            return None, None, f"not scheduled: more than {SCHEDULED_KERNELS:,} kernels"
+            return None, f"not scheduled: more than {SCHEDULED_KERNELS:,} kernels"
         together = None
         if self.system.concurrency == "partitioned" and self.system.gpu_bandwidth_share < 1:
             together = at_bandwidth_share(graph, self.system, self.pim_model).problem(self.system, "latency")
         found = schedule(latency, self.system.concurrency, serial, together)
-        return found.makespan, found.lower_bound, found.note
+        return found, found.note
 
 
 def _proof(proof: str, placed: int, untimed: int) -> str:

@@ -10,7 +10,8 @@ from onnx_roofline.analysis.analyze import Analysis, analyze
 from onnx_roofline.analysis.settings import Settings
 from onnx_roofline.compilers.rows import joined
 from onnx_roofline.ir.records import TypedOp
-from onnx_roofline.report.annotations import PREFIX, Figure, model_annotations, op_annotations
+from onnx_roofline.report.annotations import PREFIX, model_annotations
+from onnx_roofline.report.node_figures import Figure, NodeFigures
 
 
 class RooflinePass(passes.InPlacePass):
@@ -26,9 +27,10 @@ class RooflinePass(passes.InPlacePass):
     def call(self, model: onnx_ir.Model) -> passes.PassResult:
         """The model, whose weights are not read."""
         analysis = analyze(model, self.settings)
-        rows = ((node, op_annotations(analysis, key)) for key, node in _nodes(analysis, model))
-        for node, figures in joined(rows).items():
-            node.metadata_props.update(_texts(figures))
+        figures = NodeFigures(analysis)
+        rows = ((node, figures.of(key)) for key, node in _nodes(analysis, model))
+        for node, found in joined(rows).items():
+            node.metadata_props.update(_texts(found))
         model.metadata_props.update(_texts(model_annotations(analysis)))
         return passes.PassResult(model, modified=True)
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import TypeVar
 
-from onnx_roofline.report.annotations import Figure
+from onnx_roofline.report.node_figures import Figure
 
 K = TypeVar("K")
 

@@ -22,7 +22,8 @@ from onnx_roofline.load.mlir.model import PLACE_KEY, Importer
 from onnx_roofline.load.mlir.nodes import all_attributes
 from onnx_roofline.load.mlir.reader import parsed_model
 from onnx_roofline.load.mlir.text import ELIDED
-from onnx_roofline.report.annotations import PREFIX, Figure, model_annotations, op_annotations
+from onnx_roofline.report.annotations import PREFIX, model_annotations
+from onnx_roofline.report.node_figures import Figure, NodeFigures
 
 # What messages call a module, which has no path.
 _LABEL = "<module>"
@@ -71,9 +72,10 @@ class OnnxRooflinePass(ModulePass):
 
 def _figures(analysis: Analysis) -> Iterator[tuple[int, dict[str, Figure]]]:
     """The figures of each row by the place of its op in the module."""
+    figures = NodeFigures(analysis)
     for key, row in analysis.model.column(TypedOp).items():
         metadata = getattr(row.op.proto, "metadata_props", ())
-        yield from ((int(entry.value), op_annotations(analysis, key)) for entry in metadata if entry.key == PLACE_KEY)
+        yield from ((int(entry.value), figures.of(key)) for entry in metadata if entry.key == PLACE_KEY)
 
 
 def _dims(analysis: Analysis) -> dict[str, Figure]:

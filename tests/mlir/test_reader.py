@@ -13,6 +13,7 @@ from onnx import TensorProto, helper
 from onnx_roofline.analysis.analyze import Analysis, analyze
 from onnx_roofline.analysis.settings import Settings
 from onnx_roofline.base.errors import LimitError, NotAModelError, UsageError
+from onnx_roofline.cli.main import main
 from onnx_roofline.ir.placed_records import Placement, Roofline
 from onnx_roofline.ir.records import Executions, Kernel, Live, Reuse, Traffic, TypedOp, Work
 from onnx_roofline.load import Limits, parse
@@ -247,3 +248,10 @@ def test_without_xdsl_the_extra_is_named() -> None:
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert result.returncode == 2
     assert "pip install 'onnx-roofline[mlir]'" in result.stderr
+
+
+def test_mlir_is_no_file_to_annotate(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    source = str(HERE / "iree" / "loop.mlir")
+    assert main(["annotate", source, "-o", str(tmp_path / "out.onnx")]) == 2
+    assert "of MLIR, analyze --mlir writes the figures" in capsys.readouterr().err
+    assert not (tmp_path / "out.onnx").exists()

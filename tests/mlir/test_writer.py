@@ -165,7 +165,7 @@ def test_the_command_line_writes_it_to_a_file_and_to_stdout(tmp_path: Path, caps
     ("options", "message"),
     [
         (["--mlir", "-", "--json", "-"], "--json - and --mlir -: are one file; name two"),
-        (["--mlir", "x.mlir", "--sweep", "x.0=1..4"], "--sweep is of many"),
+        (["--mlir", "x.mlir", "--sweep", "x.0=1..4"], "--mlir: it shows one size of the model, and --sweep is of many"),
     ],
 )
 def test_what_excludes_another_output_is_refused(

@@ -10,9 +10,10 @@ from onnx_roofline import __version__
 from onnx_roofline.analysis.analyze import Analysis
 from onnx_roofline.ir.graph import Graph, Op, TensorType
 from onnx_roofline.ir.records import TypedOp
-from onnx_roofline.report.annotations import PREFIX, model_annotations, op_annotations
+from onnx_roofline.report.annotations import PREFIX, model_annotations
 from onnx_roofline.report.mlir.syntax import figure, identifier, integer, string, unique
 from onnx_roofline.report.mlir.writer import Call, ModuleWriter
+from onnx_roofline.report.node_figures import NodeFigures
 
 _UNKNOWN = TensorType("", None)
 
@@ -44,6 +45,10 @@ class _AnalysisSource(Struct, frozen=True, dict=True):
     @cached_property
     def _rows(self) -> Mapping[str, TypedOp]:
         return self.analysis.model.column(TypedOp)
+
+    @cached_property
+    def _figures(self) -> NodeFigures:
+        return NodeFigures(self.analysis)
 
     @cached_property
     def _symbols(self) -> dict[str, str]:
@@ -104,9 +109,12 @@ class _AnalysisSource(Struct, frozen=True, dict=True):
 
     def figures(self, scope: str, op: Op) -> Mapping[str, str]:
         """The figures of a row as attributes."""
-        if scope + op.id not in self._rows:
+        row = self._rows.get(scope + op.id)
+        if row is None:
             return {}
-        return {PREFIX + name: figure(value) for name, value in op_annotations(self.analysis, scope + op.id).items()}
+        figures = self._figures.of(scope + op.id)
+        module = {"module": row.op.module} if row.op.module else {}
+        return {PREFIX + name: figure(value) for name, value in (module | figures).items()}
 
     def symbol(self, scope: str) -> str:
         """The symbol of the function that runs in a scope: `pkg_Norm_0` for `pkg::Norm@0/`."""
