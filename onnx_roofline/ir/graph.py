@@ -276,7 +276,7 @@ def body_scope(scope: str, op: Op, attribute: str) -> str:
 
 def op_reads(op: Op) -> tuple[str, ...]:
     """Names of the tensors of its own graph that an op needs: its inputs, then what its bodies capture."""
-    names = tuple(name for name in op.inputs if name)
+    names = op.inputs if "" not in op.inputs else tuple(name for name in op.inputs if name)
     return names if not op.bodies else names + captured_names(op)
 
 
