@@ -8,6 +8,7 @@ import re
 from collections import Counter
 from collections.abc import Container, Iterable, Mapping, Sequence
 from functools import lru_cache
+from sys import intern
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
@@ -44,6 +45,11 @@ _DEFAULT_DOMAINS = ("", "ai.onnx")
 _UNSAFE = re.compile(r"[^A-Za-z0-9_.-]")
 # Levels of nesting that a message names; deeper ones would only make it longer.
 _NAMED_DEPTH = 4
+
+
+# What all ops without any share.
+_NO_ATTRIBUTES: dict[str, AttributeValue | AttributeReference] = {}
+_NO_BODIES: dict[str, Graph] = {}
 
 
 class ParsedModel(Struct, frozen=True):
@@ -175,7 +181,8 @@ def _stored_tensors(proto: "onnx.GraphProto", context: Context, where: str) -> d
     stored: dict[str, StoredTensor] = {}
     for tensor in proto.initializer:
         _check_initializer_name(tensor.name, stored, context, where)
-        stored[tensor.name] = read_tensor(tensor, context, f"initializer {shown(tensor.name)}")
+        name = intern(tensor.name)
+        stored[name] = read_tensor(tensor, context, f"initializer {shown(name)}")
     for sparse in proto.sparse_initializer:
         name = sparse.values.name
         _check_initializer_name(name, stored, context, where)
@@ -245,7 +252,7 @@ def _build_ops(
                     "one producer",
                 )
             if name:
-                producers[name] = index
+                producers[intern(name) if type(name) is str else name] = index
     inner_visible = (*visible, producers)
     ops = [_build_op(node, index, context, depth, inner_visible) for index, node in enumerate(nodes)]
     return _in_order(ops, producers, visible, context, where)
@@ -258,18 +265,21 @@ def _id_of(op_type: str) -> str:
 
 
 def _build_op(node: "onnx.NodeProto", index: int, context: Context, depth: int, visible: Visible) -> Op:
-    name, op_type, inputs, outputs = node.name, node.op_type, tuple(node.input), tuple(node.output)
-    given_domain, overload = node.domain, node.overload
+    name, op_type, given_domain, overload = node.name, node.op_type, node.domain, node.overload
     try:
-        "".join((name, op_type, given_domain, overload, *inputs, *outputs))
+        # A name stands at every op that makes or reads the tensor: kept once, and found by identity.
+        inputs, outputs = tuple(map(intern, node.input)), tuple(map(intern, node.output))
+        op_type, overload = intern(op_type), intern(overload)
+        "".join((name, given_domain))
     except TypeError:  # bytes among them
-        context.check_text(f"node {index}", name, op_type, given_domain, overload, *inputs, *outputs)
+        context.check_text(f"node {index}", name, op_type, given_domain, overload, *node.input, *node.output)
+        raise
     if not op_type:
         raise context.malformed(f"node {index} ({shown(name)})", "no op type", "one")
     domain = "" if given_domain in _DEFAULT_DOMAINS else given_domain
     label = _id_of(op_type)
-    attributes: dict[str, AttributeValue | AttributeReference] = {}
-    bodies: dict[str, Graph] = {}
+    attributes: dict[str, AttributeValue | AttributeReference] = {} if node.attribute else _NO_ATTRIBUTES
+    bodies: dict[str, Graph] = {} if node.attribute else _NO_BODIES
     where = ""
     for attribute in node.attribute:
         where = where or f"node {index}:{label}" + (f" {shown(name)}" if name else "")
@@ -301,7 +311,7 @@ def _build_op(node: "onnx.NodeProto", index: int, context: Context, depth: int, 
         module=module_path(node),
         bodies=bodies,
         function=function,
-        proto=node,
+        proto=node if bodies else node.SerializeToString(),
     )
 
 

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from functools import lru_cache
+from sys import intern
 from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct, field
@@ -156,7 +157,7 @@ def read_tensor(
     dtype = dtype_name(proto.data_type)
     if not dtype:
         raise context.malformed(where, f"element type {proto.data_type}", "one that ONNX defines")
-    kind = TensorType(dtype, _checked_dims(proto.dims, context, where))
+    kind = _type_of(dtype, _checked_dims(proto.dims, context, where))
     if proto.data_location == 1:
         return StoredTensor(kind, None, is_constant_node, _external_place(proto, kind, context, where))
     elements = product(kind.dims)
@@ -165,6 +166,12 @@ def read_tensor(
     followed = elements <= min(context.limits.value_elements, FLOAT_VALUE_ELEMENTS if is_float else elements)
     value = _value(proto, context, where) if followed and dtype != "string" else None
     return StoredTensor(kind, value, is_constant_node)
+
+
+@lru_cache(maxsize=4096)
+def _type_of(dtype: str, shape: tuple[int, ...]) -> TensorType:
+    """One record for all tensors of a type and shape."""
+    return TensorType(dtype, shape)
 
 
 def _checked_dims(dims: Any, context: Context, where: str) -> tuple[int, ...]:
@@ -234,7 +241,7 @@ def _external_place(
     if numbers["length"] >= 0 and wanted is not None and numbers["length"] != wanted:
         raise context.malformed(where, f"external data length {numbers['length']:,}", f"{wanted:,} for {kind}")
     length = wanted if wanted is not None else numbers["length"]
-    return location, max(0, numbers["offset"]), length
+    return intern(location), max(0, numbers["offset"]), length
 
 
 @lru_cache(maxsize=64)
