@@ -187,7 +187,10 @@ def _strip(reader: _Reader, limits: Limits, kind: str) -> Slim:
             stack[-1].copied = offset
             continue
         if frame.kind in _NODES:
-            offset = _pass_small(reader, frame, offset, limits)
+            node_tag = _NODES[frame.kind] << 3 | 2
+            room = limits.nodes - reader.nodes
+            offset, nodes = reader.pass_small_fields(offset, frame.end, SMALL_BYTES, node_tag, room)
+            reader.nodes += nodes
             if offset >= frame.end:
                 continue
         start = offset
@@ -243,33 +246,6 @@ def _strip(reader: _Reader, limits: Limits, kind: str) -> Slim:
         if offset > frame.end:
             raise truncated(reader, start, offset - start)
     return Slim(b"".join(root.parts), reader.size, skipped, tuple(reader.lists))
-
-
-def _pass_small(reader: _Reader, frame: _Frame, offset: int, limits: Limits) -> int:
-    """The offset behind the small fields of a graph that lie in the window: nodes and tensors that are copied whole.
-
-    What it does not take (a longer tag or field, another wire type) is left to the loop over all fields.
-    """
-    window, base = reader.window, reader.base
-    node_tag = _NODES[frame.kind] << 3 | 2
-    at, end, last = offset - base, frame.end - base, len(window) - 2
-    room = limits.nodes - reader.nodes
-    while 0 <= at < last:
-        tag, length = window[at], window[at + 1]
-        if tag & 0x87 != 2 or tag < 8:
-            break
-        after = at + 2 + length
-        if length > 0x7F:
-            high = window[at + 2]
-            if high >= SMALL_BYTES >> 7:
-                break
-            after = at + 3 + (length & 0x7F | high << 7)
-        if after > end or (tag == node_tag and not room):
-            break
-        room -= tag == node_tag
-        at = after
-    reader.nodes = limits.nodes - room
-    return base + at
 
 
 def _scalar_field(reader: _Reader, frame: _Frame, tag: int, start: int, offset: int, limits: Limits) -> int:
