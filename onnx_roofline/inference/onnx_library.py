@@ -246,7 +246,8 @@ def node_of(op: Op) -> "onnx.NodeProto":
     from onnx import NodeProto
 
     if isinstance(op.proto, bytes):
-        return NodeProto.FromString(op.proto)
+        node: onnx.NodeProto = NodeProto.FromString(op.proto)
+        return node
     assert isinstance(op.proto, NodeProto)
     return op.proto
 
