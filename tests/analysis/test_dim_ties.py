@@ -225,3 +225,15 @@ def test_probes_are_told_apart() -> None:
     sums = [one + other for place, one in enumerate(numbers) for other in numbers[place + 1 :]]
     lengths = sorted([*numbers, *sums])
     assert min(b - a for a, b in pairwise(lengths)) > 2
+
+
+@pytest.mark.parametrize(("name", "stated", "size"), [("floor(n/2)", 4, 8), ("2**n", 32, 5), ("2**n", None, 1)])
+def test_an_expression_of_a_dim_that_is_tied_may_be_stated(
+    name: str, stated: int | None, size: int, tmp_path: Path
+) -> None:
+    """While ties are looked for, the primes fix it, or have no size for it: 2**67 is no dim."""
+    inputs = [tensor("x", ["b", name]), tensor("x2", ["c", "n"])]
+    path = write(tmp_path, [node("Concat", "x,x2", "y", axis=1)], inputs, [tensor("y")])
+    found = dims_of(path, **({} if stated is None else {name: stated}))
+    assert found["n"][0] == size
+    assert found[name][0] == (2 if stated is None else stated)
