@@ -52,7 +52,10 @@ class Form(Struct, frozen=True):
 
 
 class Equation(Struct, frozen=True):
-    """Two lengths that have to be equal; `length` may also be 1, or up to `room`. Ops demand it or the file says so."""
+    """Two lengths that have to be equal; `length` may also be 1, unless it `is_strict`, or up to `room`.
+
+    Ops demand it or the file says so.
+    """
 
     length: int
     wanted: int
@@ -60,6 +63,7 @@ class Equation(Struct, frozen=True):
     room: int = 0
     is_demanded: bool = True
     fixes_constants: bool = True
+    is_strict: bool = False
 
 
 def solve_ties(parsed: ParsedModel, options: DimOptions, inference: "ShapeInference") -> dict[str, ComputedDim]:
@@ -228,7 +232,7 @@ class _Solver:
 
     def _refuse_contradiction(self, equation: Equation, length: Form, wanted: Form, forms: Mapping[int, Form]) -> None:
         found, other = length.value(self.stated), wanted.value(self.stated)
-        if found == other or 1 in (found, other):
+        if found == other or (1 in (found, other) and not equation.is_strict):
             return
         room = forms.get(equation.room, Form(constant=equation.room))
         if all(name in self.stated for name in room.terms) and found <= room.value(self.stated):
@@ -268,7 +272,8 @@ def _of_ties(model: Model) -> Iterator[Equation]:
         if is_tying(row.op.domain, row.op.op_type):
             for tie in ties_of(view_of(row)):
                 if tie.length != tie.wanted:
-                    yield Equation(tie.length, tie.wanted, f"{row.scope}{row.op.id} ({tie.what})", tie.room)
+                    where = f"{row.scope}{row.op.id} ({tie.what})"
+                    yield Equation(tie.length, tie.wanted, where, tie.room, is_strict=tie.is_strict)
 
 
 def _of_outputs(model: Model) -> Iterator[Equation]:
