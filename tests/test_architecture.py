@@ -28,7 +28,7 @@ RANKS = (
     ("what_if",),
     ("report", "ci"),
     ("face",),
-    ("cli", "compilers"),
+    ("cli", "compilers", "pytest_plugin"),
 )
 RANK = {name: rank for rank, names in enumerate(RANKS) for name in names}
 # Downward all the same, but not allowed: those who print ask for results and run no algorithm.
@@ -59,11 +59,12 @@ OWNERS = {
     "rich": {"cli", "report/table.py"},
     "narwhals": {"report/frames.py"},
     "scipy": set(),
+    "pytest": {"pytest_plugin.py"},
 }
 
 
 def _package(parts: Sequence[str]) -> str:
-    """`placement.solver` is a package of its own, `face.py` the one module beside the packages that has a rank."""
+    """`placement.solver` is a package of its own; `face.py` and `pytest_plugin.py` are modules beside the packages."""
     return "placement.solver" if tuple(parts[:2]) == ("placement", "solver") else parts[0] if parts else ""
 
 

@@ -54,7 +54,8 @@ def _exit_code(report: "Report", options: argparse.Namespace) -> int:
 def _budgets(options: argparse.Namespace) -> "Budgets":
     """The command line's limits where there are any, else those of a file."""
     from onnx_roofline.analysis.settings import Settings
-    from onnx_roofline.ci.budgets import Budgets, Entry, Place, Point, parse_limit
+    from onnx_roofline.ci.budgets import parse_limit
+    from onnx_roofline.ci.limits import limits_alone
 
     if options.max and options.config is not None:
         raise UsageError("--max: the limits are those of --config; leave one of the two out")
@@ -74,16 +75,14 @@ def _budgets(options: argparse.Namespace) -> "Budgets":
             limits.append(parse_limit(text))
         except ValueError as error:
             raise UsageError(f"--max {text}: {error}") from None
-    entry = Entry(
-        paths=tuple(dict.fromkeys(options.models)),
-        name="",
-        points=(Point(settings, ""),),
-        budgets=tuple(limits),
-        place=Place(),
-        assumed="off" if options.allow_assumed else "error",
-        unknown="off" if options.allow_unknown else "error",
+    return limits_alone(
+        limits,
+        options.models,
+        settings,
+        allow_unknown=options.allow_unknown,
+        allow_assumed=options.allow_assumed,
+        baseline=options.baseline or "",
     )
-    return Budgets("", (entry,), Place(), baseline=options.baseline or "")
 
 
 class _BaseReader:
