@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 
 # Figures that the table has a column of.
 _COLUMNS = ("ops", "macs", "flops", "parameters", "moved_bytes", "peak_activation_bytes", "time_s.placement")
+# Those of them that no size and no branch changes.
+_OF_THE_FILE = frozenset({"ops", "parameters"})
+# Options that only processes beside the command's have, and what a report of one model doesn't need.
+_OF_MANY = ("time_limit_s", "memory_limit_gb", "executor")
 # Options of one model's report, and what each is where it is not given.
 _OF_ONE: tuple[tuple[str, object], ...] = (
     ("plot", None), ("sweep", None), ("convention", []), ("sensitivity", False), ("explain_traffic", []), ("top", 10),
@@ -100,6 +104,13 @@ def _refuse_options_of_one(options: argparse.Namespace) -> None:
         raise UsageError(f"{found[0]}: is of one model; name one, or leave the option out")
 
 
+def refuse_options_of_many(options: argparse.Namespace) -> None:
+    """Raises UsageError for an option that the report of one model would leave out silently."""
+    found = [f"--{name.replace('_', '-')}" for name in _OF_MANY if getattr(options, name) is not None]
+    if found:
+        raise UsageError(f"{found[0]}: is of a row a model; name several models or a folder, or leave the option out")
+
+
 def _print_rows(rows: "Sequence[Row]") -> None:
     from onnx_roofline.ci.findings import amount
     from onnx_roofline.ci.metrics import unit_of
@@ -107,7 +118,7 @@ def _print_rows(rows: "Sequence[Row]") -> None:
     def cell(row: "Row", name: str) -> str:
         value = row.get(name)
         text = amount(None if isinstance(value, str) else value, unit_of(name))
-        return f"{text} ?" if row["assumed"] and name != "parameters" else text
+        return f"{text} ?" if row["assumed"] and name not in _OF_THE_FILE else text
 
     known = [row for row in rows if row["status"] == "analysed"]
     if known:

@@ -35,7 +35,9 @@ def analyze(path, settings):
     if "segfault" in path: os.kill(os.getpid(), signal.SIGSEGV)
     if "killed" in path: os.kill(os.getpid(), signal.SIGKILL)
     if "leaves" in path: os._exit(3)
-    if "hangs" in path: time.sleep(600)
+    if "hangs" in path:
+        open(path + ".begun", "x").close()
+        time.sleep(600)
     if "greedy" in path: kept = bytearray(3 * 10**9)
     if "fault" in path: raise ZeroDivisionError("planted")
     if "prints" in path: os.write(1, b"noise of a library")
@@ -327,6 +329,57 @@ def test_a_crash_hides_no_broken_budget(
     assert "models/deep/m5.onnx: macs is 2.688 kMAC" in out
     assert out.splitlines()[-1] == "7 models, 6 budgets: 1 broken, 1 without a verdict"
     assert "segfault.onnx: the process that analysed it was ended by SIGSEGV" in err
+
+
+def test_an_interrupt_ends_the_processes_too(models: Path) -> None:
+    """Ctrl-C reaches every process of the terminal; the workers leave it to the command, which ends them."""
+    for name in ("hangs_1", "hangs_2"):
+        p.dense(models / "models" / f"{name}.onnx", 8, 8)
+    worker = [sys.executable, "-P", "-c", PLANTED.format(path=sys.path)]
+    code = (
+        f"import sys; sys.path[:0] = {sys.path!r}\n"
+        "from onnx_roofline.ci.runs import pool\n"
+        f"pool.command = lambda: {worker!r}\n"
+        "from onnx_roofline.cli.main import main\n"
+        "raise SystemExit(main(['analyze', 'models', '--jobs', '2']))\n"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
+    )
+    try:
+        deadline = time.monotonic() + 60
+        while len(list(models.rglob("*.begun"))) < 2:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        os.killpg(process.pid, signal.SIGINT)
+        # Both pipes end only when nobody holds them: the workers are gone as well.
+        _, errors = process.communicate(timeout=60)
+        assert (process.returncode, errors) == (130, b"onnx-roofline: interrupted\n")
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+
+
+@pytest.mark.parametrize("option", [["--time-limit-s", "5"], ["--memory-limit-gb", "1"], ["--executor", "dask://h:1"]])
+def test_one_models_report_has_no_limit_of_many(
+    option: list[str], models: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["analyze", "models/m0.onnx", *option]) == 2
+    assert f"{option[0]}: is of a row a model" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("planted")
+def test_a_crash_takes_no_remembered_verdict_with_it(
+    models: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One of two models is known from an earlier run; the other still gets a process of its own."""
+    monkeypatch.setenv("ONNX_ROOFLINE_CACHE", str(models / "kept"))
+    assert main(["analyze", "models/m0.onnx"]) == 0
+    assert main(["analyze", "models/m0.onnx", "models/m1.onnx"]) == 0
+    p.dense(models / "models" / "segfault.onnx", 8, 8)
+    capsys.readouterr()
+    assert main(["analyze", "models/m0.onnx", "models/segfault.onnx"]) == 70
+    assert capsys.readouterr().out.splitlines()[-1] == "2 models: 1 analysed, 1 crashed"
 
 
 def test_a_check_remembers(models: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -24,7 +24,10 @@ class Executor(Protocol):
 
 
 class Runner:
-    """Measures jobs. `executor` is made when it is needed; `alone` analyses a single model in this process."""
+    """Measures jobs. `executor` is made when it is needed; `alone` analyses the one model of a run in this process.
+
+    A run of several models never does, though all but one are known: a crash would take their verdicts with it.
+    """
 
     def __init__(self, executor: Callable[[], Executor], *, cache: Cache | None = None, alone: bool = True) -> None:
         self._make, self._cache, self._alone = executor, cache, alone
@@ -45,6 +48,7 @@ class Runner:
         """The outcomes of jobs in their order."""
         names = [repr(job) for job in jobs]
         distinct = dict(zip(names, jobs, strict=True))
+        self._alone = self._alone and len(distinct) <= 1
         known: dict[str, Outcome] = {}
         keys: dict[str, Key] = {}
         for name, job in distinct.items():
@@ -67,7 +71,7 @@ class Runner:
     def _run(self, jobs: Sequence[Job]) -> Iterator[tuple[int, Outcome]]:
         if not jobs:
             return
-        if len(jobs) == 1 and self._alone:
+        if self._alone:
             # An analysis makes many objects and frees almost none: looking for cycles costs a fifth of the time.
             gc.disable()
             yield 0, measure(jobs[0])
