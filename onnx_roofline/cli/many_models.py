@@ -99,7 +99,10 @@ def _inputs(options: argparse.Namespace, paths: Sequence[str]) -> Iterator[str]:
 
 
 def _refuse_options_of_one(options: argparse.Namespace) -> None:
-    found = [f"--{name.replace('_', '-')}" for name, plain in _OF_ONE if getattr(options, name) != plain]
+    from onnx_roofline.report.formats import asked_for
+
+    found = [one.option for one, _ in asked_for(vars(options)) if one.option != "--json"]
+    found += [f"--{name.replace('_', '-')}" for name, plain in _OF_ONE if getattr(options, name) != plain]
     if found:
         raise UsageError(f"{found[0]}: is of one model; name one, or leave the option out")
 

@@ -21,7 +21,7 @@ def add_many_options(parser: argparse.ArgumentParser) -> None:
         "--memory-limit-gb", type=float, metavar="GB", help="memory that one of several models may take (default: 8)"
     )
     parser.add_argument(
-        "--no-cache",
+        "--fresh",
         action="store_true",
         help="analyse unchanged models again; else their figures are those of an earlier run, from the folder that "
         "ONNX_ROOFLINE_CACHE names",
@@ -51,7 +51,7 @@ def make_runner(options: argparse.Namespace) -> "Runner":
             return Cluster(options.executor, allowed)
         return Pool(options.jobs or _cores(), allowed)
 
-    folder = None if options.no_cache else default_folder()
+    folder = None if options.fresh else default_folder()
     stated = (options.executor, options.time_limit_s, options.memory_limit_gb)
     return Runner(
         executor, cache=None if folder is None else Cache(folder), alone=all(value is None for value in stated)

@@ -296,6 +296,7 @@ def test_several_files_and_folders_are_named_once(models: Path, capsys: pytest.C
     ("arguments", "found"),
     [
         (["--plot", "x.svg"], "--plot: is of one model"),
+        (["--html", "x.html"], "--html: is of one model"),
         (["--sweep", "batch=1..8"], "--sweep: is of one model"),
         (["--explain-traffic", "x"], "--explain-traffic: is of one model"),
         (["--parquet", "-"], "is no text; name a file"),
@@ -392,7 +393,7 @@ def test_a_check_remembers(models: Path, capsys: pytest.CaptureFixture[str], mon
     monkeypatch.setattr(pools, "command", lambda: ["/nowhere/python"])
     assert main(["check"]) == 1
     assert capsys.readouterr() == first
-    assert main(["check", "--no-cache"]) == 70
+    assert main(["check", "--fresh"]) == 70
 
 
 def test_a_cluster_that_loses_a_worker_has_every_result_once(models: Path, tmp_path: Path) -> None:
