@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import sys
 from typing import TYPE_CHECKING
 
 from onnx_roofline.base.errors import UsageError
@@ -51,7 +52,8 @@ def make_runner(options: argparse.Namespace) -> "Runner":
             return Cluster(options.executor, allowed)
         return Pool(options.jobs or _cores(), allowed)
 
-    folder = None if options.fresh else default_folder()
+    # What a plugin computes may depend on anything.
+    folder = None if options.fresh or has_plugins() else default_folder()
     stated = (options.executor, options.time_limit_s, options.memory_limit_gb)
     return Runner(
         executor, cache=None if folder is None else Cache(folder), alone=all(value is None for value in stated)
@@ -67,7 +69,18 @@ def _allowed(options: argparse.Namespace) -> "Allowed":
     for name, value in (("--time-limit-s", time_s), ("--memory-limit-gb", memory_gb)):
         if not 0 < value < 1e6:
             raise UsageError(f"{name} {value:g}: wanted more than 0 and less than a million")
-    return Allowed(time_s, int(memory_gb * 1e9))
+    return Allowed(
+        time_s,
+        int(memory_gb * 1e9),
+        plugins=tuple(os.path.abspath(path) for path in getattr(options, "plugin", ())),
+        installed=not getattr(options, "no_plugins", True),
+    )
+
+
+def has_plugins() -> bool:
+    """Whether plugins have been read; nothing is imported for the answer."""
+    plugin = sys.modules.get("onnx_roofline.plugin")
+    return plugin is not None and bool(plugin.brought())
 
 
 def _cores() -> int:

@@ -361,6 +361,42 @@ def test_an_interrupt_ends_the_processes_too(models: Path) -> None:
             os.killpg(process.pid, signal.SIGKILL)
 
 
+PLUGIN = """
+from onnx_roofline import plugin
+
+@plugin.rule("Twice", domain="mine")
+def twice(op):
+    "Two multiplications an element, by nobody's book."
+    return plugin.elementwise(muls=2)(op)
+
+@plugin.pim_time("slow")
+def slow(device, kernel):
+    return 1.0
+"""
+
+
+def test_plugins_are_read_by_every_process(models: Path) -> None:
+    """Their rules and time models count in the pool as in one process, and nothing of it is remembered."""
+    for name in ("one", "two"):
+        model = p.dense_model(16, 16)
+        model.graph.node[1].domain, model.graph.node[1].op_type = "mine", "Twice"
+        model.opset_import.append(onnx.helper.make_opsetid("mine", 1))
+        onnx.save(model, models / f"{name}.onnx")
+    (models / "mine.py").write_text(PLUGIN, "utf-8")
+    command = [
+        sys.executable, "-m", "onnx_roofline", "analyze", "one.onnx", "two.onnx", "--plugin", "mine.py",
+        "--pim-model", "slow", "--format", "csv",
+    ]  # fmt: skip
+    path = os.pathsep.join([str(p.ROOT), *sys.path])
+    environment = {**os.environ, "ONNX_ROOFLINE_CACHE": str(models / "kept"), "PYTHONPATH": path}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=120)
+    assert done.returncode == 0, done.stderr
+    rows = list(csv.DictReader(io.StringIO(done.stdout)))
+    # 2 multiplications for each of 8 * 16 elements
+    assert [(row["muls"], row["unknown_ops"], row["status"]) for row in rows] == [("256", "0", "analysed")] * 2
+    assert not (models / "kept").exists()
+
+
 @pytest.mark.parametrize("option", [["--time-limit-s", "5"], ["--memory-limit-gb", "1"], ["--executor", "dask://h:1"]])
 def test_one_models_report_has_no_limit_of_many(
     option: list[str], models: Path, capsys: pytest.CaptureFixture[str]
