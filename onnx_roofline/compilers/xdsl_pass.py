@@ -18,7 +18,7 @@ from onnx_roofline.compilers.settings import settings_of
 from onnx_roofline.ir.records import TypedOp
 from onnx_roofline.load import Limits
 from onnx_roofline.load.mlir.attributes import Values
-from onnx_roofline.load.mlir.model import PLACE_KEY, Importer
+from onnx_roofline.load.mlir.model import PLACE_KEY, Importer, noted
 from onnx_roofline.load.mlir.nodes import all_attributes
 from onnx_roofline.load.mlir.reader import parsed_model
 from onnx_roofline.load.mlir.text import ELIDED
@@ -74,8 +74,9 @@ def _figures(analysis: Analysis) -> Iterator[tuple[int, dict[str, Figure]]]:
     """The figures of each row by the place of its op in the module."""
     figures = NodeFigures(analysis)
     for key, row in analysis.model.column(TypedOp).items():
-        metadata = getattr(row.op.proto, "metadata_props", ())
-        yield from ((int(entry.value), figures.of(key)) for entry in metadata if entry.key == PLACE_KEY)
+        place = noted(row.op, PLACE_KEY)
+        if place is not None:
+            yield place, figures.of(key)
 
 
 def _dims(analysis: Analysis) -> dict[str, Figure]:
