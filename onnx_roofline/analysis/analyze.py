@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from onnx_roofline.analysis.observe.run import Observation
     from onnx_roofline.analysis.summary import Summary
     from onnx_roofline.hardware import System
+    from onnx_roofline.memory.footprint import Footprint
 
 
 class Analysis(Struct, frozen=True, eq=False, dict=True):
@@ -46,6 +47,13 @@ class Analysis(Struct, frozen=True, eq=False, dict=True):
         from onnx_roofline.analysis.summary import summarize
 
         return summarize(self.model, self.system)
+
+    @cached_property
+    def footprint(self) -> "Footprint":
+        """What the whole model occupies in the memory of one device."""
+        from onnx_roofline.memory.footprint import footprint
+
+        return footprint(self.model)
 
 
 def analyze(source: Source, settings: Settings | None = None, progress: Progress | None = None) -> Analysis:

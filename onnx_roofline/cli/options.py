@@ -30,6 +30,7 @@ def command_parser() -> argparse.ArgumentParser:
     _add_annotate(commands.add_parser("annotate", help="write the model with the figures as metadata of its nodes"))
     add_gate_commands(commands)
     _add_explain(commands.add_parser("explain", help="one op as a person would explain it: cost, bytes, place, why"))
+    _add_fit(commands.add_parser("fit", help="whether a model fits each memory, and up to which batch and length"))
     _add_hardware(commands.add_parser("hw", help="hardware profiles: list, show, lint"))
     ops = commands.add_parser("ops", help="the rule table: op, counts, source")
     ops.add_argument("--domain", help="only this domain, such as ai.onnx or com.microsoft")
@@ -109,6 +110,19 @@ def _add_explain(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("node", metavar="NODE", nargs="+", help="an op, by its id, its name or a tensor that it makes")
     parser.add_argument("--json", metavar="FILE", help="write the explanations as JSON, a list; - is stdout")
     parser.set_defaults(run="explain")
+
+
+def _add_fit(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("model", metavar="MODEL", help="an .onnx file; its weights are not read")
+    add_model_options(parser)
+    parser.add_argument(
+        "--largest",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="the largest size of this dim that fits, the others as stated (default: of every dim that the model has)",
+    )
+    parser.set_defaults(run="fit")
 
 
 def _add_hardware(parser: argparse.ArgumentParser) -> None:

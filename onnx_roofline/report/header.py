@@ -43,8 +43,15 @@ def first_line(analysis: Analysis) -> str:
         parts.append("shapes OBSERVED in one run")
     if analysis.settings.assume_dtype:
         parts.append(f"floating tensors ASSUMED {analysis.settings.assume_dtype}")
+    parts += misfits(analysis)
     parts.append(f"system: {analysis.system.slug}")
     return " · ".join(parts)
+
+
+def misfits(analysis: Analysis) -> list[str]:
+    """`DOES NOT FIT a100-sxm-80gb: 161.2 GB of 80 GB`, where the GPU can't hold the whole model; a PIM needs not."""
+    found, gpu = analysis.footprint, analysis.system.gpu
+    return [f"DOES NOT FIT {gpu.slug}: {found.of_capacity(gpu)}"] if found.fits(gpu) is False else []
 
 
 def _statuses(summary: Summary) -> str:

@@ -15,6 +15,7 @@ from onnx_roofline.ir.graph import Model
 from onnx_roofline.ir.placed_records import Alternative, Placement, PlacementSummary, Roof, Roofline
 from onnx_roofline.ir.records import Counts, Executions, Kernel, TypedOp, Work
 from onnx_roofline.report.caches import caches_line
+from onnx_roofline.report.footprint import memory_parts, memory_share
 from onnx_roofline.report.header import NAME_WIDTH, first_line, model_line, plural, without_time
 from onnx_roofline.what_if.sensitivity import assumed_figures
 
@@ -78,6 +79,10 @@ def _totals_table(analysis: Analysis) -> "Table":
     table.add_row("moved", _sum_cell(moved.moved_bytes, "B", bytes_missing), f"bytes on {system.gpu.slug}: {parts}")
     table.add_row("intensity", f"{_number(intensity)} FLOP/B", "operations / bytes moved")
     table.add_row("activations", format_si(summary.peak_activation_bytes, "B"), "alive at once, at most")
+    table.add_row("memory", format_si(analysis.footprint.total_bytes, "B"), memory_parts(analysis))
+    for device in system.devices:
+        if device.capacity_bytes is not None:
+            table.add_row(f"  of {device.slug}", *memory_share(analysis, device))
     table.add_row("depth", f"{summary.sequential_steps:,}", "steps that wait for one another")
     for device in system.devices:
         table.add_row(f"on {device.slug}", *_device_time(analysis, device.slug))
