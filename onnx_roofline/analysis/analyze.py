@@ -61,10 +61,8 @@ def analyze(source: Source, settings: Settings | None = None, progress: Progress
 
     Raises RooflineError, one sentence for the user, where the file or an option can't be used.
     """
-    from onnx_roofline.hardware import System, load_system
-
     settings = settings or Settings()
-    system = settings.system if isinstance(settings.system, System) else load_system(settings.system)
+    system = system_of(settings)
     timings: dict[str, float] = {}
     started = time.perf_counter()
     parsed = parse(source, settings.limits)
@@ -80,6 +78,18 @@ def analyze(source: Source, settings: Settings | None = None, progress: Progress
     pipeline = default_pipeline(settings, system, observation)
     model = _run_valid(parsed, pipeline, settings, progress, timings, chosen)
     return Analysis(model, system, str(pipeline), settings, timings)
+
+
+def system_of(settings: Settings) -> "System":
+    """The system of some settings, with the figures that they state. Raises ProfileError or UsageError."""
+    from onnx_roofline.hardware import System
+    from onnx_roofline.hardware.stated import load_stated
+
+    if not isinstance(settings.system, System):
+        return load_stated(settings.system, settings.figures)
+    if settings.figures:
+        raise UsageError("--set: found a System, wanted the name or the file of a profile; change its records instead")
+    return settings.system
 
 
 def _observed(

@@ -43,6 +43,8 @@ def first_line(analysis: Analysis) -> str:
         parts.append("shapes OBSERVED in one run")
     if analysis.settings.assume_dtype:
         parts.append(f"floating tensors ASSUMED {analysis.settings.assume_dtype}")
+    if analysis.settings.figures:
+        parts.append("SET " + ", ".join(f"{path}={value:g}" for path, value in analysis.settings.figures.items()))
     parts += misfits(analysis)
     parts.append(f"system: {analysis.system.slug}")
     return " · ".join(parts)
