@@ -35,7 +35,8 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
         "--system",
         default="teaching",
         metavar="NAME|FILE",
-        help="GPU, PIM and link (default: teaching; see onnx-roofline hw list)",
+        help="GPU, PIM and link, by name or file; analyze takes several, joined by commas (default: teaching; see "
+        "onnx-roofline hw list)",
     )
     parser.add_argument(
         "--set",

@@ -19,8 +19,8 @@ SHOWN_LENGTHS = 2
 NAME_WIDTH = 44
 
 
-def first_line(analysis: Analysis) -> str:
-    """Coverage, assumed dims and system: what the figures below rest on."""
+def first_line(analysis: Analysis, named: str = "") -> str:
+    """Coverage, assumed dims and system: what the figures below rest on. `named` stands for the one system."""
     summary = analysis.summary
     known = summary.ops - summary.unknown_ops
     share = f"{100 * known / summary.ops:.4g} %" if summary.ops else "no ops"
@@ -45,8 +45,9 @@ def first_line(analysis: Analysis) -> str:
         parts.append(f"floating tensors ASSUMED {analysis.settings.assume_dtype}")
     if analysis.settings.figures:
         parts.append("SET " + ", ".join(f"{path}={value:g}" for path, value in analysis.settings.figures.items()))
-    parts += misfits(analysis)
-    parts.append(f"system: {analysis.system.slug}")
+    if not named:
+        parts += misfits(analysis)
+    parts.append(named or f"system: {analysis.system.slug}")
     return " · ".join(parts)
 
 

@@ -8,8 +8,8 @@ from msgspec.structs import replace
 
 from onnx_roofline.analysis.analyze import Analysis
 from onnx_roofline.base.errors import ProfileError, UsageError
-from onnx_roofline.hardware.stated import Stated
 from onnx_roofline.hardware import System, load_system
+from onnx_roofline.hardware.stated import Stated
 from onnx_roofline.ir.kernel_work import KernelWork
 from onnx_roofline.ir.placed_records import Placement, PlacementSummary
 from onnx_roofline.ir.records import Executions, Reuse, Work
