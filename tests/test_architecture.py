@@ -25,6 +25,7 @@ RANKS = (
     ("passes",),
     ("analysis",),
     ("what_if",),
+    ("lint",),
     ("report", "ci"),
     ("face",),
     ("cli",),
@@ -122,6 +123,7 @@ KNOW_OPS = {
     "analysis/fixed_sizes.py": "a Reshape that fixes a size is named in the refusal",
     "analysis/weights.py": "the file states some tensors as ops",
     "analysis/observe": "what a real run is asked for and fed",
+    "lint": "a rule is about ops that undo or repeat each other",
     "what_if/other_counters.py": "other tools' conventions, by op",
 }
 

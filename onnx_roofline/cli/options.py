@@ -31,6 +31,7 @@ def command_parser() -> argparse.ArgumentParser:
     add_gate_commands(commands)
     _add_explain(commands.add_parser("explain", help="one op as a person would explain it: cost, bytes, place, why"))
     _add_fit(commands.add_parser("fit", help="whether a model fits each memory, and up to which batch and length"))
+    _add_lint(commands.add_parser("lint", help="what in a model costs time for no reason, and what it is worth"))
     _add_hardware(commands.add_parser("hw", help="hardware profiles: list, show, lint"))
     ops = commands.add_parser("ops", help="the rule table: op, counts, source")
     ops.add_argument("--domain", help="only this domain, such as ai.onnx or com.microsoft")
@@ -123,6 +124,29 @@ def _add_fit(parser: argparse.ArgumentParser) -> None:
         help="the largest size of this dim that fits, the others as stated (default: of every dim that the model has)",
     )
     parser.set_defaults(run="fit")
+
+
+def _add_lint(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("model", metavar="MODEL", nargs="?", help="an .onnx file; its weights are not read")
+    add_model_options(parser)
+    parser.add_argument(
+        "--ignore",
+        action="append",
+        default=[],
+        metavar="RULE[:GLOB]",
+        help="not this rule, by code or name, or not at the ops that a glob names",
+    )
+    parser.add_argument("--all", action="store_true", help="also what is known to be worth less than a microsecond")
+    parser.add_argument(
+        "--format",
+        action="append",
+        default=[],
+        metavar="FORMAT[=FILE]",
+        help="as of check, such as sarif=out.sarif",
+    )
+    parser.add_argument("--fail-on", choices=("warning",), help="exit with 1 where there is one")
+    parser.add_argument("--list-rules", action="store_true", help="the rules: code, level, hazard, what to do")
+    parser.set_defaults(run="lint")
 
 
 def _add_hardware(parser: argparse.ArgumentParser) -> None:
