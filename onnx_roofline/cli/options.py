@@ -29,7 +29,7 @@ def command_parser() -> argparse.ArgumentParser:
     _add_analyze(commands.add_parser("analyze", help="what each op of a model costs and where it should run"))
     _add_annotate(commands.add_parser("annotate", help="write the model with the figures as metadata of its nodes"))
     add_gate_commands(commands)
-    _add_explain(commands.add_parser("explain", help="one op as a person would explain it: cost, bytes, place, why"))
+    _add_explain(commands.add_parser("explain", help="a model or an op as a person would explain it"))
     _add_fit(commands.add_parser("fit", help="whether a model fits each memory, and up to which batch and length"))
     _add_lint(commands.add_parser("lint", help="what in a model costs time for no reason, and what it is worth"))
     _add_hardware(commands.add_parser("hw", help="hardware profiles: list, show, lint"))
@@ -108,7 +108,7 @@ def _add_annotate(parser: argparse.ArgumentParser) -> None:
 def _add_explain(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model", metavar="MODEL", help="an .onnx file; its weights are not read")
     add_model_options(parser)
-    parser.add_argument("node", metavar="NODE", nargs="+", help="an op, by its id, its name or a tensor that it makes")
+    parser.add_argument("node", metavar="NODE", nargs="*", help="an op, by its id, its name or a tensor; default: all")
     parser.add_argument("--json", metavar="FILE", help="write the explanations as JSON, a list; - is stdout")
     parser.set_defaults(run="explain")
 

@@ -17,7 +17,7 @@ class Stated(float):
     0.1
     """
 
-    def __rmul__(self, other: float) -> float:  # type: ignore[misc]  # what is scaled does not matter
+    def __rmul__(self, other: float) -> float:  # what is scaled does not matter
         return float(self)
 
     def times(self, factor: float) -> Self:

@@ -10,7 +10,9 @@ from onnx_roofline.lint.mend import can_rename, needed_names
 from onnx_roofline.lint.records import Change, Hit
 
 # Ops that may leave their operand as it is, bit by bit, if its type doesn't change.
-_MAY_KEEP = frozenset({"Cast", "CastLike", "Expand", "Tile", "Concat", "Transpose", "Slice", "Resize", "Pad"})
+_MAY_KEEP = frozenset({"Cast", "CastLike", "Expand", "Tile", "Concat", "Transpose"})
+# Operations on stored values from which they are worth a word.
+_MANY = 1_000
 # Ops whose results differ from run to run, or hold state.
 _RANDOM = ("Random", "Bernoulli", "Multinomial", "Dropout")
 _ELEMENTWISE = frozenset({"Add", "Sub", "Mul", "Div", "Where", "And", "Or", "Equal", "Less", "Greater", "Max", "Min"})
@@ -80,11 +82,7 @@ def keeps_all(analysis: Analysis) -> Iterator[Hit]:
             axis for axis in order if row.inputs[0].dims[axis] > 1
         ):
             continue
-        if row.op.op_type in ("Resize", "Pad") or (row.op.op_type == "Concat" and len(row.op.inputs) > 1):
-            continue
-        if row.op.op_type == "Slice" and any(
-            value is not None and value.size and (value < 0).any() for value in row.values[4:5]
-        ):
+        if row.op.op_type == "Concat" and len(row.op.inputs) > 1:
             continue
         yield Hit((key,), f"{row.op.outputs[0]} is a copy of {row.op.inputs[0]}",
                   _bypass(analysis, row.op.outputs[0], row.op.inputs[0]))  # fmt: skip
@@ -183,7 +181,7 @@ def unfolded_norm(analysis: Analysis) -> Iterator[Hit]:
 def on_stored_values(analysis: Analysis) -> Iterator[Hit]:
     """Arithmetic on what the file stores, which a runtime does at every load and no exporter needs to leave."""
     found = analysis.model.whole(ConstantWork)
-    if found.largest and found.counts.operations:
+    if found.largest and found.counts.operations >= _MANY:
         yield Hit((found.largest,), f"{found.counts.operations:,} operations depend on stored values alone")
 
 

@@ -47,7 +47,8 @@ def lone_dequantize(analysis: Analysis) -> Iterator[Hit]:
 
 def float_output(analysis: Analysis) -> Iterator[Hit]:
     """A product in integers whose result is written as floats and quantised by nobody."""
-    rows, foldings, works = (analysis.model.column(kind) for kind in (TypedOp, Folding, Work))
+    rows, works = analysis.model.column(TypedOp), analysis.model.column(Work)
+    foldings = analysis.model.column(Folding)
     for key, row in rows.items():
         folding = foldings[key]
         if not folding.compute_dtype.startswith(("int", "uint")) or not works[key].contractions:
@@ -58,7 +59,8 @@ def float_output(analysis: Analysis) -> Iterator[Hit]:
 
 def unaligned(analysis: Analysis) -> Iterator[Hit]:
     """Products of stored weights on matrix units whose K or N is no multiple of what a unit takes."""
-    rows, works, foldings = (analysis.model.column(kind) for kind in (TypedOp, Work, Folding))
+    rows, works = analysis.model.column(TypedOp), analysis.model.column(Work)
+    foldings = analysis.model.column(Folding)
     stored = analysis.model.whole(TensorIndex).stored
     for key, row in rows.items():
         dtype = foldings[key].compute_dtype or works[key].compute_dtype
