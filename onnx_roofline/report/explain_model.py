@@ -41,8 +41,8 @@ def explain_model(analysis: Analysis, gains: Sequence[Gain], findings: Sequence[
     yield from (_gain(gain) for gain in gains[:SHOWN])
     if not gains:
         yield "no change of the run that was tried makes it shorter"
-    for one in [item for item in findings if item.worth_s][:SHOWN]:
-        yield f"mending {one.name} ({one.code}, {plural(len(one.hits), 'place')}){worth(analysis, one)}"
+    for item in [finding for finding in findings if finding.worth_s][:SHOWN]:
+        yield f"mending {item.name} ({item.code}, {plural(len(item.hits), 'place')}){worth(analysis, item)}"
 
 
 def waste_lines(analysis: Analysis, top: int) -> Iterator[str]:
