@@ -56,7 +56,7 @@ types: wheel  ## mypy --strict on the unzipped wheel, which is what users get
 	cd build/types && $(BIN)/python -m mypy --config-file ../../pyproject.toml -p onnx_roofline
 
 bench: $(VENV)/.developed  ## time and memory against peers, as ratios in one run
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check onnx-tool onnxsim
+	-$(BIN)/python -m pip install --quiet --disable-pip-version-check onnx-tool onnxsim  # optional
 	$(BIN)/python tests/bench/bench.py
 	$(BIN)/python tests/bench/partition_bench.py
 

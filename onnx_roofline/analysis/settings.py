@@ -11,6 +11,7 @@ from onnx_roofline.analysis import options
 from onnx_roofline.hardware import DEFAULT_SYSTEM, System
 from onnx_roofline.ir.placed_records import OBJECTIVES, PIM_TIME_MODELS, Objective, PimTimeModel
 from onnx_roofline.load import Limits
+from onnx_roofline.timing.own_models import own_models
 
 
 class Settings(Struct, frozen=True, repr_omit_defaults=True):
@@ -40,7 +41,7 @@ class Settings(Struct, frozen=True, repr_omit_defaults=True):
     limits: Limits = Limits()
     # which ops fuse: "compiler", "ort", "none", or a pack of one's own
     backend: str | os.PathLike[str] = "compiler"
-    # the PIM's time: "full", or the plain "roofline"
+    # the PIM's time: "full", the plain "roofline", or the name of a plugin's
     pim_model: PimTimeModel = "full"
     objective: Objective = "latency"
     # bytes of on-chip memory as text, "unlimited", or "" for what the profiles say
@@ -81,7 +82,7 @@ _CHECKS: Mapping[str, Callable[[object], object]] = {
     "no_caches": lambda found: options.check_names("--no-cache", found),
     "limits": options.check_limits,
     "backend": lambda found: options.check_name_or_path("--backend", found, "the name of a shipped pack, or a path"),
-    "pim_model": lambda found: options.check_choice("--pim-model", found, PIM_TIME_MODELS),
+    "pim_model": lambda found: options.check_choice("--pim-model", found, (*PIM_TIME_MODELS, *own_models())),
     "objective": lambda found: options.check_choice("--objective", found, OBJECTIVES),
     "on_chip": options.check_on_chip,
     "residency": lambda found: options.check_switch("residency", found),

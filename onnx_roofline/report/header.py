@@ -1,8 +1,9 @@
 """The lines above a report: what the figures rest on, and what the model is."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from onnx_roofline import plugin
 from onnx_roofline.analysis.analyze import Analysis
 from onnx_roofline.analysis.summary import Summary
 from onnx_roofline.base.quantities import format_si
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 # Loops and branches, and lengths that data decide, that the first line names.
 SHOWN_BODIES = 4
 SHOWN_LENGTHS = 2
+# Rules, passes and outputs of one plugin that the first line names.
+SHOWN_BROUGHT = 4
 # Characters of a name in a row or a line.
 NAME_WIDTH = 44
 
@@ -48,6 +51,7 @@ def first_line(analysis: Analysis, named: str = "") -> str:
     if not named:
         parts += misfits(analysis)
     parts.append(named or f"system: {analysis.system.slug}")
+    parts += [f"plugin {visible(name, 40)}: {_brought(what)}" for name, what in plugin.brought().items()]
     return " · ".join(parts)
 
 
@@ -55,6 +59,12 @@ def misfits(analysis: Analysis) -> list[str]:
     """`DOES NOT FIT a100-sxm-80gb: 161.2 GB of 80 GB`, where the GPU can't hold the whole model; a PIM needs not."""
     found, gpu = analysis.footprint, analysis.system.gpu
     return [f"DOES NOT FIT {gpu.slug}: {found.of_capacity(gpu)}"] if found.fits(gpu) is False else []
+
+
+def _brought(what: Sequence[str]) -> str:
+    """What a plugin has brought: `rule acme.Swish, output names`."""
+    shown = ", ".join(visible(one, 40) for one in what[:SHOWN_BROUGHT])
+    return (shown or "nothing") + (f" and {len(what) - SHOWN_BROUGHT} more" if len(what) > SHOWN_BROUGHT else "")
 
 
 def _statuses(summary: Summary) -> str:

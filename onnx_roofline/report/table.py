@@ -279,21 +279,34 @@ def merge_modules(groups: tuple[Group, ...], depth: int, weights: Weights) -> tu
     """Module roll-up with paths cut to `depth` levels; 0 leaves them whole."""
     if depth <= 0:
         return groups
-    merged: dict[str, Group] = {}
+    parts: dict[str, list[Group]] = {}
     for group in groups:
-        name = "/".join(group.name.split("/")[:depth])
-        known = merged.get(name)
-        merged[name] = replace(group, name=name) if known is None else _sum(name, known, group, weights)
-    return tuple(sorted(merged.values(), key=lambda group: (-group.time_s, -group.flops, group.name)))
+        parts.setdefault("/".join(group.name.split("/")[:depth]), []).append(group)
+    merged = [_sum(name, found, weights) for name, found in parts.items()]
+    return tuple(sorted(merged, key=lambda group: (-group.time_s, -group.flops, group.name)))
 
 
-def _sum(name: str, a: Group, b: Group, weights: Weights) -> Group:
-    readers = a.weight_readers + b.weight_readers
+def _sum(name: str, groups: list[Group], weights: Weights) -> Group:
+    """Several groups as one; a weight that several of them read is in it once."""
+    if len(groups) == 1:
+        return replace(groups[0], name=name)
+    readers = tuple(reader for group in groups for reader in group.weight_readers)
     held = weights.of(readers)
-    return Group(name, a.ops + b.ops, a.macs + b.macs, a.flops + b.flops, a.operations + b.operations,
-                 a.naive_bytes + b.naive_bytes, a.time_s + b.time_s, a.unknown_ops + b.unknown_ops,
-                 a.unknown_bytes_ops + b.unknown_bytes_ops, a.untimed_kernels + b.untimed_kernels,
-                 held.parameters, held.weight_bytes, readers)  # fmt: skip
+    return Group(
+        name=name,
+        ops=sum(group.ops for group in groups),
+        macs=sum(group.macs for group in groups),
+        flops=sum(group.flops for group in groups),
+        operations=sum(group.operations for group in groups),
+        naive_bytes=sum(group.naive_bytes for group in groups),
+        time_s=sum(group.time_s for group in groups),
+        unknown_ops=sum(group.unknown_ops for group in groups),
+        unknown_bytes_ops=sum(group.unknown_bytes_ops for group in groups),
+        untimed_kernels=sum(group.untimed_kernels for group in groups),
+        parameters=held.parameters,
+        weight_bytes=held.weight_bytes,
+        weight_readers=readers,
+    )
 
 
 def _groups_table(title: str, groups: tuple[Group, ...], summary: Summary, top: int, width: int) -> "Table":

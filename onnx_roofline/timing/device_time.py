@@ -5,6 +5,7 @@ from msgspec import Struct
 from onnx_roofline.hardware import Device, PimModel
 from onnx_roofline.ir.kernel_work import KernelWork
 from onnx_roofline.ir.placed_records import PimTimeModel, TimeBound
+from onnx_roofline.timing.own_models import OwnModel, own_models
 from onnx_roofline.timing.pim_time import PimTime, pim_time, supports
 from onnx_roofline.timing.roofline import bound_of, compute_s, missing_peaks
 
@@ -33,7 +34,7 @@ def device_time(
     """A kernel on a device. `roofline`: launch + max(operations / peak, bytes / bandwidth).
 
     `full` adds a GPU's efficiencies and all that `pim_time` knows of a PIM; `bandwidth_share` of a GPU's bandwidth is
-    what a PIM that works at the same time leaves.
+    what a PIM that works at the same time leaves. A plugin's model has the PIM; the GPU is on its roofline then.
     """
     moved_bytes = work.moved_bytes(device.slug)
     if work.operations is None or moved_bytes is None:
@@ -41,6 +42,9 @@ def device_time(
     if reason := missing_peaks(device, work.operations):
         return KernelTime(False, reason, None, "unsupported")
     compute_time_s = compute_s(device, work.operations)
+    own = own_models().get(model)
+    if own is not None and device.kind == "pim":
+        return _own(own, model, device, work)
     if model == "full" and device.pim is not None:
         return _full_pim(device, device.pim, work, compute_time_s)
     share = 1.0 if device.kind == "pim" else bandwidth_share
@@ -54,6 +58,15 @@ def device_time(
     busy_s = max(compute_time_s, memory_time_s)
     bound = bound_of(device.launch_s, compute_time_s, memory_time_s)
     return KernelTime(True, "", device.launch_s + busy_s, bound, lines)
+
+
+def _own(own: OwnModel, name: str, device: Device, work: KernelWork) -> KernelTime:
+    """The time of a plugin's model, of a kernel that the PIM can run."""
+    for op_type in work.op_types:
+        supported, reason = supports(device.pim, op_type, work) if device.pim is not None else (True, "")
+        if not supported:
+            return KernelTime(False, reason, None, "unsupported")
+    return KernelTime(True, "", own(device, work), "stream", (f"by the model {name} of a plugin",))
 
 
 def _full_pim(device: Device, pim: PimModel, work: KernelWork, compute_time_s: float) -> KernelTime:
