@@ -1,12 +1,12 @@
 """The model with a change made, run again: what a finding is worth."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 
 from msgspec.structs import replace
 
 from onnx_roofline.analysis.analyze import Analysis, default_pipeline
 from onnx_roofline.base.errors import RooflineError
+from onnx_roofline.inference.onnx_library import node_with_inputs
 from onnx_roofline.ir.graph import Graph, Op, captured_names, op_reads
 from onnx_roofline.lint.records import Change
 
@@ -57,7 +57,7 @@ def _renamed(op: Op, renames: Mapping[str, str]) -> Op:
     inputs = tuple(_last(name, renames) for name in op.inputs)
     if inputs == op.inputs:
         return op
-    return replace(op, inputs=inputs, proto=_with_inputs(op.proto, inputs))
+    return replace(op, inputs=inputs, proto=None if op.proto is None else node_with_inputs(op, inputs))
 
 
 def _last(name: str, renames: Mapping[str, str]) -> str:
@@ -67,17 +67,6 @@ def _last(name: str, renames: Mapping[str, str]) -> str:
         name = renames[name]
         seen.add(name)
     return name
-
-
-def _with_inputs(proto: Any, inputs: tuple[str, ...]) -> object:
-    """A copy of the node as parsed, which the library's inference reads, with other inputs."""
-    if proto is None:
-        return None
-    node = type(proto)()
-    node.CopyFrom(proto)
-    del node.input[:]
-    node.input.extend(inputs)
-    return node
 
 
 def can_rename(graph: Graph, names: Iterable[str]) -> bool:
