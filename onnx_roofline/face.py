@@ -31,6 +31,7 @@ class Options(TypedDict, total=False):
     dims: Mapping[str, int]
     input_shapes: Mapping[str, Sequence[int]]
     system: str | os.PathLike[str] | System
+    figures: Mapping[str, float]
     assume_dtype: str
     trips: Mapping[str, int]
     branches: Mapping[str, Fraction | float]

@@ -28,6 +28,7 @@ from onnx_roofline.ir.placed_records import (
     Roofline,
 )
 from onnx_roofline.ir.records import Executions, Kernel, Traffic, TypedOp, Work
+from onnx_roofline.memory.footprint import footprint
 from onnx_roofline.memory.kv_caches import InPlace
 from onnx_roofline.placement.kernel_graph import KernelGraph, at_bandwidth_share, kernel_graph, roofline_pick
 from onnx_roofline.placement.solver import (
@@ -205,7 +206,8 @@ class PlacementPass(Struct, frozen=True):
             objective=solution.objective,
             lower_bound=solution.lower_bound,
             gap=solution.gap,
-            proof=_proof(solution.proof, len(graph.kernels), len(graph.refused)),
+            proof=self._misfit(model, cost.resident_bytes)
+            or _proof(solution.proof, len(graph.kernels), len(graph.refused)),
             method=solution.method,
             pim_model=self.pim_model,
             resident_bytes=cost.resident_bytes,
@@ -218,6 +220,16 @@ class PlacementPass(Struct, frozen=True):
             with_splits_note=_NO_SPLITS if in_seconds else "splits are found for latency alone",
         )
         return summary, overlap
+
+    def _misfit(self, model: Model, resident_bytes: int) -> str:
+        """What the GPU would have to hold where that is more than it has: a run that can't be is never optimal."""
+        gpu, size = self.system.gpu, footprint(model).total_bytes
+        if size is None or gpu.capacity_bytes is None:
+            return ""
+        held = size - (0 if self.system.link.shared_memory else resident_bytes)
+        if held <= gpu.capacity_bytes:
+            return ""
+        return f"does not fit: {gpu.slug} would hold {format_si(held, 'B')} of {format_si(gpu.capacity_bytes, 'B')}"
 
     def _scheduled(self, graph: KernelGraph, latency: Problem, serial: Solution | None) -> tuple[Schedule | None, str]:
         """(schedule, note) with both devices at work at once, where the system allows it."""

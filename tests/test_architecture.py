@@ -26,6 +26,7 @@ RANKS = (
     ("plugin",),
     ("analysis",),
     ("what_if",),
+    ("lint",),
     ("report", "ci"),
     ("face",),
     ("cli", "compilers", "pytest_plugin"),
@@ -131,6 +132,7 @@ KNOW_OPS = {
     "analysis/fixed_sizes.py": "a Reshape that fixes a size is named in the refusal",
     "analysis/weights.py": "the file states some tensors as ops",
     "analysis/observe": "what a real run is asked for and fed",
+    "lint": "a rule is about ops that undo or repeat each other",
     "what_if/other_counters.py": "other tools' conventions, by op",
 }
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from onnx_roofline.analysis.observe.run import Observation
     from onnx_roofline.analysis.summary import Summary
     from onnx_roofline.hardware import System
+    from onnx_roofline.memory.footprint import Footprint
 
 
 class Analysis(Struct, frozen=True, eq=False, dict=True):
@@ -48,6 +49,13 @@ class Analysis(Struct, frozen=True, eq=False, dict=True):
 
         return summarize(self.model, self.system)
 
+    @cached_property
+    def footprint(self) -> "Footprint":
+        """What the whole model occupies in the memory of one device."""
+        from onnx_roofline.memory.footprint import footprint
+
+        return footprint(self.model)
+
 
 def analyze(
     source: "Source | ParsedModel", settings: Settings | None = None, progress: Progress | None = None
@@ -56,10 +64,8 @@ def analyze(
 
     Raises RooflineError, one sentence for the user, where the file or an option can't be used.
     """
-    from onnx_roofline.hardware import System, load_system
-
     settings = settings or Settings()
-    system = settings.system if isinstance(settings.system, System) else load_system(settings.system)
+    system = system_of(settings)
     timings: dict[str, float] = {}
     started = time.perf_counter()
     parsed = parse(source, settings.limits)
@@ -75,6 +81,18 @@ def analyze(
     pipeline = default_pipeline(settings, system, observation)
     model = _run_valid(parsed, pipeline, settings, progress, timings, chosen)
     return Analysis(model, system, str(pipeline), settings, timings)
+
+
+def system_of(settings: Settings) -> "System":
+    """The system of some settings, with the figures that they state. Raises ProfileError or UsageError."""
+    from onnx_roofline.hardware import System
+    from onnx_roofline.hardware.stated import load_stated
+
+    if not isinstance(settings.system, System):
+        return load_stated(settings.system, settings.figures)
+    if settings.figures:
+        raise UsageError("--set: found a System, wanted the name or the file of a profile; change its records instead")
+    return settings.system
 
 
 def _observed(

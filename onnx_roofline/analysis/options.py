@@ -231,6 +231,29 @@ def check_system(found: object) -> str | os.PathLike[str] | System:
     return check_name_or_path("--system", found, "the name of a shipped profile, a path, or a System")
 
 
+def parse_figure(text: str) -> tuple[str, float]:
+    """`h100-sxm.launch_us=0` -> ("h100-sxm.launch_us", 0.0). Raises UsageError for another form.
+
+    >>> parse_figure("link.gb_per_s=64")
+    ('link.gb_per_s', 64.0)
+    """
+    name, _, value = text.rpartition("=")
+    try:
+        number: float | None = float(value)
+    except ValueError:
+        number = None
+    return check_figure(name, number, text)
+
+
+def check_figure(name: object, value: object, text: str | None = None) -> tuple[str, float]:
+    """A figure of a system by its path, and what it is. Raises UsageError, which shows `text` if there is one."""
+    is_number = isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
+    if not isinstance(name, str) or not name or not is_number or not isinstance(value, Real):
+        wanted = "wanted PATH=NUMBER in the unit of the profile, such as --set a100-sxm-80gb.launch_us=0"
+        raise UsageError(f"--set {_pair(name, value, text)}: {wanted}")
+    return name, float(value)
+
+
 def check_allowance(option: str, found: object) -> float:
     """Seconds or GB that a run may take. Raises UsageError.
 

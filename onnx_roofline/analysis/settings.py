@@ -28,6 +28,8 @@ class Settings(Struct, frozen=True, repr_omit_defaults=True):
     input_shapes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     # a shipped profile's name, a file's path, or a system that is loaded already
     system: str | os.PathLike[str] | System = DEFAULT_SYSTEM
+    # figures of the system that replace its profile's, in datasheet units by their paths: {"h100-sxm.launch_us": 0}
+    figures: Mapping[str, float] = field(default_factory=dict)
     assume_dtype: str = ""
     trips: Mapping[str, int] = field(default_factory=dict)
     branches: Mapping[str, Fraction] = field(default_factory=dict)
@@ -67,6 +69,9 @@ _CHECKS: Mapping[str, Callable[[object], object]] = {
         "--input-shape", options.check_input_shape, found, "input_shapes={'images': (1, 3, 224, 224)}"
     ),
     "system": options.check_system,
+    "figures": lambda found: options.check_each(
+        "--set", options.check_figure, found, "figures={'a100-sxm-80gb.launch_us': 0}"
+    ),
     "assume_dtype": options.check_assume_dtype,
     "trips": lambda found: options.check_each("--trip", options.check_trip, found, "trips={'1:Loop': 32}"),
     "branches": lambda found: options.check_each(

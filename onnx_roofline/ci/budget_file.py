@@ -5,6 +5,7 @@ import itertools
 import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from fractions import Fraction
 from typing import Any
 
 import msgspec
@@ -45,7 +46,7 @@ ROOT_KEYS = ("version", "defaults", "baseline", "models", "ignore")
 # What an analysis is done under; both in `defaults` and in an entry.
 SETTING_KEYS = (
     "dims", "sweep", "system", "systems", "input_shapes", "dtype", "backend", "pim_model", "objective", "on_chip",
-    "residency", "trips", "values", "level", "assumed", "unknown", "budgets",
+    "residency", "trips", "values", "level", "assumed", "unknown", "fits", "budgets",
 )  # fmt: skip
 ENTRY_KEYS = ("path", "id", "allow_missing", *SETTING_KEYS)
 _BUDGET_KEYS = ("max", "min", "vs_baseline", "level", "message")
@@ -148,6 +149,10 @@ class _Reader:
             if "budgets" in source:
                 for metric, item in source["budgets"].mapping().items():
                     budgets[metric] = self._budget(metric, item, level)
+        for item in _one_or_more(keys.get("fits")):
+            if device := item.text():
+                metric = f"memory_share.{device}"
+                budgets[metric] = (Budget(metric, "max", Fraction(1), "100 %", self._place(item), level),)
         if not budgets and node.kind == "mapping":
             node.report("found no budget; add one under budgets, such as flops: 9 GFLOP")
         return Entry(

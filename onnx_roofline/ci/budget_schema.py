@@ -67,6 +67,7 @@ _PROPERTIES: dict[str, dict[str, Any]] = {
     "level": {**_LEVEL, "description": "of budgets that say none"},
     "assumed": {**_LEVEL, "description": "what assumed dims, trip counts and branches are"},
     "unknown": {**_LEVEL, "description": "what ops without a figure are"},
+    "fits": {**_one_or_more(_TEXT), "description": "devices whose memory must hold the whole model"},
     "budgets": {
         "type": "object",
         "description": "limits by metric; a quantity alone is the most",

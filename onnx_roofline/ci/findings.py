@@ -10,7 +10,8 @@ from onnx_roofline.base.measures import Unit
 from onnx_roofline.base.quantities import format_si
 from onnx_roofline.ci.budgets import Bound, Place
 from onnx_roofline.ci.metrics import Value, more_is_better
-from onnx_roofline.ci.snapshot import COST_MODEL_VERSION
+from onnx_roofline.ci.snapshot import COST_MODEL_VERSION, LintNote
+from onnx_roofline.lint.rules import RULES as LINT_RULES
 
 Severity = Literal["error", "warning", "note"]
 SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note")
@@ -54,6 +55,7 @@ RULES: dict[str, Rule] = {
              "onnx-roofline baseline update, under the same options"),
         Rule("OR206", "crashed", "The analysis of a model failed by a fault of its own.",
              "please report it with the model"),
+        *(Rule(rule.code, rule.name, rule.hazard, rule.mitigation) for rule in LINT_RULES),
     )
 }  # fmt: skip
 
@@ -225,3 +227,15 @@ def drift_of(old: Mapping[str, Value], new: Mapping[str, Value]) -> list[tuple[s
         return float("inf") if before is None or after is None or not before else abs(after - before) / before
 
     return sorted(found, key=size, reverse=True)
+
+
+def lint_report(name: str, path: str, system: str, totals: dict[str, Value], notes: tuple[LintNote, ...]) -> Report:
+    """The report of a lint alone, which every format of a check renders."""
+    findings = tuple(
+        Finding(
+            note.code, "warning" if note.level == "warning" else "note", 0, name, "", RULES[note.code].name,
+            note.message, Place(), path=path, advice=RULES[note.code].advice,
+        )
+        for note in notes
+    )  # fmt: skip
+    return Report((ModelRun(name, "", path, system, "analysed", totals),), (), findings)

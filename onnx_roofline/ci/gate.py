@@ -116,6 +116,9 @@ class _Judge:
             text = f"{snapshot.totals['unknown_ops']:,} ops have no figure ({types}); --allow-unknown accepts them"
             severity = _SEVERITIES[self.target.entry.unknown]
             self._add("OR106", severity, int(severity == "error"), "unknown_ops", text)
+        for note in snapshot.lint:
+            severity = "warning" if note.level == "warning" else "note"
+            self._add(note.code, severity, 0, RULES[note.code].name, note.message)
         if self.old is not None:
             self._unanswered(snapshot, self.old)
             self._drift(snapshot, self.old)

@@ -17,6 +17,7 @@ class Job(Struct, frozen=True):
     settings: Settings
     with_nodes: bool = False
     shown: str = ""
+    with_lint: bool = False
 
 
 class Outcome(Struct, frozen=True):
@@ -33,7 +34,8 @@ def measure(job: Job) -> Outcome:
     from onnx_roofline.analysis.analyze import analyze
 
     try:
-        snapshot = take_snapshot(analyze(job.path, job.settings), with_nodes=job.with_nodes)
+        analysis = analyze(job.path, job.settings)
+        snapshot = take_snapshot(analysis, with_nodes=job.with_nodes, with_lint=job.with_lint)
     except RooflineError as error:
         return Outcome(None, _shown(str(error), job), 2)
     except Exception as error:

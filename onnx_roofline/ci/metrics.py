@@ -32,7 +32,7 @@ TOTALS: dict[str, str] = {
     "weight_bytes": "of the weights as they are stored",
     "file_bytes": "size of the file, without external data",
     "peak_activation_bytes": "most activations alive at once",
-    "memory_bytes": "weights and peak activations",
+    "memory_bytes": "weights at the run's width, caches and peak activations after fusion",
     "sequential_steps": "longest chain of dependent steps",
     "kernels": "after fusion",
     "ops": "in all graphs",
@@ -46,7 +46,7 @@ FAMILIES: dict[str, str] = {
     "energy_j": "joules of the kernels where they are placed (`kernels`), or with transfers (`placement`)",
     "time_share": "share of the kernels' time that a device works in the placement",
     "kernels_on": "kernels placed on a device",
-    "memory_share": "weights and peak activations as a share of a device's memory; at most 100 % fits",
+    "memory_share": "memory_bytes as a share of a device's memory; at most 100 % fits",
 }
 # Metrics that a selector can sum.
 SUMMED = ("ops", "macs", "flops", "operations", "naive_bytes", "parameters", "weight_bytes", "time_s")
@@ -114,8 +114,7 @@ def totals_of(analysis: Analysis) -> dict[str, Value]:
     sized = summary.unknown_bytes_ops == 0
     constant = model.whole(ConstantWork)
     counts = {name: (value if complete else None) for name, value in summary.counts.as_dict().items()}
-    known = (summary.weight_bytes, summary.peak_activation_bytes)
-    memory = None if None in known else sum(part for part in known if part is not None)
+    memory = analysis.footprint.total_bytes
     found: dict[str, Value] = {
         **counts,
         "flops": summary.counts.flops if complete else None,

@@ -4,7 +4,7 @@ A snapshot is small, is written and read as JSON, and is all that budgets, basel
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from fractions import Fraction
 
 import msgspec
@@ -17,6 +17,9 @@ from onnx_roofline.base.text import did_you_mean
 from onnx_roofline.ci.assumptions import assumed_options, most_of_all_branches
 from onnx_roofline.ci.metrics import Value, groups_of, parse_metric, select, totals_of
 from onnx_roofline.ci.nodes import NodeFigures, nodes_of_analysis
+from onnx_roofline.lint.lint import lint
+from onnx_roofline.lint.records import LintFinding
+from onnx_roofline.lint.words import lint_message
 from onnx_roofline.load.external import external_files
 
 # Raised by every change after which the same file has other figures; baselines of another version are not compared.
@@ -80,6 +83,14 @@ class Notice(Struct, frozen=True):
     message: str
 
 
+class LintNote(Struct, frozen=True):
+    """A finding of the lint: its rule, its level, and what it says."""
+
+    code: str
+    level: str
+    message: str
+
+
 class Snapshot(Struct, frozen=True):
     """The figures of one model at one size on one system."""
 
@@ -96,6 +107,7 @@ class Snapshot(Struct, frozen=True):
     external_files: tuple[str, ...] = ()
     # figures of selectors that were computed before, as a baseline has them
     selected: dict[str, Value] = {}
+    lint: tuple[LintNote, ...] = ()
 
     def figure(self, metric: str) -> Value:
         """The figure of a metric. Raises KeyError for one that this model on this system doesn't have."""
@@ -110,8 +122,8 @@ class Snapshot(Struct, frozen=True):
         return select(selector, self.by_type if selector.by == "op" else self.by_module)
 
 
-def take_snapshot(analysis: Analysis, *, with_nodes: bool = False) -> Snapshot:
-    """The snapshot of an analysis; `with_nodes` keeps its ops, which a diff needs."""
+def take_snapshot(analysis: Analysis, *, with_nodes: bool = False, with_lint: bool = False) -> Snapshot:
+    """The snapshot of an analysis; `with_nodes` keeps its ops, which a diff needs, `with_lint` runs the lint."""
     summary, model = analysis.summary, analysis.model
     kinds, examples = assumed_options(analysis)
     branch, most = most_of_all_branches(analysis)
@@ -127,7 +139,13 @@ def take_snapshot(analysis: Analysis, *, with_nodes: bool = False) -> Snapshot:
         notices=tuple(Notice(n.code, n.where, n.message) for n in model.warnings),
         nodes=nodes_of_analysis(analysis) if with_nodes else (),
         external_files=external_files(model),
+        lint=lint_notes(analysis, lint(analysis)) if with_lint else (),
     )
+
+
+def lint_notes(analysis: Analysis, found: Iterable[LintFinding]) -> tuple[LintNote, ...]:
+    """Findings of the lint as one sentence each."""
+    return tuple(LintNote(one.code, one.level, lint_message(analysis, one)) for one in found)
 
 
 def context_of(analysis: Analysis) -> Context:

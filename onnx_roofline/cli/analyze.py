@@ -12,6 +12,7 @@ from onnx_roofline.cli.model_options import settings_of
 from onnx_roofline.cli.model_runs import analyzed, input_files
 from onnx_roofline.cli.outputs import STDOUT, Output, check_outputs
 from onnx_roofline.cli.printing import console, one_line, print_table, print_warnings
+from onnx_roofline.cli.systems import run_systems, several
 
 if TYPE_CHECKING:
     from onnx_roofline.analysis.analyze import Analysis
@@ -29,8 +30,7 @@ def _refuse_what_shows_nothing(options: argparse.Namespace) -> None:
         raise UsageError(f"--top {options.top}: wanted 1 or more")
     if options.depth < 0:
         raise UsageError(f"--depth {options.depth}: wanted 1 or more levels, or 0 for all")
-    names = ("--sweep", "--convention", "--sensitivity", "--explain-traffic")
-    views = [name for name in names if getattr(options, name[2:].replace("-", "_"))]
+    views = _views(options)
     if len(views) > 1:
         raise UsageError(f"found {' and '.join(views)}: each prints a report of its own; run one after the other")
     if options.format == "csv" and views and views != ["--convention"]:
@@ -38,6 +38,11 @@ def _refuse_what_shows_nothing(options: argparse.Namespace) -> None:
     single = [output.option for output in _outputs(options) if output.option not in _OF_A_SWEEP]
     if options.sweep and single:
         raise UsageError(f"{single[0]}: it shows one size of the model, and --sweep is of many; leave one of them out")
+
+
+def _views(options: argparse.Namespace) -> list[str]:
+    names = ("--sweep", "--convention", "--sensitivity", "--explain-traffic")
+    return [name for name in names if getattr(options, name[2:].replace("-", "_"))]
 
 
 def _outputs(options: argparse.Namespace) -> list[Output]:
@@ -70,6 +75,8 @@ def run_analyze(options: argparse.Namespace) -> int:
         return run_many(options, paths)
     refuse_options_of_many(options)
     options.model = paths[0]
+    if len(several(options.system)) > 1:
+        return run_systems(options, _outputs(options), _views(options))
     if options.convention:
         from onnx_roofline.report.conventions import expand
 

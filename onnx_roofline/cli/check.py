@@ -29,14 +29,16 @@ def run_check(options: argparse.Namespace) -> int:
 
     if options.list_metrics:
         return _list_metrics()
-    outputs = _outputs(options.format)
+    outputs = outputs_of(options.format)
     budgets = _budgets(options)
     targets = plan_targets(budgets, options.models if budgets.place.line else ())
     check_outputs([output for _, output in outputs], budget_inputs(budgets, targets))
     base = _BaseReader(options, budgets)
     files = [output for _, output in outputs]
     with make_runner(options) as runner:
-        outcomes = measure_targets(targets, files, runner, with_nodes=options.against is not None)
+        outcomes = measure_targets(
+            targets, files, runner, with_nodes=options.against is not None, with_lint=options.lint
+        )
         found = base.read(targets, outcomes, runner)
     hint = "" if budgets.place.line else ", or --allow-assumed"
     report = judge(budgets, targets, outcomes, found, assumed_hint=hint)
@@ -125,7 +127,7 @@ def _list_metrics() -> int:
     return DONE
 
 
-def _outputs(formats: Sequence[str]) -> list[tuple[str, Output]]:
+def outputs_of(formats: Sequence[str]) -> list[tuple[str, Output]]:
     """(format, where to) of every report; full to stdout where nothing is asked for."""
     from onnx_roofline.base.text import did_you_mean
     from onnx_roofline.ci.formats import FORMATS

@@ -69,6 +69,7 @@ def _add_check(parser: argparse.ArgumentParser) -> None:
         help="how to report, several in one run: full (default), concise, json, markdown, github, gitlab, sarif, "
         "junit, openmetrics, github-action-benchmark, bencher; without a file, or with -, to stdout",
     )
+    parser.add_argument("--lint", action="store_true", help="also what `lint` finds, as warnings and notes")
     parser.add_argument("--exit-zero", action="store_true", help="exit 0 though a budget is broken; refusals stay 2")
     parser.add_argument(
         "--fail-on", choices=("error", "warning"), default="error", help="what ends with 1 (default: error)"

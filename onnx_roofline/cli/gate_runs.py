@@ -44,7 +44,12 @@ def budget_inputs(budgets: "Budgets", targets: "Sequence[Target]") -> Iterator[s
 
 
 def measure_targets(
-    targets: "Sequence[Target]", outputs: Sequence[Output], runner: "Runner", *, with_nodes: bool = False
+    targets: "Sequence[Target]",
+    outputs: Sequence[Output],
+    runner: "Runner",
+    *,
+    with_nodes: bool = False,
+    with_lint: bool = False,
 ) -> "dict[str, Outcome]":
     """The outcome of each target by its key; each file under the same settings is analysed once.
 
@@ -52,7 +57,7 @@ def measure_targets(
     """
     from onnx_roofline.ci.measure import Job
 
-    jobs = [Job(target.path, target.point.settings, with_nodes) for target in targets]
+    jobs = [Job(target.path, target.point.settings, with_nodes, with_lint=with_lint) for target in targets]
     found = measure_jobs(jobs, runner)
     for outcome in found:
         if outcome.snapshot is not None:

@@ -14,7 +14,7 @@ from onnx_roofline.cli.printing import print_message
 from onnx_roofline.cli.streams import GuardedStream, guarded_streams
 
 # Commands whose exit code answers a question, so that it stands though nobody can read why.
-JUDGES = frozenset({"check", "baseline_verify", "diff", "hw_lint"})
+JUDGES = frozenset({"check", "baseline_verify", "diff", "fit", "hw_lint", "lint"})
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -95,6 +95,8 @@ _COMMANDS = {
     "baseline_verify": "baselines:run_baseline_verify",
     "diff": "diffs:run_diff",
     "explain": "explain:run_explain",
+    "fit": "fit:run_fit",
+    "lint": "lint:run_lint",
     "formula": "formula:run_formula",
     "hw_list": "hardware:run_hw_list",
     "hw_show": "hardware:run_hw_show",

@@ -35,7 +35,15 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
         "--system",
         default="teaching",
         metavar="NAME|FILE",
-        help="GPU, PIM and link (default: teaching; see onnx-roofline hw list)",
+        help="GPU, PIM and link, by name or file; analyze takes several, joined by commas (default: teaching; see "
+        "onnx-roofline hw list)",
+    )
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="PATH=NUMBER",
+        help="another figure of the system for this run, in its profile's unit, such as h100-sxm.launch_us=0",
     )
     parser.add_argument(
         "--assume-dtype", default="", metavar="DTYPE", help="cost floating tensors at this width, such as float16"
@@ -146,6 +154,7 @@ def settings_of(options: argparse.Namespace) -> "Settings":
         parse_branch,
         parse_cache,
         parse_dim,
+        parse_figure,
         parse_input_shape,
         parse_trip,
         parse_value,
@@ -157,6 +166,7 @@ def settings_of(options: argparse.Namespace) -> "Settings":
         dims=_unique("--dim", [parse_dim(text) for text in options.dim]),
         input_shapes=_unique("--input-shape", [parse_input_shape(text) for text in options.input_shape]),
         system=options.system,
+        figures=_unique("--set", [parse_figure(text) for text in options.set]),
         assume_dtype=options.assume_dtype,
         trips=_unique("--trip", [parse_trip(text) for text in options.trip]),
         branches=_unique("--branch", [parse_branch(text) for text in options.branch]),

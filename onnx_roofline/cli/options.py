@@ -30,7 +30,9 @@ def command_parser() -> argparse.ArgumentParser:
     _add_analyze(commands.add_parser("analyze", help="what each op of a model costs and where it should run"))
     _add_annotate(commands.add_parser("annotate", help="write the model with the figures as metadata of its nodes"))
     add_gate_commands(commands)
-    _add_explain(commands.add_parser("explain", help="one op as a person would explain it: cost, bytes, place, why"))
+    _add_explain(commands.add_parser("explain", help="a model or an op as a person would explain it"))
+    _add_fit(commands.add_parser("fit", help="whether a model fits each memory, and up to which batch and length"))
+    _add_lint(commands.add_parser("lint", help="what in a model costs time for no reason, and what it is worth"))
     _add_formula(commands.add_parser("formula", help="what a model costs as exact polynomials of its dims"))
     _add_hardware(commands.add_parser("hw", help="hardware profiles: list, show, lint"))
     ops = commands.add_parser("ops", help="the rule table: op, counts, source")
@@ -118,9 +120,45 @@ def _add_annotate(parser: argparse.ArgumentParser) -> None:
 def _add_explain(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model", metavar="MODEL", help="an .onnx or .mlir file; its weights are not read")
     add_model_options(parser)
-    parser.add_argument("node", metavar="NODE", nargs="+", help="an op, by its id, its name or a tensor that it makes")
+    parser.add_argument("node", metavar="NODE", nargs="*", help="an op, by its id, its name or a tensor; default: all")
     parser.add_argument("--json", metavar="FILE", help="write the explanations as JSON, a list; - is stdout")
     parser.set_defaults(run="explain")
+
+
+def _add_fit(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("model", metavar="MODEL", help="an .onnx or .mlir file; its weights are not read")
+    add_model_options(parser)
+    parser.add_argument(
+        "--largest",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="the largest size of this dim that fits, the others as stated (default: of every dim that the model has)",
+    )
+    parser.set_defaults(run="fit")
+
+
+def _add_lint(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("model", metavar="MODEL", nargs="?", help="an .onnx file; its weights are not read")
+    add_model_options(parser)
+    parser.add_argument(
+        "--ignore",
+        action="append",
+        default=[],
+        metavar="RULE[:GLOB]",
+        help="not this rule, by code or name, or not at the ops that a glob names",
+    )
+    parser.add_argument("--all", action="store_true", help="also what is known to be worth less than a microsecond")
+    parser.add_argument(
+        "--format",
+        action="append",
+        default=[],
+        metavar="FORMAT[=FILE]",
+        help="as of check, such as sarif=out.sarif",
+    )
+    parser.add_argument("--fail-on", choices=("warning",), help="exit with 1 where there is one")
+    parser.add_argument("--list-rules", action="store_true", help="the rules: code, level, hazard, what to do")
+    parser.set_defaults(run="lint")
 
 
 def _add_formula(parser: argparse.ArgumentParser) -> None:

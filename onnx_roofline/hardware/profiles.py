@@ -23,6 +23,7 @@ from onnx_roofline.hardware.figures import (
     text_of,
     whole,
 )
+from onnx_roofline.hardware.names import shipped_name
 from onnx_roofline.hardware.pim_profile import read_pim
 from onnx_roofline.hardware.records import Concurrency, Constants, Device, Duplex, Figure, Kind, Layout, Link, System
 
@@ -286,6 +287,8 @@ def _root(name_or_path: str | os.PathLike[str]) -> tuple[str, Node, Path | None]
     """Slug, root node and folder (None for a shipped profile). Raises ProfileError for what can't be read."""
     text = os.fspath(name_or_path)
     shipped = _shipped()
+    if isinstance(name_or_path, str) and not _looks_like_path(text):
+        text = shipped_name(text, shipped, lambda slug: _kind_and_name(slug, shipped[slug].read_bytes())[0])
     if text in shipped and isinstance(name_or_path, str):
         return text, parse(shipped[text].read_bytes(), f"{text}.yaml"), None
     if not isinstance(name_or_path, str) or _looks_like_path(text):

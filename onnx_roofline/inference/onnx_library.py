@@ -268,3 +268,14 @@ def node_with_attributes(op: Op, attributes: Mapping[str, object]) -> "onnx.Node
         if isinstance(value, int | float | str) or (isinstance(value, tuple) and value):
             node.attribute.append(helper.make_attribute(name, value))
     return node
+
+
+def node_with_inputs(op: Op, inputs: tuple[str, ...]) -> "onnx.NodeProto":
+    """A copy of a node that reads other tensors."""
+    import onnx
+
+    node = onnx.NodeProto()
+    node.CopyFrom(node_of(op))
+    del node.input[:]
+    node.input.extend(inputs)
+    return node

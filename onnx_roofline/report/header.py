@@ -22,8 +22,8 @@ SHOWN_BROUGHT = 4
 NAME_WIDTH = 44
 
 
-def first_line(analysis: Analysis) -> str:
-    """Coverage, assumed dims and system: what the figures below rest on."""
+def first_line(analysis: Analysis, named: str = "") -> str:
+    """Coverage, assumed dims and system: what the figures below rest on. `named` stands for the one system."""
     summary = analysis.summary
     known = summary.ops - summary.unknown_ops
     share = f"{100 * known / summary.ops:.4g} %" if summary.ops else "no ops"
@@ -46,9 +46,19 @@ def first_line(analysis: Analysis) -> str:
         parts.append("shapes OBSERVED in one run")
     if analysis.settings.assume_dtype:
         parts.append(f"floating tensors ASSUMED {analysis.settings.assume_dtype}")
-    parts.append(f"system: {analysis.system.slug}")
+    if analysis.settings.figures:
+        parts.append("SET " + ", ".join(f"{path}={value:g}" for path, value in analysis.settings.figures.items()))
+    if not named:
+        parts += misfits(analysis)
+    parts.append(named or f"system: {analysis.system.slug}")
     parts += [f"plugin {visible(name, 40)}: {_brought(what)}" for name, what in plugin.brought().items()]
     return " · ".join(parts)
+
+
+def misfits(analysis: Analysis) -> list[str]:
+    """`DOES NOT FIT a100-sxm-80gb: 161.2 GB of 80 GB`, where the GPU can't hold the whole model; a PIM needs not."""
+    found, gpu = analysis.footprint, analysis.system.gpu
+    return [f"DOES NOT FIT {gpu.slug}: {found.of_capacity(gpu)}"] if found.fits(gpu) is False else []
 
 
 def _brought(what: Sequence[str]) -> str:

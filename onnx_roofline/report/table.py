@@ -15,8 +15,10 @@ from onnx_roofline.ir.graph import Model
 from onnx_roofline.ir.placed_records import Alternative, Placement, PlacementSummary, Roof, Roofline
 from onnx_roofline.ir.records import Counts, Executions, Kernel, TypedOp, Work
 from onnx_roofline.report.caches import caches_line
+from onnx_roofline.report.footprint import memory_parts, memory_share
 from onnx_roofline.report.header import NAME_WIDTH, first_line, model_line, plural, without_time
 from onnx_roofline.what_if.sensitivity import assumed_figures
+from onnx_roofline.what_if.waste import wastes
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -78,6 +80,10 @@ def _totals_table(analysis: Analysis) -> "Table":
     table.add_row("moved", _sum_cell(moved.moved_bytes, "B", bytes_missing), f"bytes on {system.gpu.slug}: {parts}")
     table.add_row("intensity", f"{_number(intensity)} FLOP/B", "operations / bytes moved")
     table.add_row("activations", format_si(summary.peak_activation_bytes, "B"), "alive at once, at most")
+    table.add_row("memory", format_si(analysis.footprint.total_bytes, "B"), memory_parts(analysis))
+    for device in system.devices:
+        if device.capacity_bytes is not None:
+            table.add_row(f"  of {device.slug}", *memory_share(analysis, device))
     table.add_row("depth", f"{summary.sequential_steps:,}", "steps that wait for one another")
     for device in system.devices:
         table.add_row(f"on {device.slug}", *_device_time(analysis, device.slug))
@@ -198,6 +204,7 @@ def _ops_table(analysis: Analysis, top: int, width: int) -> "Table":
     """The costliest kernels, columns as the console has room for them."""
     model, devices = analysis.model, analysis.system.devices
     whole = sum(group.time_s for group in analysis.summary.by_type)
+    wasted = {one.key: one.wasted_s / one.runs for one in wastes(analysis)}
     lines: list[dict[str, str]] = []
     for alike in costliest(analysis, top):
         key = alike.first
@@ -218,12 +225,13 @@ def _ops_table(analysis: Analysis, top: int, width: int) -> "Table":
             "parameters": format_si(analysis.summary.weights.of(kernel.members).parameters),
         }
         line |= {f"on {device.slug}": _time_cell(roofs[device.slug], placement, device.slug) for device in devices}
+        line |= {"wasted": "?" if key not in wasted else format_si(wasted[key], "s")}
         line |= {"place": placement.device or placement.reason}
         share = "?" if placement.time_s is None else f"{100 * alike.time_s / whole:.1f} %" if whole else "–"
         lines.append(line | {"share": share})
     on_devices = [f"on {device.slug}" for device in devices]
-    ranked = ["op", "share", "place", "alike", "FLOPs", "FLOP/B", *on_devices, "moved", "MACs", "fused", "runs", "name",
-              "parameters"]  # fmt: skip
+    ranked = ["op", "share", "place", "alike", "FLOPs", "FLOP/B", *on_devices, "moved", "MACs", "wasted", "fused",
+              "runs", "name", "parameters"]  # fmt: skip
     return _fitted(
         "The costliest kernels, by their root op; figures of one execution, share of all alike", lines, ranked, width
     )

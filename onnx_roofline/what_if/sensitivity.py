@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from onnx_roofline.analysis.analyze import Analysis
 from onnx_roofline.base.errors import ProfileError, UsageError
 from onnx_roofline.hardware import System, load_system
+from onnx_roofline.hardware.stated import Stated
 from onnx_roofline.ir.kernel_work import KernelWork
 from onnx_roofline.ir.placed_records import Placement, PlacementSummary
 from onnx_roofline.ir.records import Executions, Reuse, Work
@@ -72,7 +73,8 @@ def _placed(
 ) -> tuple[float | None, int | None]:
     settings = analysis.settings
     try:
-        system = load_system(name, {path: factor})
+        stated = {key: Stated(value) for key, value in settings.figures.items()}
+        system = load_system(name, {**stated, path: stated[path].times(factor) if path in stated else factor})
     except ProfileError:
         # Such as twice the banks of a memory that has fewer rows.
         return None, None

@@ -1,0 +1,26 @@
+"""Findings in words."""
+
+from onnx_roofline.analysis.analyze import Analysis
+from onnx_roofline.base.quantities import format_si
+from onnx_roofline.base.text import visible
+from onnx_roofline.lint.records import LintFinding
+
+# Places that a message names.
+SHOWN_PLACES = 3
+
+
+def lint_message(analysis: Analysis, finding: LintFinding) -> str:
+    """`transpose-and-back at 3:Transpose: x is turned and turned back; worth 41 us of 632 us on a100-attacc`."""
+    first, count = finding.hits[0], len(finding.hits)
+    places = [hit.keys[-1] for hit in finding.hits[:SHOWN_PLACES] if hit.keys]
+    more = f" and {count - len(places)} more" if count > len(places) and places else ""
+    where = f" at {', '.join(places)}{more}" if places else ""
+    return visible(f"{finding.name}{where}: {first.what}; {finding.hazard}{worth(analysis, finding)}", 2000)
+
+
+def worth(analysis: Analysis, finding: LintFinding) -> str:
+    """What the mended model takes less on the system, where the lint could mend it."""
+    if finding.worth_s is None or finding.of_s is None:
+        return ""
+    slug = analysis.system.slug
+    return f"; worth {format_si(finding.worth_s, 's')} of {format_si(finding.of_s, 's')} on {slug}"

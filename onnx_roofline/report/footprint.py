@@ -1,0 +1,56 @@
+"""What a model takes of the memory of each device, in words."""
+
+from collections.abc import Sequence
+
+from onnx_roofline.analysis.analyze import Analysis
+from onnx_roofline.base.quantities import format_si
+from onnx_roofline.hardware import Device
+from onnx_roofline.what_if.largest import Largest
+
+
+def memory_parts(analysis: Analysis) -> str:
+    """`226.5 MB weights, 1.585 MB caches, 198.9 kB activations`."""
+    found = analysis.footprint
+    parts = [("weights", found.weight_bytes), ("caches", found.cache_bytes), ("activations", found.activation_bytes)]
+    shown = [f"{format_si(size, 'B')} {name}" for name, size in parts if size or name != "caches"]
+    return ", ".join(shown) + " after fusion, at the run's width"
+
+
+def memory_share(analysis: Analysis, device: Device) -> tuple[str, str]:
+    """Share of a device's memory, and whether the whole model fits there."""
+    found = analysis.footprint
+    fits = found.fits(device)
+    if fits is None or not device.capacity_bytes:
+        return "?", f"some tensors of the model have no size; the device has {format_si(device.capacity_bytes, 'B')}"
+    share = f"{100 * (found.total_bytes or 0) / device.capacity_bytes:.3g} %"
+    return share, f"{found.of_capacity(device)}, all of the model there" if fits else "DOES NOT FIT: " + (
+        found.of_capacity(device)
+    )
+
+
+def memory_rows(analysis: Analysis) -> list[tuple[str, ...]]:
+    """Per device: its memory, what the model takes of it by part, and whether it fits."""
+    found = analysis.footprint
+    rows: list[tuple[str, ...]] = []
+    for device in analysis.system.devices:
+        fits = found.fits(device)
+        said = "unknown" if fits is None else "yes" if fits else "NO"
+        if device.capacity_bytes is None:
+            said = "it states no capacity"
+        sizes = (found.weight_bytes, found.cache_bytes, found.activation_bytes, found.total_bytes)
+        capacity = "–" if device.capacity_bytes is None else format_si(device.capacity_bytes, "B")
+        rows.append((device.slug, *(format_si(size, "B") for size in sizes), capacity, said))
+    return rows
+
+
+def largest_rows(found: Sequence[Largest]) -> list[tuple[str, ...]]:
+    """Per dim and device: the largest size that fits, what it takes, and what one more would."""
+    rows: list[tuple[str, ...]] = []
+    for one in found:
+        if one.size is None:
+            cells = ("none", "–", one.reason)
+        else:
+            above = one.reason or f"{one.above_bytes:,} B"
+            cells = (f"{one.size:,}", f"{one.size_bytes:,} B", above)
+        rows.append((one.dim, one.device, *cells))
+    return rows

@@ -1,0 +1,302 @@
+"""Every rule on a model that has its fault and on the nearest that has not; prices by the mended model."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+from onnx_roofline.analysis.analyze import Analysis, analyze
+from onnx_roofline.analysis.settings import Settings
+from onnx_roofline.base.errors import UsageError
+from onnx_roofline.ci.findings import RULES as CI_RULES
+from onnx_roofline.cli.main import main
+from onnx_roofline.lint.lint import lint, parse_ignore
+from onnx_roofline.lint.records import LintFinding
+from onnx_roofline.lint.rules import RULES
+
+FLOAT, HALF, DOUBLE, INT64, INT8 = (
+    getattr(TensorProto, name) for name in ("FLOAT", "FLOAT16", "DOUBLE", "INT64", "INT8")
+)
+N = 1024
+node = helper.make_node
+
+
+def build(
+    nodes: Sequence[onnx.NodeProto],
+    kind: int = FLOAT,
+    stored: Sequence[onnx.TensorProto] = (),
+    shape: Sequence[int] = (N, N),
+    inputs: Sequence[onnx.ValueInfoProto] = (),
+    outputs: Sequence[onnx.ValueInfoProto] = (),
+) -> onnx.ModelProto:
+    """A model from `x` to `y`, of one type and shape unless stated."""
+    ins = inputs or [helper.make_tensor_value_info("x", kind, shape)]
+    outs = outputs or [helper.make_tensor_value_info("y", kind, shape)]
+    graph = helper.make_graph(nodes, "g", ins, outs, stored)
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21)], ir_version=10)
+
+
+def array(name: str, value: np.ndarray) -> onnx.TensorProto:
+    return numpy_helper.from_array(value, name)
+
+
+def run(model: onnx.ModelProto, system: str = "a100-attacc", **settings: object) -> Analysis:
+    return analyze(model, Settings(system=system, **settings))  # type: ignore[arg-type]
+
+
+def codes(model: onnx.ModelProto, **settings: object) -> set[str]:
+    return {one.code for one in lint(run(model, **settings), least_s=-1.0)}
+
+
+def finding(model: onnx.ModelProto, code: str, **settings: object) -> LintFinding:
+    return next(one for one in lint(run(model, **settings), least_s=-1.0) if one.code == code)
+
+
+def product(inner: int, columns: int) -> onnx.ModelProto:
+    outs = [helper.make_tensor_value_info("y", HALF, [N, columns])]
+    ins = [helper.make_tensor_value_info("x", HALF, [N, inner])]
+    weight = array("w", np.zeros((inner, columns), np.float16))
+    return build([node("MatMul", ["x", "w"], ["y"])], stored=[weight], inputs=ins, outputs=outs)
+
+
+SCALE = [array("s", np.float32(0.1)), array("z", np.int8(0))]
+WEIGHT = array("w", np.zeros((N, N), np.float32))
+SQUARE = array("square", np.array([N, N], np.int64))
+QUANTISED_WEIGHT = array("wq", np.zeros((N, N), np.int8))
+
+
+def quantised(*, op: str) -> onnx.ModelProto:
+    """x -> Q -> DQ -> op -> y."""
+    nodes = [
+        node("QuantizeLinear", ["x", "s", "z"], ["q"]),
+        node("DequantizeLinear", ["q", "s", "z"], ["d"]),
+    ]
+    if op == "product":
+        nodes += [node("DequantizeLinear", ["wq", "s", "z"], ["dw"]), node("MatMul", ["d", "dw"], ["m"])]
+        nodes += [node("QuantizeLinear", ["m", "s", "z"], ["mq"]), node("DequantizeLinear", ["mq", "s", "z"], ["y"])]
+        return build(nodes, stored=[*SCALE, QUANTISED_WEIGHT])
+    if op == "float result":
+        nodes += [node("DequantizeLinear", ["wq", "s", "z"], ["dw"]), node("MatMul", ["d", "dw"], ["y"])]
+        return build(nodes, stored=[*SCALE, QUANTISED_WEIGHT])
+    return build([*nodes, node("Erf", ["d"], ["y"])], stored=SCALE)
+
+
+def chain(*nodes: onnx.NodeProto, stored: Sequence[onnx.TensorProto] = ()) -> onnx.ModelProto:
+    """x -> first -> the nodes from `a` to `b` -> last -> y, with products around that keep them apart."""
+    ends = [node("MatMul", ["x", "w"], ["a"]), node("MatMul", ["b", "w"], ["y"])]
+    return build([ends[0], *nodes, ends[1]], stored=[WEIGHT, *stored])
+
+
+def integer(size: int) -> onnx.ModelProto:
+    ins = [helper.make_tensor_value_info("x", INT64, [size])]
+    outs = [helper.make_tensor_value_info("y", INT64, [size])]
+    return build([node("Mul", ["x", "x"], ["y"])], inputs=ins, outputs=outs)
+
+
+def decode(*, name: str, returned: bool = True) -> onnx.ModelProto:
+    row, past = [1, 8, 1, 64], [1, 8, 99, 64]
+    nodes = [
+        node("Concat", [name, "k"], ["all"], axis=2),
+        node("Transpose", ["all"], ["t"], perm=[0, 1, 3, 2]),
+        node("MatMul", ["q", "t"], ["y"]),
+    ]
+    ins = [helper.make_tensor_value_info(n, HALF, shape) for n, shape in (("q", row), ("k", row), (name, past))]
+    outs = [helper.make_tensor_value_info("y", HALF, [1, 8, 1, 100])]
+    outs += [helper.make_tensor_value_info("all", HALF, [1, 8, 100, 64])] if returned else []
+    return build(nodes, inputs=ins, outputs=outs)
+
+
+def masked(*, twice: bool) -> onnx.ModelProto:
+    """Two layers that each ask x > 0, or share the answer."""
+    second = "m2" if twice else "m1"
+    nodes = [
+        node("Greater", ["x", "zero"], ["m1"]),
+        node("Where", ["m1", "x", "zero"], ["a"]),
+        node("MatMul", ["a", "w"], ["b"]),
+        *([node("Greater", ["x", "zero"], ["m2"])] if twice else []),
+        node("Where", [second, "b", "zero"], ["y"]),
+    ]
+    return build(nodes, stored=[WEIGHT, array("zero", np.float32(0))])
+
+
+def image(*, norm_first: bool) -> onnx.ModelProto:
+    stored = [array("k", np.zeros((16, 16, 1, 1), np.float32))]
+    stored += [array(name, np.ones(16, np.float32)) for name in ("g", "b", "m", "v")]
+    names = ("x", "c", "y")
+    order = ["BatchNormalization", "Conv"] if norm_first else ["Conv", "BatchNormalization"]
+    nodes = [
+        node(op, [names[at], *(["k"] if op == "Conv" else ["g", "b", "m", "v"])], [names[at + 1]])
+        for at, op in enumerate(order)
+    ]
+    return build(nodes, stored=stored, shape=(1, 16, 64, 64))
+
+
+def widened(op: str) -> onnx.ModelProto:
+    """A row written out to a square, which an Add or a MatMul reads."""
+    ins = [helper.make_tensor_value_info("x", FLOAT, [N, N]), helper.make_tensor_value_info("row", FLOAT, [1, N])]
+    shape = array("shape", np.array([N, N], np.int64))
+    nodes = [node("Expand", ["row", "shape"], ["e"]), node(op, ["x", "e"], ["y"])]
+    return build(nodes, stored=[shape], inputs=ins)
+
+
+def norm(*, spelled: bool) -> onnx.ModelProto:
+    stored = [array("g", np.ones(N, np.float32)), array("eps", np.float32(1e-5)), array("two", np.float32(2))]
+    if not spelled:
+        return build([node("LayerNormalization", ["x", "g", "g"], ["y"])], stored=stored)
+    nodes = [
+        node("ReduceMean", ["x", "axis"], ["mean"]),
+        node("Sub", ["x", "mean"], ["c"]),
+        node("Pow", ["c", "two"], ["c2"]),
+        node("ReduceMean", ["c2", "axis"], ["var"]),
+        node("Add", ["var", "eps"], ["ve"]),
+        node("Sqrt", ["ve"], ["std"]),
+        node("Div", ["c", "std"], ["n"]),
+        node("Mul", ["n", "g"], ["ng"]),
+        node("Add", ["ng", "g"], ["y"]),
+    ]
+    return build(nodes, stored=[*stored, array("axis", np.array([-1], np.int64))])
+
+
+def constant(*, computed: bool) -> onnx.ModelProto:
+    source = "w2" if computed else "w"
+    nodes = [*([node("Mul", ["w", "w"], ["w2"])] if computed else []), node("MatMul", ["x", source], ["y"])]
+    return build(nodes, stored=[WEIGHT])
+
+
+def stays_alone(*, alone: bool) -> onnx.ModelProto:
+    """A pooling, which takes in nothing that comes before it, or a Relu, which joins the product."""
+    if not alone:
+        return build([node("MatMul", ["x", "w"], ["a"]), node("Relu", ["a"], ["y"])], stored=[WEIGHT])
+    outs = [helper.make_tensor_value_info("y", FLOAT, [1, 16, 32, 32])]
+    pooled = node("AveragePool", ["a"], ["y"], kernel_shape=[2, 2], strides=[2, 2])
+    return build([node("Tanh", ["x"], ["a"]), pooled], shape=(1, 16, 64, 64), outputs=outs)
+
+
+FROM_A_TO_B = {
+    "cast back": [node("Cast", ["a"], ["h"], to=HALF), node("Cast", ["h"], ["b"], to=FLOAT)],
+    "cast on": [node("Cast", ["a"], ["h"], to=HALF), node("Exp", ["h"], ["e"]), node("Cast", ["e"], ["b"], to=FLOAT)],
+    "turn back": [node("Transpose", ["a"], ["t"], perm=[1, 0]), node("Transpose", ["t"], ["b"], perm=[1, 0])],
+    "turn once": [node("Transpose", ["a"], ["b"], perm=[1, 0])],
+    "same shape": [node("Expand", ["a", "square"], ["b"])],
+    "twice": [node("Exp", ["a"], ["e"]), node("Exp", ["a"], ["f"]), node("Mul", ["e", "f"], ["b"])],
+    "once": [node("Exp", ["a"], ["e"]), node("Sin", ["a"], ["f"]), node("Mul", ["e", "f"], ["b"])],
+    "dead": [node("Exp", ["a"], ["b"]), node("MatMul", ["a", "w"], ["unread"])],
+    "alive": [node("Exp", ["a"], ["b"])],
+}
+CASES: dict[str, tuple[onnx.ModelProto, onnx.ModelProto, dict[str, object]]] = {
+    "OR301": (product(N + 4, N), product(N + 8, N), {}),  # 16 bytes are 8 elements of float16
+    "OR302": (quantised(op="float"), quantised(op="product"), {}),
+    "OR303": (
+        build([node("DequantizeLinear", ["x", "s", "z"], ["d"]), node("Erf", ["d"], ["y"])], stored=SCALE,
+              inputs=[helper.make_tensor_value_info("x", INT8, [N, N])]),
+        quantised(op="product"), {},
+    ),
+    "OR304": (quantised(op="float result"), quantised(op="product"), {}),
+    "OR305": (chain(*FROM_A_TO_B["cast back"]), chain(*FROM_A_TO_B["cast on"]), {}),
+    "OR306": (chain(*FROM_A_TO_B["turn back"]), chain(*FROM_A_TO_B["turn once"]), {}),
+    "OR307": (chain(*FROM_A_TO_B["same shape"], stored=[SQUARE]), chain(*FROM_A_TO_B["turn once"]), {}),
+    "OR308": (decode(name="past"), decode(name="other", returned=False), {"backend": "ort"}),
+    "OR309": (
+        build([node("Mul", ["past_key", "past_key"], ["y"])],
+              inputs=[helper.make_tensor_value_info("past_key", FLOAT, [1, 8, 99, 64])],
+              outputs=[helper.make_tensor_value_info("y", FLOAT, [1, 8, 99, 64])]),
+        decode(name="past_key"), {},
+    ),
+    "OR310": (build([node("Exp", ["x"], ["y"])], DOUBLE), build([node("Exp", ["x"], ["y"])]), {}),
+    "OR311": (integer(1024), integer(1023), {}),
+    "OR312": (chain(*FROM_A_TO_B["twice"]), chain(*FROM_A_TO_B["once"]), {}),
+    "OR313": (masked(twice=True), masked(twice=False), {}),
+    "OR314": (chain(*FROM_A_TO_B["dead"]), chain(*FROM_A_TO_B["alive"]), {}),
+    "OR315": (constant(computed=True), constant(computed=False), {}),
+    "OR316": (norm(spelled=True), norm(spelled=False), {}),
+    "OR317": (stays_alone(alone=True), stays_alone(alone=False), {}),
+    "OR318": (image(norm_first=False), image(norm_first=True), {}),
+    "OR319": (widened("Add"), widened("MatMul"), {}),
+}  # fmt: skip
+
+
+def test_every_rule_has_its_cases_and_a_place_in_the_formats() -> None:
+    assert list(CASES) == [rule.code for rule in RULES]
+    assert len({rule.name for rule in RULES}) == len(RULES) >= 15
+    assert {rule.code: rule.name for rule in RULES}.items() <= {
+        code: rule.name for code, rule in CI_RULES.items()
+    }.items()
+
+
+@pytest.mark.parametrize("code", CASES)
+def test_a_rule_finds_its_fault_and_nothing_else(code: str) -> None:
+    faulty, sound, settings = CASES[code]
+    assert code in codes(faulty, **settings)
+    assert code not in codes(sound, **settings)
+
+
+# Rules that mend the graph, and the model as somebody would have written it without the fault.
+MENDED = {
+    "OR305": chain(node("Identity", ["a"], ["b"])),
+    "OR306": chain(node("Identity", ["a"], ["b"])),
+    "OR307": chain(node("Identity", ["a"], ["b"])),
+    "OR302": build([node("Erf", ["x"], ["y"])]),
+    "OR310": build([node("Exp", ["x"], ["y"])]),
+    "OR312": chain(node("Exp", ["a"], ["e"]), node("Mul", ["e", "e"], ["b"])),
+    "OR313": masked(twice=False),
+    "OR314": chain(*FROM_A_TO_B["alive"]),
+}
+
+
+@pytest.mark.parametrize("code", MENDED)
+@pytest.mark.parametrize("backend", ["compiler", "none"])
+def test_the_price_is_that_of_the_model_without_the_fault(code: str, backend: str) -> None:
+    faulty, _, settings = CASES[code]
+    settings = {**settings, "backend": backend}
+    before, after = run(faulty, **settings), run(MENDED[code], **settings)
+    found = finding(faulty, code, **settings)
+    times = before.summary.time_placed.time_s, after.summary.time_placed.time_s
+    assert None not in times
+    assert found.of_s == times[0]
+    assert found.worth_s == pytest.approx(times[0] - times[1], rel=1e-9, abs=1e-15)  # type: ignore[operator]
+
+
+def test_a_dead_product_is_worth_its_bytes_by_hand() -> None:
+    """On a machine of 100 GB/s without launches: the dead product reads a and w and writes its result."""
+    found = finding(chain(*FROM_A_TO_B["dead"]), "OR314", system="teaching", backend="none", pim_model="roofline")
+    # The teaching PIM: 2 * 1024**3 FLOP at 20 TFLOP/s; its GPU: at 200 TFLOP/s 10.7 us, 3 * 4 MiB at 800 GB/s 15.7 us
+    assert found.worth_s == pytest.approx(3 * 4 * N * N / 800e9, rel=1e-9)
+
+
+def test_what_is_worth_nothing_is_left_out() -> None:
+    small = build([node("Cast", ["x"], ["y"], to=FLOAT)], shape=(4,))
+    assert lint(run(small, system="teaching")) == ()
+
+
+def test_rules_are_ignored_by_code_name_and_place() -> None:
+    analysis = run(chain(*FROM_A_TO_B["turn back"]))
+    key = next(one for one in lint(analysis, least_s=-1.0) if one.code == "OR306").hits[0].keys[-1]
+    for text in ("OR306", "transpose-and-back", f"OR306:{key}", "OR306:*Transpose"):
+        assert "OR306" not in {one.code for one in lint(analysis, [parse_ignore(text)], -1.0)}
+    assert "OR306" in {one.code for one in lint(analysis, [parse_ignore("OR306:*MatMul")], -1.0)}
+    with pytest.raises(UsageError, match="did you mean 'dead-op'"):
+        parse_ignore("dead-ops")
+
+
+def test_the_command_and_the_formats(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "m.onnx"
+    onnx.save(chain(*FROM_A_TO_B["dead"]), path)
+    assert main(["lint", str(path), "--system", "a100-attacc"]) == 0
+    out = capsys.readouterr().out
+    assert "warning[OR314]: dead-op at 2:MatMul: nothing needs unread" in out
+    assert "of" in out.partition("worth ")[2]
+    assert main(["lint", str(path), "--system", "a100-attacc", "--fail-on", "warning"]) == 1
+    capsys.readouterr()
+    assert main(["lint", str(path), "--system", "a100-attacc", "--format", "sarif"]) == 0
+    (found,) = json.loads(capsys.readouterr().out)["runs"]
+    assert [(one["ruleId"], one["level"]) for one in found["results"]] == [("OR314", "warning")]
+    check = ["check", str(path), "--system", "a100-attacc", "--max", "flops=9G", "--lint", "--format", "concise"]
+    assert main(check) == 0
+    assert "OR314" in capsys.readouterr().out
+    assert main([*check, "--fail-on", "warning"]) == 1
+    assert main(["lint", "--list-rules"]) == 0
+    assert "unaligned-channels" in capsys.readouterr().out

@@ -1,0 +1,191 @@
+"""What a model occupies in a device's memory, and the largest sizes that fit; every figure is added up by hand."""
+
+from pathlib import Path
+
+import pytest
+from msgspec.structs import replace
+from onnx import TensorProto, helper
+from small_models import analysed, save
+
+from onnx_roofline.analysis.analyze import analyze
+from onnx_roofline.analysis.footprints import footprint_of
+from onnx_roofline.analysis.settings import Settings
+from onnx_roofline.ci.budget_file import read_budgets
+from onnx_roofline.cli.main import main
+from onnx_roofline.hardware import System, load_system
+from onnx_roofline.ir.placed_records import PlacementSummary
+from onnx_roofline.load import parse
+from onnx_roofline.memory.footprint import Footprint
+from onnx_roofline.what_if.largest import largest_fit
+
+FLOAT, HALF = TensorProto.FLOAT, TensorProto.FLOAT16
+SQUARE = 64 * 64 * 4
+
+
+def weight(name: str, *shape: int) -> object:
+    """A stored tensor of zeros."""
+    size = 4
+    for length in shape:
+        size *= length
+    return helper.make_tensor(name, FLOAT, shape, bytes(size), raw=True)
+
+
+def linear(folder: Path) -> Path:
+    """x [batch, 1000] x w [1000, 500], then Relu: 2,000,000 B of weight, 6,000 B of x and y for each of the batch."""
+    nodes = [helper.make_node("MatMul", ["x", "w"], ["p"]), helper.make_node("Relu", ["p"], ["y"])]
+    return save(
+        folder,
+        nodes,
+        {"x": (FLOAT, ("batch", 1000))},  # type: ignore[dict-item]
+        {"y": (FLOAT, ("batch", 500))},  # type: ignore[dict-item]
+        [weight("w", 1000, 500)],  # type: ignore[list-item]
+    )
+
+
+def with_capacity(capacity_bytes: int) -> System:
+    """A GPU of that much memory."""
+    system = load_system("a100-attacc")
+    return replace(system, gpu=replace(system.gpu, capacity_bytes=capacity_bytes))
+
+
+def test_weights_are_at_the_runs_width(tmp_path: Path) -> None:
+    path = linear(tmp_path)
+    whole = analyze(path, Settings(dims={"batch": 3})).footprint
+    half = analyze(path, Settings(dims={"batch": 3}, assume_dtype="float16")).footprint
+    # 1000 * 500 * 4; x and y of 3 rows: 3 * (1000 + 500) * 4; p stays inside the kernel
+    assert whole == Footprint(2_000_000, 0, 18_000)
+    assert half == Footprint(1_000_000, 0, 9_000)
+
+
+def test_what_a_kernel_keeps_inside_is_not_stored(tmp_path: Path) -> None:
+    nodes = [
+        helper.make_node("Exp", ["x"], ["a"]),
+        helper.make_node("Mul", ["a", "x"], ["y"]),
+    ]
+    path = save(tmp_path, nodes, {"x": (FLOAT, (64, 64))}, {"y": (FLOAT, (64, 64))})
+    # Fused: x and y. Alone: x, a and y while Mul runs.
+    assert analysed(path, "compiler").footprint.activation_bytes == 2 * SQUARE
+    assert analysed(path, "none").footprint.activation_bytes == 3 * SQUARE
+
+
+def test_a_tensor_that_is_read_late_is_alive_in_between(tmp_path: Path) -> None:
+    nodes = [
+        helper.make_node("MatMul", ["x", "w"], ["a"]),
+        helper.make_node("MatMul", ["a", "w"], ["b"]),
+        helper.make_node("MatMul", ["b", "w"], ["c"]),
+        helper.make_node("Add", ["a", "c"], ["y"]),
+    ]
+    path = save(tmp_path, nodes, {"x": (FLOAT, (64, 64))}, {"y": (FLOAT, (64, 64))}, [weight("w", 64, 64)])  # type: ignore[list-item]
+    # While the third product runs: a, b and c. With Add fused into it: a, b and y. w is stored once.
+    assert analysed(path, "none").footprint == Footprint(SQUARE, 0, 3 * SQUARE)
+    assert analysed(path, "compiler").footprint == Footprint(SQUARE, 0, 3 * SQUARE)
+
+
+def decode(folder: Path) -> Path:
+    """One token's scores against a cache of past rows: new rows are appended, the cache is a model output."""
+    nodes = [
+        helper.make_node("Relu", ["key"], ["new"]),
+        helper.make_node("Concat", ["past", "new"], ["all_keys"], axis=2),
+        helper.make_node("Transpose", ["all_keys"], ["turned"], perm=[0, 1, 3, 2]),
+        helper.make_node("MatMul", ["query", "turned"], ["scores"]),
+    ]
+    row = (HALF, (1, 32, 1, 128))
+    inputs = {"query": row, "key": row, "past": (HALF, (1, 32, "past", 128))}
+    outputs = {"scores": (HALF, (1, 32, 1, "all")), "all_keys": (HALF, (1, 32, "all", 128))}
+    return save(folder, nodes, inputs, outputs)  # type: ignore[arg-type]
+
+
+def test_a_cache_is_held_once_where_its_buffer_is_shared(tmp_path: Path) -> None:
+    path = decode(tmp_path)
+    settings = Settings(dims={"past": 99}, system="a100-attacc")
+    row_bytes = 32 * 128 * 2
+    assert analyze(path, settings).footprint.cache_bytes == 100 * row_bytes
+    assert analyze(path, replace(settings, backend="ort")).footprint.cache_bytes == (99 + 100) * row_bytes
+
+
+@pytest.mark.parametrize(
+    ("capacity", "largest"),
+    # 2,000,000 of weight and 6,000 a row
+    [
+        (2_006_000, 1),
+        (2_011_999, 1),
+        (2_012_000, 2),
+        (8_000_000, 1000),
+        (8_005_999, 1000),
+        (80_000_000_000, 13_333_000),
+    ],
+)
+def test_the_largest_batch_is_exact(tmp_path: Path, capacity: int, largest: int) -> None:
+    system = with_capacity(capacity)
+    parsed = parse(linear(tmp_path), Settings().limits)
+    found = largest_fit(parsed, Settings(), system, "batch", system.gpu)
+    assert (found.size, found.size_bytes) == (largest, 2_000_000 + 6_000 * largest)
+    assert found.above_bytes == 2_000_000 + 6_000 * (largest + 1)
+
+
+def test_a_model_that_fits_at_no_size(tmp_path: Path) -> None:
+    system = with_capacity(2_005_999)
+    parsed = parse(linear(tmp_path), Settings().limits)
+    found = largest_fit(parsed, Settings(), system, "batch", system.gpu)
+    assert (found.size, found.reason) == (None, "already 2,006,000 B at 1")
+
+
+def test_the_short_way_to_a_footprint_is_that_of_an_analysis(tmp_path: Path) -> None:
+    path, settings, system = decode(tmp_path), Settings(dims={"past": 7}, system="a100-attacc"), with_capacity(1)
+    assert footprint_of(parse(path, settings.limits), settings, system) == analyze(path, settings).footprint
+
+
+def test_what_does_not_fit_is_not_called_optimal(tmp_path: Path) -> None:
+    settings = Settings(dims={"batch": 1}, system=with_capacity(2_005_999))
+    proof = analyze(linear(tmp_path), settings).model.whole(PlacementSummary).proof
+    assert proof == "does not fit: a100-sxm-80gb would hold 2.006 MB of 2.006 MB"
+    fitting = analyze(linear(tmp_path), replace(settings, system=with_capacity(2_006_000)))
+    assert fitting.model.whole(PlacementSummary).proof == "optimal for this cost model"
+
+
+def small_system(folder: Path) -> str:
+    """The file of a GPU with 2 MB, beside the shipped PIM of the teaching system."""
+    (folder / "small.yaml").write_text(
+        "schema: 1\nname: Small\nkind: gpu\npeak_tflops: {float32: 1}\nbandwidth_gb_per_s: {external: 100}\n"
+        "capacity_gb: 0.002\nsources: {all: {source: made up, label: assumed}}\n"
+    )
+    path = folder / "pair.yaml"
+    path.write_text(
+        "schema: 1\nname: Pair\nkind: system\ngpu: small.yaml\npim: hbm-pim\nlink: {gb_per_s: 10, latency_us: 1}\n"
+        "sources: {all: {source: made up, label: assumed}}\n"
+    )
+    return str(path)
+
+
+def test_the_commands_say_that_it_does_not_fit(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path, system = str(linear(tmp_path)), small_system(tmp_path)
+    assert main(["analyze", path, "--dim", "batch=1", "--system", system]) == 0
+    first = capsys.readouterr().out.splitlines()[0]
+    assert "DOES NOT FIT small: 2.006 MB of 2 MB" in first
+    # The whole model fits the 30 GB of the PIM.
+    assert main(["fit", path, "--dim", "batch=1", "--system", system]) == 0
+    out = capsys.readouterr().out
+    assert "NO" in out
+    assert "already 2,006,000 B at 1" in out
+    assert main(["check", path, "--dim", "batch=1", "--max", "memory_bytes=2006000"]) == 0
+    assert main(["check", path, "--dim", "batch=1", "--max", "memory_bytes=2005999"]) == 1
+
+
+def test_a_dim_that_the_model_lacks_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["fit", str(linear(tmp_path)), "--largest", "bach"]) == 2
+    assert "found no such dim; did you mean 'batch'?" in capsys.readouterr().err
+
+
+def test_fits_is_a_budget_of_a_device(tmp_path: Path) -> None:
+    linear(tmp_path)
+    budgets = tmp_path / "onnx-roofline.yaml"
+    budgets.write_text(
+        f"version: 1\nmodels:\n- path: m.onnx\n  dims: {{batch: 1}}\n  system: {small_system(tmp_path)}\n"
+        "  fits: [small, hbm-pim]\n"
+    )
+    (entry,) = read_budgets(str(budgets)).entries
+    assert [(one.metric, one.limit) for one in entry.budgets] == [
+        ("memory_share.small", 1),
+        ("memory_share.hbm-pim", 1),
+    ]
+    assert main(["check", "--config", str(budgets)]) == 1
