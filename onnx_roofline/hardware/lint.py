@@ -61,7 +61,8 @@ def _recomputed_peak(device: Device, dtype: str) -> tuple[float | None, str]:
     per_byte, internal = _value(device, f"check.flop_per_byte.{dtype}"), _value(device, "bandwidth_gb_per_s.internal")
     if per_byte is not None and internal is not None:
         return internal * per_byte / 1e3, f"{internal:g} GB/s x {per_byte:g} FLOP/byte"
-    units, per_clock = _value(device, "check.sm_count"), _value(device, f"check.flop_per_clk_per_sm.{dtype}")
+    units = _value(device, "sm_count") or _value(device, "check.sm_count")
+    per_clock = _value(device, f"check.flop_per_clk_per_sm.{dtype}")
     clock_mhz = _value(device, f"check.quoted_mhz.{dtype}") or _value(device, "check.boost_mhz")
     if units is None or per_clock is None or clock_mhz is None:
         return None, ""

@@ -10,6 +10,7 @@ from onnx_roofline.base.strict_yaml import parse, read
 from onnx_roofline.base.text import did_you_mean, shown
 from onnx_roofline.base.units import DTYPE_BITS
 from onnx_roofline.base.yaml_nodes import Node
+from onnx_roofline.hardware.extends import Extended, extended
 from onnx_roofline.hardware.figures import (
     GIGA,
     MEGA,
@@ -23,6 +24,7 @@ from onnx_roofline.hardware.figures import (
     text_of,
     whole,
 )
+from onnx_roofline.hardware.gpu_profile import GPU_KEYS, MATH_TYPES, GpuKeys
 from onnx_roofline.hardware.pim_profile import read_pim
 from onnx_roofline.hardware.records import Concurrency, Constants, Device, Duplex, Figure, Kind, Layout, Link, System
 
@@ -32,10 +34,10 @@ if TYPE_CHECKING:
 DEFAULT_SYSTEM = "teaching"
 
 _SCHEMA = 1
-_COMMON_KEYS = ("schema", "name", "kind", "sources", "notes")
+_COMMON_KEYS = ("schema", "name", "kind", "extends", "sources", "notes")
 _DEVICE_NUMBERS = ("capacity_gb", "cache_mb", "launch_us")
 _DEVICE_PARTS = ("peak_tflops", "bandwidth_gb_per_s", "efficiency", "energy", "pim", "check")
-_DEVICE_KEYS = (*_COMMON_KEYS, *_DEVICE_NUMBERS, *_DEVICE_PARTS)
+_DEVICE_KEYS = (*_COMMON_KEYS, *_DEVICE_NUMBERS, *_DEVICE_PARTS, *GPU_KEYS)
 _SYSTEM_KEYS = (*_COMMON_KEYS, "gpu", "pim", "link", "layout", "concurrency", "gpu_bandwidth_share_when_active")
 _LINK_NUMBERS = ("gb_per_s", "latency_us", "pj_per_bit")
 _ENERGY_KEYS = ("dram_pj_per_bit", "cache_pj_per_bit", "mac_pj", "idle_w")
@@ -55,7 +57,10 @@ def shipped_profiles() -> tuple[tuple[str, str, str], ...]:
 
 
 def _kind_and_name(slug: str, data: bytes) -> tuple[str, str]:
+    """From the head of the file; one that starts from another may have its kind there."""
     head = parse(data, f"{slug}.yaml", until=("kind", "name")).entries
+    if "kind" not in head:
+        head = _root(slug)[1].root.entries
     return head["kind"].characters, head["name"].characters
 
 
@@ -65,7 +70,7 @@ def profile_kind(name_or_path: str | os.PathLike[str]) -> str | None:
     >>> profile_kind("teaching"), profile_kind("teaching-pim")
     ('system', 'pim')
     """
-    kind = _root(name_or_path)[1].entries.get("kind")
+    kind = _root(name_or_path)[1].root.entries.get("kind")
     return None if kind is None else kind.characters
 
 
@@ -77,7 +82,8 @@ def load_device(name_or_path: str | os.PathLike[str], scale: Mapping[str, float]
     >>> load_device("teaching-pim").ridge("float32") == 20 / 6
     True
     """
-    slug, root, _ = _root(name_or_path)
+    slug, found, _ = _root(name_or_path)
+    root = found.root
     kind_node = root.entries.get("kind")
     if kind_node is not None and kind_node.characters == "system":
         raise ProfileError(
@@ -86,20 +92,22 @@ def load_device(name_or_path: str | os.PathLike[str], scale: Mapping[str, float]
     required = ("schema", "name", "kind", "peak_tflops", "bandwidth_gb_per_s", "sources")
     entries = _entries(root, _DEVICE_KEYS, required)
     own = {path.removeprefix(f"{slug}."): f for path, f in (scale or {}).items() if path.startswith(f"{slug}.")}
-    figures = Figures(entries.get("sources"), own)
+    figures = Figures(entries.get("sources"), own, found.layers)
     name = text_of(entries.get("name"))
     kind: Kind | None = _KINDS.get(text_of(entries.get("kind"), _KINDS) or "")
-    peaks = figures.numbers(entries.get("peak_tflops"), tuple(DTYPE_BITS))
+    all_peaks = figures.numbers(entries.get("peak_tflops"), (*DTYPE_BITS, *MATH_TYPES))
+    peaks = {dtype: peak for dtype, peak in all_peaks.items() if dtype not in MATH_TYPES}
     if "peak_tflops" in entries and not entries["peak_tflops"].entries:
         entries["peak_tflops"].report("found no dtype, wanted at least one, such as float16: 312")
     needed = {"gpu": ("external",), "cpu": ("external",), "pim": ("internal",), None: ()}[kind]
-    bandwidths = figures.numbers(entries.get("bandwidth_gb_per_s"), ("external", "internal"), needed)
+    bandwidths = figures.numbers(entries.get("bandwidth_gb_per_s"), ("external", "internal", "l2"), needed)
     if kind in ("gpu", "cpu") and "internal" in bandwidths:
         entries["bandwidth_gb_per_s"].entries["internal"].report("found for no PIM; leave it out or write kind: pim")
     numbers = {key: figures.number(entries.get(key)) for key in _DEVICE_NUMBERS}
     energy = figures.numbers(entries.get("energy"), _ENERGY_KEYS)
     efficiency = figures.numbers(entries.get("efficiency"), ("compute", "memory"))
     pim = read_pim(entries.get("pim"), tuple(peaks), figures)
+    gpu_keys = GpuKeys(entries, figures)
     if kind in ("gpu", "cpu") and "pim" in entries:
         entries["pim"].report("found for no PIM; leave it out or write kind: pim")
     if kind == "pim" and "efficiency" in entries:
@@ -132,6 +140,7 @@ def load_device(name_or_path: str | os.PathLike[str], scale: Mapping[str, float]
         idle_w=energy.get("idle_w"),
         pim=pim,
         facts=figures.facts,
+        gpu=gpu_keys.model(all_peaks, bandwidths, numbers["launch_us"], sourced) if kind == "gpu" else None,
     )
 
 
@@ -147,7 +156,8 @@ def load_system(
     >>> [device.slug for device in load_system("teaching").devices]
     ['teaching-gpu', 'teaching-pim']
     """
-    slug, root, folder = _root(name_or_path)
+    slug, found, folder = _root(name_or_path)
+    root = found.root
     kind_node = root.entries.get("kind")
     if kind_node is not None and kind_node.characters in _KINDS:
         raise ProfileError(
@@ -155,7 +165,7 @@ def load_system(
             " write a file with kind: system that names a gpu, a pim and a link"
         )
     entries = _entries(root, _SYSTEM_KEYS, ("schema", "name", "kind", "gpu", "pim", "link", "sources"))
-    figures = Figures(entries.get("sources"), scale)
+    figures = Figures(entries.get("sources"), scale, found.layers)
     name = text_of(entries.get("name"))
     text_of(entries.get("kind"), ("system",))
     link, duplex, shared_memory = _link(entries.get("link"), figures)
@@ -282,8 +292,26 @@ def _part(
     return device
 
 
-def _root(name_or_path: str | os.PathLike[str]) -> tuple[str, Node, Path | None]:
-    """Slug, root node and folder (None for a shipped profile). Raises ProfileError for what can't be read."""
+def _root(name_or_path: str | os.PathLike[str]) -> tuple[str, Extended, Path | None]:
+    """Slug, merged root and folder (None for a shipped profile). Raises ProfileError for what can't be read."""
+    slug, root, folder = _own_root(name_or_path)
+    return slug, extended(root, lambda node: _parent(node, folder)), folder
+
+
+def _parent(node: Node, folder: Path | None) -> Node | None:
+    """The file that `extends` names: a shipped slug or a path relative to the file; None where that is reported."""
+    reference = node.text()
+    if reference is None:
+        return None
+    relative = folder is not None and reference not in _shipped() and _looks_like_path(reference)
+    try:
+        return _own_root(folder / reference if folder is not None and relative else reference)[1]
+    except ProfileError as error:
+        node.report(str(error))
+        return None
+
+
+def _own_root(name_or_path: str | os.PathLike[str]) -> tuple[str, Node, Path | None]:
     text = os.fspath(name_or_path)
     shipped = _shipped()
     if text in shipped and isinstance(name_or_path, str):

@@ -5,10 +5,11 @@ from typing import Literal
 
 from msgspec import Struct, field
 
+from onnx_roofline.hardware.gpu_model import GpuModel
 from onnx_roofline.hardware.pim_model import PimModel
 
 Kind = Literal["gpu", "pim", "cpu"]
-Label = Literal["read", "derived", "assumed"]
+Label = Literal["read", "measured", "fitted", "derived", "assumed"]
 # When GPU and PIM may work at the same time: never; on separate memory; on the same memory with two row buffers.
 Concurrency = Literal["exclusive", "partitioned", "dual_row_buffer"]
 # Whether the two directions of a link share its bandwidth.
@@ -55,6 +56,7 @@ class Device(Struct, frozen=True):
     idle_w: float | None = None
     pim: PimModel | None = None
     facts: Mapping[str, Fact] = field(default_factory=dict)  # by dotted path
+    gpu: GpuModel | None = None  # the engines; None where the profile does not state `sm_count`
 
     def __hash__(self) -> int:
         """By slug alone: the mappings of figures have no hash."""

@@ -4,6 +4,7 @@ import json
 import os
 import time
 from pathlib import Path
+from typing import get_args
 
 import msgspec
 import pytest
@@ -17,6 +18,7 @@ from onnx_roofline.hardware import (
     Alignment,
     Device,
     DramTiming,
+    Label,
     OpSupport,
     PimModel,
     lint,
@@ -90,7 +92,7 @@ def test_every_shipped_device_agrees_with_itself(slug):
     device = load_device(slug)
     assert lint(device) == ()
     assert device.slug == slug
-    assert all(figure.source and figure.label in ("read", "derived", "assumed") for figure in device.figures.values())
+    assert all(figure.source and figure.label in get_args(Label) for figure in device.figures.values())
     stated = {f"peak_tflops.{dtype}" for dtype in device.peaks_flops_per_s}
     assert stated <= device.figures.keys()
 
@@ -135,7 +137,7 @@ def test_an_unsupported_dtype_has_no_peak_and_no_ridge():
 
 
 def test_units_are_rounded_once():
-    assert load_device("a100-sxm-80gb").launch_s == 6.87e-06
+    assert load_device("a100-sxm-80gb").launch_s == 2.8e-06
     assert load_device("a100-sxm-80gb").peak_flops_per_s("float32") == 19.5e12
     assert load_device("a100-sxm-80gb").dram_j_per_byte == 2.872e-11  # 8 * 3.59 pJ
     assert load_device("a100-sxm-80gb").capacity_bytes == 80_000_000_000
@@ -325,7 +327,7 @@ def test_fifo_folder_device_and_absent_file_are_refused_at_once(tmp_path):
 
 
 def test_an_unknown_name_lists_what_there_is():
-    with pytest.raises(ProfileError, match=r"no shipped profile 'h100-smx'; did you mean 'h100-sxm'\? \(shipped: a100"):
+    with pytest.raises(ProfileError, match=r"no shipped profile 'h100-smx'; did you mean 'h100-sxm'\? \(shipped: a10, a100"):
         load_device("h100-smx")
     with pytest.raises(ProfileError, match="no shipped profile 'zzz' "):
         load_system("zzz")
@@ -526,7 +528,7 @@ def test_the_pim_part_is_read_into_base_units(tmp_path):
             "refresh_share: found 1.5, wanted a",
         ),
         (("banks_per_channel: 16}", "banks_per_channel: 16, refresh_share: 1}"), "found a memory that only refreshes"),
-        (("fence_ns: 150", "efficiency: {stream: 0.5}"), "pim.efficiency: found beside dram, whose timings give"),
+        (("fence_ns: 150", "efficiency: {stream: 0.5}"), "pim.efficiency: found beside dram, whose times give"),
         (("height, columns", "hieght"), "pim.split_axes[0]: found 'hieght', wanted one of batch, rows"),
         (("split_axes: [height, columns]", "split_axes: height"), "pim.split_axes: found 'height', wanted a list"),
         ((DRAM, ""), "pim.replicate: found without dram"),
@@ -762,3 +764,40 @@ def test_round_trip_of_any_figure(peak, bandwidth, tmp_path_factory):
     device = load_device(write(tmp_path_factory.getbasetemp(), text, "any.yaml"))
     assert device.figures["peak_tflops.float16"].value == peak
     assert device.figures["bandwidth_gb_per_s.external"].value == bandwidth
+
+
+VARIANT = """
+schema: 1
+extends: h100-sxm
+name: An H100 that nobody sells
+bandwidth_gb_per_s: {external: 4000}
+sources: {bandwidth_gb_per_s.external: {source: a wish, label: assumed}}
+"""
+
+
+def test_a_profile_may_start_from_another(tmp_path):
+    path = tmp_path / "variant.yaml"
+    path.write_text(VARIANT)
+    found, parent = load_device(str(path)), load_device("h100-sxm")
+    assert found.external_bytes_per_s == 4e12
+    assert found.figures["bandwidth_gb_per_s.external"].label == "assumed"
+    # What it does not state comes with the other's source.
+    assert found.peaks_flops_per_s == parent.peaks_flops_per_s
+    assert found.figures["peak_tflops.float16"] == parent.figures["peak_tflops.float16"]
+    assert found.gpu.l2_bytes_per_s == parent.gpu.l2_bytes_per_s
+    assert found.gpu.dram_bytes_per_s == 4e12
+
+
+@pytest.mark.parametrize(
+    ("edit", "message"),
+    [
+        (("h100-sxm", "h100-smx"), "extends: found no shipped profile 'h100-smx'; did you mean 'h100-sxm'"),
+        (("h100-sxm", "./variant.yaml"), "found a chain of more than 8 profiles; does one start from itself"),
+        (("bandwidth_gb_per_s.external: {", "peak_tflops.float16: {"), "bandwidth_gb_per_s.external: found no source"),
+    ],
+)
+def test_a_profile_that_can_not_start_from_another_is_refused(tmp_path, edit, message):
+    path = tmp_path / "variant.yaml"
+    path.write_text(VARIANT.replace(*edit))
+    with pytest.raises(ProfileError, match=message):
+        load_device(str(path))

@@ -51,6 +51,7 @@ from onnx_roofline.report.contract.placement import Alternative, PlacementSummar
 from onnx_roofline.report.contract.schema import DOCUMENTS, schema_of
 from onnx_roofline.report.contract.system import (
     Alignment,
+    AttentionShares,
     Bandwidth,
     Device,
     DramTiming,
@@ -58,11 +59,13 @@ from onnx_roofline.report.contract.system import (
     Energy,
     Fact,
     Figure,
+    Gpu,
     Layout,
     Link,
     OpSupport,
     Pim,
     System,
+    TileTiming,
 )
 
 __all__ = [
@@ -72,6 +75,7 @@ __all__ = [
     "Alignment",
     "Alternative",
     "AnnotatedGraph",
+    "AttentionShares",
     "Bandwidth",
     "Body",
     "Contraction",
@@ -91,6 +95,7 @@ __all__ = [
     "Flip",
     "Function",
     "FusedAway",
+    "Gpu",
     "Graph",
     "GraphName",
     "Kernel",
@@ -115,6 +120,7 @@ __all__ = [
     "SweepStep",
     "System",
     "Tensor",
+    "TileTiming",
     "Tool",
     "TotalTime",
     "TotalTraffic",
