@@ -4,14 +4,10 @@ Pooled constants belong to kernels, not to a device: `docs/time.md` says how the
 """
 
 from collections.abc import Mapping
-from typing import Literal
 
 from msgspec import Struct, field
 
-# What a kernel mainly does. `gated` is a product of two halves with an activation (SwiGLU) by one block a row.
-KernelClass = Literal["product", "conv", "attention", "elementwise", "softmax", "norm", "rms_norm", "gated", "other"]
-# Where a time comes from, best first.
-Origin = Literal["measured", "fitted", "datasheet", "assumed"]
+from onnx_roofline.base.terms import KernelClass, Origin
 
 # FLOP/s that one streaming multiprocessor of an A100 does on its matrix unit: 312 TFLOP/s over 108 of them.
 A100_SM_FLOPS_PER_S = 312e12 / 108

@@ -2,18 +2,17 @@
 
 from collections.abc import Mapping
 
-from onnx_roofline.base.yaml_nodes import Node
+from onnx_roofline.base.terms import KernelClass
 from onnx_roofline.base.units import DTYPE_BITS
+from onnx_roofline.base.yaml_nodes import Node
 from onnx_roofline.hardware.figures import GIGA, MICRO, TERA, Figures, scaled
 from onnx_roofline.hardware.gpu_model import (
     POOLED_ATTENTION,
     POOLED_ROW_STEP_S,
     AttentionConstants,
     GpuModel,
-    KernelClass,
-    Origin,
 )
-from onnx_roofline.hardware.records import Figure, Label
+from onnx_roofline.hardware.records import ORIGINS, Figure
 
 GPU_KEYS = (
     "sm_count", "vector_tflops", "special_gops", "dispatch_us", "sustained", "bandwidth_share", "attention",
@@ -30,9 +29,6 @@ _MATRIX_TYPES = (
 _ROUNDED = 1.05
 _CLASSES: tuple[KernelClass, ...] = ("product", "conv", "elementwise", "softmax", "norm", "rms_norm", "gated", "other")
 _ATTENTION_NUMBERS = ("sustained", "bandwidth", "fixed_us", "block_us", "exposed_special")
-_ORIGINS: Mapping[Label, Origin] = {
-    "read": "datasheet", "derived": "datasheet", "measured": "measured", "fitted": "fitted", "assumed": "assumed"
-}  # fmt: skip
 # The L2 of a GPU whose profile states none: about 2.5 times the memory. Source: XLA's GPU cost model.
 _L2_OVER_DRAM = 2.5
 # Dispatch of an eager host whose profile states none: A100 and H100 hosts need 6 to 9 us a kernel.
@@ -91,7 +87,7 @@ class GpuKeys:
             bandwidth_shares={kind: self.shares[kind] for kind in _CLASSES if kind in self.shares},
             attention=self._attention(),
             row_step_s=POOLED_ROW_STEP_S if self.row_step_us is None else scaled(self.row_step_us, MICRO),
-            origins={path: _ORIGINS[figure.label] for path, figure in figures.items()},
+            origins={path: ORIGINS[figure.label] for path, figure in figures.items()},
         )
 
     def _attention(self) -> AttentionConstants:

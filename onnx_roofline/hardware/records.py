@@ -5,6 +5,7 @@ from typing import Literal
 
 from msgspec import Struct, field
 
+from onnx_roofline.base.terms import Origin
 from onnx_roofline.hardware.gpu_model import GpuModel
 from onnx_roofline.hardware.pim_model import PimModel
 
@@ -16,6 +17,13 @@ Concurrency = Literal["exclusive", "partitioned", "dual_row_buffer"]
 Duplex = Literal["half", "full"]
 # When constants are brought into the PIM's layout: once before the first run, or in every run.
 Constants = Literal["offline", "online"]
+
+
+# What a label says of a time that hangs on the figure; and origins, surest first.
+ORIGINS: Mapping[Label, Origin] = {
+    "read": "datasheet", "derived": "datasheet", "measured": "measured", "fitted": "fitted", "assumed": "assumed"
+}  # fmt: skip
+_SURENESS: tuple[Origin, ...] = ("measured", "fitted", "datasheet", "assumed")
 
 
 class Figure(Struct, frozen=True):
@@ -82,6 +90,11 @@ class Device(Struct, frozen=True):
         """
         peak = self.peak_flops_per_s(dtype)
         return None if peak is None else peak / self.bandwidth_bytes_per_s
+
+    def origin(self, path: str) -> Origin:
+        """The least sure origin of the figures at a path and below it; assumed where nothing is stated."""
+        found = [figure.label for at, figure in self.figures.items() if at == path or at.startswith(f"{path}.")]
+        return max((ORIGINS[label] for label in found), key=_SURENESS.index, default="assumed")
 
     @property
     def assumed(self) -> tuple[str, ...]:

@@ -5,10 +5,15 @@ from typing import Literal
 
 from msgspec import Struct, field
 
+from onnx_roofline.base.terms import Origin
+
 # What a kernel spends most of its time on, by the roofline, and why it has no time.
 RoofBound = Literal["memory", "compute", "launch", "nothing to do", "fused", "unsupported", "unknown"]
-# The same under the placement's time model; a PIM has parts of its own.
-TimeBound = Literal["memory", "compute", "launch", "stream", "activate", "io", "refresh", "unsupported", "unknown"]
+# The same under the placement's time model: the engine of a GPU whose profile states them, or the part of a PIM.
+TimeBound = Literal[
+    "matrix", "vector", "special", "l2", "dram", "latency", "launch", "memory", "compute", "stream", "activate", "io",
+    "refresh", "unsupported", "unknown",
+]  # fmt: skip
 # The class of a placement decision; see Placement.
 PlacementReason = Literal[
     "unsupported",
@@ -68,13 +73,22 @@ Axis = Literal["outputs", "vectors", "heads"]
 
 
 class DeviceTime(Struct, frozen=True):
-    """A kernel on one device under the placement's time model; `time_s` is None where it can't run, with the reason."""
+    """A kernel on one device under the placement's time model; `time_s` is None where it can't run, with the reason.
+
+    `engines` has the seconds of each part of the device, `launch_s` comes on top. Of the full model, `low_s` and
+    `high_s` hold eight of ten kernels whose constants have the same `origin`.
+    """
 
     time_s: float | None
     energy_j: float | None
     bound: TimeBound
     reason: str = ""
     explanation: tuple[str, ...] = ()
+    engines: Mapping[str, float] = field(default_factory=dict)
+    launch_s: float = 0.0
+    low_s: float | None = None
+    high_s: float | None = None
+    origin: Origin | None = None
 
 
 class Together(Struct, frozen=True):

@@ -159,6 +159,18 @@ class Contraction(Struct, frozen=True):
         return self.batch * self.m * self.n * self.k
 
 
+class Masking(Struct, frozen=True):
+    """What of queries x keys fused attention computes: counts are of the whole square all the same.
+
+    `group` query heads share a key head, whose product has their queries one after the other. `causal`: a query meets
+    no later key, the last one all; `window` is how many keys stay visible before a query, 0 all of them.
+    """
+
+    group: int = 1
+    causal: bool = False
+    window: int = 0
+
+
 class Work(Struct, frozen=True):
     """What an op does and touches: the answer of its rule.
 
@@ -167,9 +179,11 @@ class Work(Struct, frozen=True):
     `compute_dtype` selects the peak. `sequential_steps` is the length of the longest chain of dependent steps inside
     the op (the time loop of an LSTM). `aliases` is the input whose bytes the results of a view are. `row_elements` are
     normalised together: all of them are needed before the first result, so that a row that doesn't fit on chip is read
-    twice; 0 for an op that normalises nothing. `rule` names the rule, as in `ai.onnx.MatMul-13`. `parameters` are the
-    logical elements per input operand of what is a parameter if the file stores it, whatever its type and rank: weights
-    packed into bytes, scales, zero points, biases in int32. None leaves it to the operand's own type.
+    twice; 0 for an op that normalises nothing. `row_sums` are the sums over a row that a normalisation needs one after
+    the other (mean and variance 2, mean of squares 1). `masking` is what attention may leave out. `rule` names the
+    rule, as in `ai.onnx.MatMul-13`. `parameters` are the logical elements per input operand of what is a parameter if
+    the file stores it, whatever its type and rank: weights packed into bytes, scales, zero points, biases in int32.
+    None leaves it to the operand's own type.
     """
 
     counts: Counts | None
@@ -185,6 +199,8 @@ class Work(Struct, frozen=True):
     aliases: int | None = None
     row_elements: int = 0
     parameters: tuple[int | None, ...] = ()
+    row_sums: int = 2
+    masking: Masking | None = None
 
 
 # What a kernel is as a whole to a device that has one op for it, and to the tiling of its products.

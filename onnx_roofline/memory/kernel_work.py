@@ -1,10 +1,14 @@
 """The work of each kernel from the columns of its members: operations, bytes, products, what is resident."""
 
-from onnx_roofline.base.units import DTYPE_BITS
+import itertools
+
+from onnx_roofline.base.terms import KernelClass, MathMode
+from onnx_roofline.base.units import DTYPE_BITS, product
 from onnx_roofline.ir.graph import Model
-from onnx_roofline.ir.kernel_work import KernelWork, Operand, Operations, Product
-from onnx_roofline.ir.records import Contraction, Kernel, Reuse, Traffic, TypedOp, Work, total
+from onnx_roofline.ir.kernel_work import KernelWork, Operand, Operations, Product, ProductPart
+from onnx_roofline.ir.records import Contraction, Kernel, Masking, Reuse, Traffic, TypedOp, Work, total
 from onnx_roofline.memory.kv_caches import Caches
+from onnx_roofline.memory.rows import row_lengths
 from onnx_roofline.ops.cost.lookup import traits_of
 from onnx_roofline.ops.traits import ROLE_OPS
 
@@ -12,10 +16,13 @@ from onnx_roofline.ops.traits import ROLE_OPS
 _REARRANGEMENTS = 6
 
 
-def kernel_works(model: Model) -> dict[str, KernelWork]:
-    """By the row id of its root what each kernel does; kernels that do the same share one record."""
+def kernel_works(model: Model, math: MathMode = "fp32") -> dict[str, KernelWork]:
+    """By the row id of its root what each kernel does; kernels that do the same share one record.
+
+    `math` is in what float32 products run where a device has units for it.
+    """
     alike: dict[KernelWork, KernelWork] = {}
-    maker = _Maker(model)
+    maker = _Maker(model, math)
     found = {}
     for key, kernel in model.column(Kernel).items():
         if kernel.id == key:
@@ -27,7 +34,8 @@ def kernel_works(model: Model) -> dict[str, KernelWork]:
 class _Maker:
     """The columns that the work of a kernel is made of."""
 
-    def __init__(self, model: Model) -> None:
+    def __init__(self, model: Model, math: MathMode) -> None:
+        self.model, self.math = model, "" if math == "fp32" else math
         self.rows, self.works, self.traffics = model.column(TypedOp), model.column(Work), model.column(Traffic)
         self.reuses, self.caches = model.column(Reuse), model.whole(Caches)
 
@@ -37,14 +45,17 @@ class _Maker:
         traits = [traits_of(self.rows[key].op) for key in members]
         products, kinds, first = self._products(kernel)
         resident, activation_bytes = kinds[0] if kinds else ("none", 0)
+        operations, reuses = self._operations(members), self.reuses[kernel.id].devices
+        row = max(((length, sums) for _, length, sums in self._rows(kernel)), default=(0, 0))
+        dtype = self.works[kernel.id].compute_dtype
         ordered = (kernel.id, *(key for key in members if key != kernel.id))
         return KernelWork(
-            dtype=self.works[kernel.id].compute_dtype,
+            dtype=dtype,
             op_types=tuple(dict.fromkeys(self.rows[key].op.op_type for key in ordered)),
-            operations=self._operations(members),
+            operations=operations,
             naive_bytes=total([self.traffics[key].naive_bytes for key in members]),
             compulsory_bytes=total([self.traffics[key].compulsory_bytes for key in members]),
-            moved=tuple((slug, moved.moved_bytes) for slug, moved in self.reuses[kernel.id].devices.items()),
+            moved=tuple((slug, one.moved_bytes) for slug, one in reuses.items()),
             products=products,
             resident=resident,
             resident_bytes=self._resident_bytes(kernel, resident, products),
@@ -55,6 +66,11 @@ class _Maker:
             is_dilated=first is not None and any(dilation > 1 for dilation in first.dilations),
             permutes=any(one.permutes for one in traits),
             stands_for=ROLE_OPS[kernel.role] if len(members) > 1 else "",
+            kernel_class=self._class(kernel, products, row[1]),
+            math=self.math if dtype == "float32" and products else "",
+            kept=tuple((slug, one.resident_bytes) for slug, one in reuses.items() if one.resident_bytes),
+            row_elements=row[0],
+            masking=self._masking(kernel) if any(one.part for one in products) else None,
         )
 
     def _operations(self, members: tuple[str, ...]) -> tuple[Operations, ...] | None:
@@ -75,9 +91,12 @@ class _Maker:
         contraction).
         """
         found = [(key, one) for key in kernel.members for one in self.works[key].contractions if one.macs]
-        found.sort(key=lambda pair: -pair[1].macs)
+        is_attention = kernel.role == "attention" or any(traits_of(self.rows[key].op).attends for key, _ in found)
+        parts = _attention_parts([one for _, one in found]) if is_attention else {}
+        order = sorted(range(len(found)), key=lambda position: -found[position][1].macs)
         products, kinds = [], []
-        for key, contraction in found:
+        for index in order:
+            key, contraction = found[index]
             kind, position = self._resident(key, contraction)
             is_lhs = position is not None and position == contraction.lhs
             # Seen from its resident operand, the left one for a convolution.
@@ -87,9 +106,41 @@ class _Maker:
             large_bytes = _operand_bytes(reads, position, elements, dtype)
             other = contraction.rhs if is_lhs else contraction.lhs
             other_bytes = _operand_bytes(reads, other, contraction.batch * vectors * contraction.k, dtype)
-            products.append(Product(contraction.batch, outputs, contraction.k, vectors, large_bytes))
+            taps, part = _taps(contraction), parts.get(index, "")
+            products.append(Product(contraction.batch, outputs, contraction.k, vectors, large_bytes, taps, part))
             kinds.append((kind, other_bytes))
-        return tuple(products), kinds, found[0][1] if found else None
+        return tuple(products), kinds, found[order[0]][1] if found else None
+
+    def _rows(self, kernel: Kernel) -> list[tuple[str, int, int]]:
+        """(member, elements, sums) of the rows that are needed whole; a second sum over the same rows is one more."""
+        found = list(row_lengths(self.model, kernel))
+        sums = {length: 0 for _, length, _ in found}
+        for _, length, count in found:
+            sums[length] += count
+        return [(key, length, sums[length]) for key, length, _ in found]
+
+    def _class(self, kernel: Kernel, products: tuple[Product, ...], row_sums: int) -> KernelClass:
+        """What the kernel mainly does: its products, the rows that it normalises, or one pass over its tensors."""
+        if products:
+            is_attention = any(one.part for one in products)
+            return "attention" if is_attention else "conv" if products[0].taps else "product"
+        works = [self.works[key] for key in kernel.members]
+        special = sum(0 if one.counts is None else one.counts.transcendentals for one in works)
+        elements = max((self.rows[key].outputs[0].elements or 0 for key in kernel.members), default=0)
+        if row_sums:
+            # A softmax has an exponential an element, a normalisation a root a row.
+            return "softmax" if special >= elements else "norm" if row_sums > 1 else "rms_norm"
+        rows = [self.rows[key] for key in kernel.members]
+        traits = [traits_of(row.op) for row in rows]
+        if any(one.selects and len(row.outputs) > 1 for one, row in zip(traits, rows, strict=True)):
+            return "gated" if special else "other"
+        same = all((row.outputs[0].elements or 0) == elements for row in rows)
+        moves = any(one.permutes or one.selects or one.joins or one.updates_at for one in traits)
+        counted = any(one.counts is not None and one.counts.operations for one in works)
+        return "elementwise" if same and counted and not moves else "other"
+
+    def _masking(self, kernel: Kernel) -> Masking:
+        return next((found for key in kernel.members if (found := self.works[key].masking) is not None), Masking())
 
     def _resident(self, key: str, contraction: Contraction) -> tuple[Operand, int | None]:
         """(what the large operand is, its position): a stored operand before a cache before the right one.
@@ -158,3 +209,19 @@ def _operand_bytes(reads: tuple[int | None, ...], position: int | None, elements
     if position is not None and position < len(reads) and reads[position]:
         return reads[position] or 0
     return elements * DTYPE_BITS.get(dtype, 32) // 8
+
+
+def _taps(contraction: Contraction) -> int:
+    """Elements of a convolution's window; 0 for a plain product and for a transposed convolution, which is one."""
+    taps = product(contraction.kernel) if contraction.kernel else 0
+    positions = contraction.images * product(contraction.output_spatial)
+    return taps if taps and contraction.n == positions and contraction.k % taps == 0 else 0
+
+
+def _attention_parts(found: list[Contraction]) -> dict[int, ProductPart]:
+    """By the position of a contraction: scores [rows, keys] and, behind them, their product with the values."""
+    parts: dict[int, ProductPart] = {}
+    for index, (scores, values) in enumerate(itertools.pairwise(found)):
+        if (scores.batch, scores.m, scores.n) == (values.batch, values.m, values.k) and index not in parts:
+            parts[index], parts[index + 1] = "scores", "values"
+    return parts

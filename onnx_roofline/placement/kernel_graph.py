@@ -148,7 +148,17 @@ def _device_time(device: Device, work: KernelWork, pim_model: PimTimeModel) -> D
     found = device_time(device, work, pim_model)
     if found.total_s is None:
         return DeviceTime(None, None, found.bound, found.reason)
-    return DeviceTime(found.total_s, _energy_j(device, work), found.bound, "", found.explanation)
+    return DeviceTime(
+        found.total_s,
+        _energy_j(device, work),
+        found.bound,
+        explanation=found.explanation,
+        engines=found.engines,
+        launch_s=found.launch_s,
+        low_s=found.low_s,
+        high_s=found.high_s,
+        origin=found.origin,
+    )
 
 
 def _energy_j(device: Device, work: KernelWork) -> float | None:

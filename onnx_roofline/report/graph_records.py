@@ -269,6 +269,11 @@ def _device_time(entry: DeviceTime) -> contract.DeviceTime:
         bound=entry.bound,  # type: ignore[arg-type]
         reason=entry.reason,
         explanation=entry.explanation,
+        engines=dict(entry.engines),
+        launch_s=entry.launch_s,
+        low_s=entry.low_s,
+        high_s=entry.high_s,
+        origin=entry.origin,
     )
 
 

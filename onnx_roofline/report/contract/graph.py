@@ -4,12 +4,16 @@ from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, UnsetType
 
+from onnx_roofline.base.terms import Origin
 from onnx_roofline.ir.placed_records import Axis
 from onnx_roofline.report.contract.common import Count, Measured, Record, Runs, RunsOrigin, Seconds, Share, Status
 
 Sizes = tuple[Count | None, ...]
 # What keeps a kernel busy the longest on a device, as a placement's time model sees it.
-PlacedBound = Literal["memory", "compute", "launch", "stream", "activate", "io", "refresh", "unsupported"]
+PlacedBound = Literal[
+    "matrix", "vector", "special", "l2", "dram", "latency", "launch", "memory", "compute", "stream", "activate", "io",
+    "refresh", "unsupported",
+]  # fmt: skip
 
 
 class Tensor(Record, frozen=True):
@@ -128,6 +132,11 @@ class DeviceTime(Measured, frozen=True):
     bound: Annotated[PlacedBound, Meta(description="what keeps it busy the longest")]
     reason: Annotated[str, Meta(description="why it can't run there")]
     explanation: Annotated[tuple[str, ...], Meta(description="what the time is made of, in words")]
+    engines: Annotated[dict[str, float], Meta(description="seconds of each engine or part; the launch is `launch_s`")]
+    launch_s: Annotated[Seconds, Meta(description="seconds of launch, in `time_s`")]
+    low_s: Annotated[Seconds | None, Meta(description="eight of ten such kernels take from this; null: no full model")]
+    high_s: Annotated[Seconds | None, Meta(description="to this")]
+    origin: Annotated[Origin | None, Meta(description="of the constant that the time hangs on")]
 
 
 class WithSplits(Measured, frozen=True):

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from onnx_roofline.hardware.gpu_model import KernelClass
+from onnx_roofline.base.terms import KernelClass
 from onnx_roofline.hardware.pim_model import Place, Replicate, Resident
 from onnx_roofline.hardware.records import Concurrency, Constants, Duplex, Kind, Label
 from onnx_roofline.report.contract.common import Count, Measured, Record, Seconds, Share
