@@ -1,10 +1,11 @@
 """Closed sets that profiles, kernels and their times share."""
 
-from typing import Literal
+from typing import Literal, get_args
 
 # What a kernel mainly does. `gated` is a product of two halves of one tensor with an activation (SwiGLU), `rms_norm` a
 # normalisation by one sum over the row, `other` anything that permutes, gathers or reduces.
 KernelClass = Literal["product", "conv", "attention", "elementwise", "softmax", "norm", "rms_norm", "gated", "other"]
+KERNEL_CLASSES: tuple[KernelClass, ...] = get_args(KernelClass)
 # What a GPU keeps busy.
 EngineName = Literal["matrix", "vector", "special", "l2", "dram"]
 # Where a time comes from, best first.

@@ -19,6 +19,7 @@ _MAY_BE_ZERO = (
     "launch_us", "dispatch_us", "block_us", "row_step_us", "latency_us", "mode_switch_us", "fence_ns", "t_rp_ns",
     "refresh_share", "idle_w",
 )  # fmt: skip
+_TIMES_BY_CLASS = "launch_us_by_class."
 # Keys whose figure is a share of something: at most 1.
 _SHARES = (
     "refresh_share", "stream", "compute", "memory", "gpu_bandwidth_share_when_active", "sustained", "bandwidth",
@@ -46,7 +47,7 @@ class Figures:
         if node is None:
             return None
         key = node.path.rpartition(".")[2]
-        value = node.number(zero=key in _MAY_BE_ZERO)
+        value = node.number(zero=key in _MAY_BE_ZERO or node.path.startswith(_TIMES_BY_CLASS))
         is_share = key in _SHARES or node.path.partition(".")[0] in _OF_SHARES
         if value is not None and is_share and value > 1:
             node.report(f"found {value:g}, wanted a share of at most 1")

@@ -57,6 +57,15 @@ class DramTiming(Struct, frozen=True):
     t_gwrite_column_s: float = 0.0
     refresh_interval_s: float = 0.0  # 0: refresh takes its share of any time
 
+    def row_share(self, row_elements: int) -> float:
+        """Share of the internal bandwidth that reading whole rows one after the other reaches.
+
+        >>> DramTiming(1e-9, 16e-9, 16e-9, 16, 16, 16, refresh_share=0.1).row_share(512)  # 32 of 64 ns
+        0.45
+        """
+        columns_s = -(-row_elements // self.lane_elements) * self.t_ccd_s
+        return columns_s / (columns_s + self.t_rcd_s + self.t_rp_s) * (1 - self.refresh_share)
+
 
 class TileTiming(Struct, frozen=True):
     """How HBM-PIM works through a product: tiles of `depth` x (`outputs_per_channel` x `channels`).
@@ -74,6 +83,12 @@ class TileTiming(Struct, frozen=True):
     turn_s: float
     pass_s: float = 0.0
     refresh_share: float = 0.0
+
+    @property
+    def stream_share(self) -> float:
+        """Share of the internal bandwidth that tiles one after the other reach."""
+        whole_s = self.stream_s + self.refill_s + self.open_s + self.turn_s
+        return self.stream_s / whole_s * (1 - self.refresh_share)
 
 
 class PimModel(Struct, frozen=True):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from onnx_roofline.base.errors import ProfileError
 from onnx_roofline.base.strict_yaml import parse, read
+from onnx_roofline.base.terms import KERNEL_CLASSES
 from onnx_roofline.base.text import did_you_mean, shown
 from onnx_roofline.base.units import DTYPE_BITS
 from onnx_roofline.base.yaml_nodes import Node
@@ -36,7 +37,7 @@ DEFAULT_SYSTEM = "teaching"
 _SCHEMA = 1
 _COMMON_KEYS = ("schema", "name", "kind", "extends", "sources", "notes")
 _DEVICE_NUMBERS = ("capacity_gb", "cache_mb", "launch_us")
-_DEVICE_PARTS = ("peak_tflops", "bandwidth_gb_per_s", "efficiency", "energy", "pim", "check")
+_DEVICE_PARTS = ("launch_us_by_class", "peak_tflops", "bandwidth_gb_per_s", "efficiency", "energy", "pim", "check")
 _DEVICE_KEYS = (*_COMMON_KEYS, *_DEVICE_NUMBERS, *_DEVICE_PARTS, *GPU_KEYS)
 _SYSTEM_KEYS = (*_COMMON_KEYS, "gpu", "pim", "link", "layout", "concurrency", "gpu_bandwidth_share_when_active")
 _LINK_NUMBERS = ("gb_per_s", "latency_us", "pj_per_bit")
@@ -104,6 +105,9 @@ def load_device(name_or_path: str | os.PathLike[str], scale: Mapping[str, float]
     if kind in ("gpu", "cpu") and "internal" in bandwidths:
         entries["bandwidth_gb_per_s"].entries["internal"].report("found for no PIM; leave it out or write kind: pim")
     numbers = {key: figures.number(entries.get(key)) for key in _DEVICE_NUMBERS}
+    launches = figures.numbers(entries.get("launch_us_by_class"), KERNEL_CLASSES)
+    if "launch_us_by_class" in entries and "sm_count" in entries:
+        entries["launch_us_by_class"].report("found beside sm_count, whose engines share one launch; keep one")
     energy = figures.numbers(entries.get("energy"), _ENERGY_KEYS)
     efficiency = figures.numbers(entries.get("efficiency"), ("compute", "memory"))
     pim = read_pim(entries.get("pim"), tuple(peaks), figures)
@@ -140,6 +144,7 @@ def load_device(name_or_path: str | os.PathLike[str], scale: Mapping[str, float]
         idle_w=energy.get("idle_w"),
         pim=pim,
         facts=figures.facts,
+        launches_s={kind: scaled(launches[kind], MICRO) for kind in KERNEL_CLASSES if kind in launches},
         gpu=gpu_keys.model(all_peaks, bandwidths, numbers["launch_us"], sourced) if kind == "gpu" else None,
     )
 

@@ -5,7 +5,7 @@ from typing import Literal
 
 from msgspec import Struct, field
 
-from onnx_roofline.base.terms import Origin
+from onnx_roofline.base.terms import KernelClass, Origin
 from onnx_roofline.hardware.gpu_model import GpuModel
 from onnx_roofline.hardware.pim_model import PimModel
 
@@ -64,6 +64,7 @@ class Device(Struct, frozen=True):
     idle_w: float | None = None
     pim: PimModel | None = None
     facts: Mapping[str, Fact] = field(default_factory=dict)  # by dotted path
+    launches_s: Mapping[KernelClass, float] = field(default_factory=dict)  # of classes that differ from `launch_s`
     gpu: GpuModel | None = None  # the engines; None where the profile does not state `sm_count`
 
     def __hash__(self) -> int:
@@ -90,6 +91,10 @@ class Device(Struct, frozen=True):
         """
         peak = self.peak_flops_per_s(dtype)
         return None if peak is None else peak / self.bandwidth_bytes_per_s
+
+    def launch_of(self, kernel_class: KernelClass) -> float:
+        """Seconds of launch of a kernel of this class."""
+        return self.launches_s.get(kernel_class, self.launch_s)
 
     def origin(self, path: str) -> Origin:
         """The least sure origin of the figures at a path and below it; assumed where nothing is stated."""

@@ -43,6 +43,7 @@ def device_record(device: Device) -> contract.Device:
         capacity_bytes=device.capacity_bytes,
         cache_bytes=device.cache_bytes,
         launch_s=device.launch_s,
+        launches_s=dict(device.launches_s),
         energy=contract.Energy(
             dram_j_per_byte=device.dram_j_per_byte,
             cache_j_per_byte=device.cache_j_per_byte,

@@ -66,13 +66,14 @@ def device_time(
         memory_time_s /= device.memory_efficiency
         stated = f"{device.compute_efficiency:.0%} of the peak, {device.memory_efficiency:.0%} of the bandwidth"
         lines = ("the profile has no pim part: plain roofline",) if device.kind == "pim" else (stated,)
-    total_s = device.launch_s + max(compute_time_s, memory_time_s)
-    bound = bound_of(device.launch_s, compute_time_s, memory_time_s)
+    launch_s = device.launch_s if model == "roofline" else device.launch_of(work.kernel_class)
+    total_s = launch_s + max(compute_time_s, memory_time_s)
+    bound = bound_of(launch_s, compute_time_s, memory_time_s)
     engines = {"compute": compute_time_s, "memory": memory_time_s}
     if model == "roofline":
-        return KernelTime(True, "", total_s, bound, lines, engines=engines, launch_s=device.launch_s)
+        return KernelTime(True, "", total_s, bound, lines, engines=engines, launch_s=launch_s)
     origin = device.origin("launch_us" if bound == "launch" else f"efficiency.{bound}")
-    return _banded(total_s, bound, lines, engines, device.launch_s, origin, band_of(work.kernel_class, origin))
+    return _banded(total_s, bound, lines, engines, launch_s, origin, band_of(work.kernel_class, origin))
 
 
 def _banded(
@@ -93,7 +94,7 @@ def _full_gpu(gpu: GpuModel, work: KernelWork, size: Bytes, bandwidth_share: flo
     found = gpu_time(gpu, work, size, bandwidth_share=bandwidth_share)
     if found.total_s is None:
         return KernelTime(False, found.reason, None, "unsupported")
-    engines: dict[str, float] = {name: seconds for name, seconds in found.engines.items()}
+    engines: dict[str, float] = {name: seconds for name, seconds in found.engines.items()}  # noqa: C416 - widens the keys
     if found.latency_s:
         engines["latency"] = found.latency_s
     parts = ", ".join(f"{name} {format_si(seconds, 's')}" for name, seconds in engines.items())

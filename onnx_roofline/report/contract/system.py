@@ -171,6 +171,7 @@ class Device(Measured, frozen=True):
     capacity_bytes: Annotated[Count | None, Meta(description="of its memory")]
     cache_bytes: Annotated[Count | None, Meta(description="of its last-level cache")]
     launch_s: Annotated[Seconds, Meta(description="seconds paid per kernel")]
+    launches_s: Annotated[dict[KernelClass, float], Meta(description="launches of kernel classes that differ from it")]
     energy: Annotated[Energy, Meta(description="what its work costs")]
     efficiency: Annotated[Efficiency, Meta(description="share of peak and bandwidth that good kernels reach")]
     pim: Annotated[Pim | None, Meta(description="of a PIM whose profile says how it works")]
