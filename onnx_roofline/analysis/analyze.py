@@ -20,6 +20,7 @@ from onnx_roofline.load import DimOptions, ParsedModel, Source, bind, is_file, p
 if TYPE_CHECKING:
     from onnx_roofline.analysis.observe.run import Observation
     from onnx_roofline.analysis.summary import Summary
+    from onnx_roofline.base.terms import MathMode
     from onnx_roofline.hardware import System
 
 
@@ -97,6 +98,13 @@ def _observed(
     return replace(parsed, notices=seen.notices + parsed.notices), settings, chosen, seen
 
 
+def math_of(settings: Settings) -> "MathMode":
+    """In what float32 products run: as stated, else as the backend does."""
+    from onnx_roofline.fusion.backends import load_backend
+
+    return settings.math or load_backend(settings.backend).math
+
+
 def default_pipeline(settings: Settings, system: "System", observation: "Observation | None" = None) -> Pipeline:
     """The passes in order."""
     from onnx_roofline.fusion.backends import load_backend
@@ -133,7 +141,7 @@ def default_pipeline(settings: Settings, system: "System", observation: "Observa
             CountExecutions(),
             Liveness(),
             ReusePass(system, settings.on_chip, settings.residency),
-            KernelWorkPass(),
+            KernelWorkPass(math_of(settings)),
             RooflinePass(system),
             PlacementPass(system, settings.pim_model, settings.objective),
         )

@@ -3,11 +3,13 @@
 import os
 from collections.abc import Callable, Mapping
 from fractions import Fraction
+from typing import Literal
 
 from msgspec import Struct, field
 from msgspec.structs import force_setattr
 
 from onnx_roofline.analysis import options
+from onnx_roofline.base.terms import MATH_MODES, MathMode
 from onnx_roofline.hardware import DEFAULT_SYSTEM, System
 from onnx_roofline.ir.placed_records import OBJECTIVES, PIM_TIME_MODELS, Objective, PimTimeModel
 from onnx_roofline.load import Limits
@@ -37,6 +39,8 @@ class Settings(Struct, frozen=True, repr_omit_defaults=True):
     backend: str | os.PathLike[str] = "compiler"
     # the PIM's time: "full", or the plain "roofline"
     pim_model: PimTimeModel = "full"
+    # in what float32 products run: "tf32", "fp32", "bf16x3", or "" for what the backend does
+    math: MathMode | Literal[""] = ""
     objective: Objective = "latency"
     # bytes of on-chip memory as text, "unlimited", or "" for what the profiles say
     on_chip: str = ""
@@ -72,6 +76,7 @@ _CHECKS: Mapping[str, Callable[[object], object]] = {
     "limits": options.check_limits,
     "backend": lambda found: options.check_name_or_path("--backend", found, "the name of a shipped pack, or a path"),
     "pim_model": lambda found: options.check_choice("--pim-model", found, PIM_TIME_MODELS),
+    "math": lambda found: "" if found == "" else options.check_choice("--math", found, MATH_MODES),
     "objective": lambda found: options.check_choice("--objective", found, OBJECTIVES),
     "on_chip": options.check_on_chip,
     "residency": lambda found: options.check_switch("residency", found),

@@ -12,3 +12,4 @@ EngineName = Literal["matrix", "vector", "special", "l2", "dram"]
 Origin = Literal["measured", "fitted", "datasheet", "assumed"]
 # In what float32 products run: rounded to 19 bits in the matrix unit, as they are, or as three bfloat16 products.
 MathMode = Literal["tf32", "fp32", "bf16x3"]
+MATH_MODES: tuple[MathMode, ...] = get_args(MathMode)

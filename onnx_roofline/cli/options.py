@@ -91,6 +91,12 @@ def _add_model_options(parser: argparse.ArgumentParser) -> None:
         help="time on the PIM: with passes, rows and overheads, or the plain roofline (default: full)",
     )
     parser.add_argument(
+        "--math",
+        choices=("tf32", "fp32", "bf16x3"),
+        default="",
+        help="in what float32 products and convolutions run on a GPU (default: tf32 for compiler and ort, else fp32)",
+    )
+    parser.add_argument(
         "--objective",
         default="latency",
         metavar="latency|energy|energy-delay",
@@ -241,6 +247,7 @@ def settings_of(options: argparse.Namespace) -> "Settings":
         limits=Limits().override(tuple(options.limit)),
         backend=options.backend,
         pim_model=options.pim_model,
+        math=options.math,
         objective=options.objective,
         on_chip=options.on_chip,
         residency=not options.no_residency,

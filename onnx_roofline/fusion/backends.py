@@ -8,6 +8,7 @@ from msgspec import Struct, field
 
 from onnx_roofline.base.errors import ProfileError
 from onnx_roofline.base.strict_yaml import parse, read
+from onnx_roofline.base.terms import MATH_MODES, MathMode
 from onnx_roofline.base.text import did_you_mean, shown
 from onnx_roofline.base.yaml_nodes import Node
 from onnx_roofline.fusion.kinds import KINDS
@@ -24,7 +25,7 @@ DEFAULT_BACKEND = "compiler"
 _SCHEMA = 1
 _KEYS = (
     "schema", "name", "about", "source", "patterns", "general_rule", "kinds", "max_group", "reshapes", "residual_add",
-    "concat_materialises", "absorb_transposes", "appends_in_place",
+    "concat_materialises", "absorb_transposes", "appends_in_place", "math",
 )  # fmt: skip
 _PATTERN_KEYS = ("name", "types", "match", "keeps_inner", "role")
 _ROLES: tuple[KernelRole, ...] = get_args(KernelRole)
@@ -51,7 +52,7 @@ class Backend(Struct, frozen=True):
     `patterns` are tried in order. `general_rule` is "tvm" where unseen chains fuse too. `kinds` are kinds by op type
     that go before those that the ops' work gives. `through_reshapes` says that a reshape between two ops of a pattern
     does not part them, `residual_add` that a contraction takes the addition of another activation,
-    `appends_in_place` that past and present of a cache share a buffer.
+    `appends_in_place` that past and present of a cache share a buffer. `math` is in what it runs float32 products.
     """
 
     slug: str
@@ -63,6 +64,7 @@ class Backend(Struct, frozen=True):
     through_reshapes: bool = True
     residual_add: bool = True
     appends_in_place: bool = False
+    math: MathMode = "fp32"
     about: str = ""
     source: str = ""
 
@@ -102,6 +104,7 @@ def load_backend(name_or_path: str | os.PathLike[str] = DEFAULT_BACKEND) -> Back
     max_group = entries["max_group"].integer(minimum=1) if "max_group" in entries else _MAX_GROUP
     residual_add = _switch(entries.get("residual_add"), default=True)
     appends_in_place = _switch(entries.get("appends_in_place"), default=False)
+    math = _text(entries.get("math"), MATH_MODES)
     root.problems.raise_if_any()
     assert texts["name"] is not None, "a pack without a problem has a name"
     return Backend(
@@ -114,6 +117,7 @@ def load_backend(name_or_path: str | os.PathLike[str] = DEFAULT_BACKEND) -> Back
         through_reshapes=reshapes == "through",
         residual_add=residual_add,
         appends_in_place=appends_in_place,
+        math=next((one for one in MATH_MODES if one == math), "fp32"),
         about=texts["about"] or "",
         source=texts["source"] or "",
     )

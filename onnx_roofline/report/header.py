@@ -8,6 +8,7 @@ from onnx_roofline.analysis.summary import Summary
 from onnx_roofline.base.quantities import format_si
 from onnx_roofline.base.text import visible
 from onnx_roofline.ir.graph import Dim
+from onnx_roofline.ir.kernel_work import KernelWork
 from onnx_roofline.ir.records import DataLength, DataLengths, OpenBodies, OpenBody
 
 if TYPE_CHECKING:
@@ -44,7 +45,18 @@ def first_line(analysis: Analysis) -> str:
     if analysis.settings.assume_dtype:
         parts.append(f"floating tensors ASSUMED {analysis.settings.assume_dtype}")
     parts.append(f"system: {analysis.system.slug}")
+    if math := _float32_math(analysis):
+        parts.append(f"float32 products as {math} (--math)")
     return " · ".join(parts)
+
+
+def _float32_math(analysis: Analysis) -> str:
+    """In what a GPU runs float32 products, where it has a choice and the model has some; else ""."""
+    gpu = analysis.system.gpu.gpu
+    if gpu is None or "tf32" not in gpu.matrix_flops_per_s or analysis.settings.pim_model == "roofline":
+        return ""
+    works = (work for work in analysis.model.column(KernelWork).values() if work.products and work.dtype == "float32")
+    return next((work.math or "fp32" for work in works), "")
 
 
 def _statuses(summary: Summary) -> str:

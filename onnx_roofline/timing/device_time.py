@@ -94,7 +94,7 @@ def _full_gpu(gpu: GpuModel, work: KernelWork, size: Bytes, bandwidth_share: flo
     found = gpu_time(gpu, work, size, bandwidth_share=bandwidth_share)
     if found.total_s is None:
         return KernelTime(False, found.reason, None, "unsupported")
-    engines: dict[str, float] = {name: seconds for name, seconds in found.engines.items()}  # noqa: C416 - widens the keys
+    engines: dict[str, float] = {str(name): seconds for name, seconds in found.engines.items()}
     if found.latency_s:
         engines["latency"] = found.latency_s
     parts = ", ".join(f"{name} {format_si(seconds, 's')}" for name, seconds in engines.items())
@@ -125,8 +125,8 @@ def _full_pim(device: Device, pim: PimModel, work: KernelWork, compute_time_s: f
     if found.padded_share >= 0.01:
         lines = (*lines, f"{found.padded_share:.0%} of what streams is padding or meets idle units")
     origin = _pim_origin(device, pim, bound)
-    del parts["launch"]
-    return _banded(found.total_s, bound, lines, parts, found.overhead_s, origin, pim_band(origin), found)
+    engines = {str(part): seconds for part, seconds in parts.items() if part != "launch"}
+    return _banded(found.total_s, bound, lines, engines, found.overhead_s, origin, pim_band(origin), found)
 
 
 def _pim_origin(device: Device, pim: PimModel, bound: str) -> Origin:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from msgspec import Struct
 from msgspec.structs import replace
 
-from onnx_roofline.analysis.analyze import Analysis
+from onnx_roofline.analysis.analyze import Analysis, math_of
 from onnx_roofline.base.errors import ProfileError, UsageError
 from onnx_roofline.hardware import System, load_system
 from onnx_roofline.ir.kernel_work import KernelWork
@@ -82,7 +82,7 @@ def _placed(
         reuse = ReusePass(system, settings.on_chip, settings.residency).run(replace(analysis.model, columns=columns))
         columns[Reuse] = reuse.rows
         del columns[KernelWork]
-        columns[KernelWork] = KernelWorkPass().run(replace(analysis.model, columns=columns)).rows
+        columns[KernelWork] = KernelWorkPass(math_of(settings)).run(replace(analysis.model, columns=columns)).rows
     model = replace(analysis.model, columns=columns)
     result = PlacementPass(system, settings.pim_model, settings.objective).run(model)
     summary = next(one for one in result.wholes if isinstance(one, PlacementSummary))
