@@ -143,6 +143,6 @@ def default_pipeline(settings: Settings, system: "System", observation: "Observa
             ReusePass(system, settings.on_chip, settings.residency),
             KernelWorkPass(math_of(settings)),
             RooflinePass(system),
-            PlacementPass(system, settings.pim_model, settings.objective),
+            PlacementPass(system, settings.pim_model, settings.objective, settings.dispatch),
         )
     )

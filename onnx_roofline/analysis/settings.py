@@ -11,7 +11,7 @@ from msgspec.structs import force_setattr
 from onnx_roofline.analysis import options
 from onnx_roofline.base.terms import MATH_MODES, MathMode
 from onnx_roofline.hardware import DEFAULT_SYSTEM, System
-from onnx_roofline.ir.placed_records import OBJECTIVES, PIM_TIME_MODELS, Objective, PimTimeModel
+from onnx_roofline.ir.placed_records import DISPATCHES, OBJECTIVES, PIM_TIME_MODELS, Dispatch, Objective, PimTimeModel
 from onnx_roofline.load import Limits
 
 
@@ -42,6 +42,8 @@ class Settings(Struct, frozen=True, repr_omit_defaults=True):
     # in what float32 products run: "tf32", "fp32", "bf16x3", or "" for what the backend does
     math: MathMode | Literal[""] = ""
     objective: Objective = "latency"
+    # whether kernels come from a graph or an engine, or from an eager host
+    dispatch: Dispatch = "graph"
     # bytes of on-chip memory as text, "unlimited", or "" for what the profiles say
     on_chip: str = ""
     residency: bool = True
@@ -78,6 +80,7 @@ _CHECKS: Mapping[str, Callable[[object], object]] = {
     "pim_model": lambda found: options.check_choice("--pim-model", found, PIM_TIME_MODELS),
     "math": lambda found: "" if found == "" else options.check_choice("--math", found, MATH_MODES),
     "objective": lambda found: options.check_choice("--objective", found, OBJECTIVES),
+    "dispatch": lambda found: options.check_choice("--dispatch", found, DISPATCHES),
     "on_chip": options.check_on_chip,
     "residency": lambda found: options.check_switch("residency", found),
     "observe": _observe,

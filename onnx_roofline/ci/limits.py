@@ -6,6 +6,7 @@ from onnx_roofline.analysis.analyze import Analysis
 from onnx_roofline.base.errors import UsageError
 from onnx_roofline.base.quantities import format_si, parse_quantity
 from onnx_roofline.base.text import did_you_mean
+from onnx_roofline.ir.placed_records import PlacementSummary
 
 # `time_s.placement` is the time of the placement, of whatever name the devices are.
 _PLACED = "placement"
@@ -68,6 +69,9 @@ def metrics_of(analysis: Analysis) -> dict[str, tuple[float | int | None, str]]:
         # The placement's own metric has the name that this device would have.
         times[f"devices.{_PLACED}"] = times[_PLACED]
     times[_PLACED] = summary.time_placed.time_s
+    optimum = next(item for item in analysis.model.whole(PlacementSummary).alternatives if item.name == "optimum")
+    energy_j = optimum.energy.total_j if optimum.energy is not None and complete and sized else None
+    metrics[f"energy_j.{_PLACED}"] = energy_j, "J"
     metrics.update((f"time_s.{name}", (time_s if complete and sized else None, "s")) for name, time_s in times.items())
     return metrics
 

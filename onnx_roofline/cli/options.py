@@ -97,6 +97,12 @@ def _add_model_options(parser: argparse.ArgumentParser) -> None:
         help="in what float32 products and convolutions run on a GPU (default: tf32 for compiler and ort, else fp32)",
     )
     parser.add_argument(
+        "--dispatch",
+        choices=("graph", "eager"),
+        default="graph",
+        help="kernels from a graph or engine, or one by one from a host (default: graph)",
+    )
+    parser.add_argument(
         "--objective",
         default="latency",
         metavar="latency|energy|energy-delay",
@@ -248,6 +254,7 @@ def settings_of(options: argparse.Namespace) -> "Settings":
         backend=options.backend,
         pim_model=options.pim_model,
         math=options.math,
+        dispatch=options.dispatch,
         objective=options.objective,
         on_chip=options.on_chip,
         residency=not options.no_residency,

@@ -164,11 +164,14 @@ def load_system(
     slug, found, folder = _root(name_or_path)
     root = found.root
     kind_node = root.entries.get("kind")
-    if kind_node is not None and kind_node.characters in _KINDS:
+    if kind_node is not None and kind_node.characters == "pim":
         raise ProfileError(
-            f"{root.problems.name}:{kind_node.line}: found one device (kind: {kind_node.characters}), wanted a system;"
-            " write a file with kind: system that names a gpu, a pim and a link"
+            f"{root.problems.name}:{kind_node.line}: found a PIM alone, wanted a GPU, a CPU or a system; write a file"
+            " with kind: system that names a gpu, a pim and a link"
         )
+    if kind_node is not None and kind_node.characters in _KINDS:
+        device = load_device(name_or_path, scale)
+        return System(device.slug, device.name, device, None, None, "exclusive", {})
     entries = _entries(root, _SYSTEM_KEYS, ("schema", "name", "kind", "gpu", "pim", "link", "sources"))
     figures = Figures(entries.get("sources"), scale, found.layers)
     name = text_of(entries.get("name"))

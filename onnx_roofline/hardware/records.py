@@ -141,13 +141,13 @@ class Layout(Struct, frozen=True):
 
 
 class System(Struct, frozen=True):
-    """A GPU (or CPU), a PIM and the link between them."""
+    """A GPU (or CPU), a PIM and the link between them; or one device, without PIM and link, where nothing is placed."""
 
     slug: str
     name: str
     gpu: Device
-    pim: Device
-    link: Link
+    pim: Device | None
+    link: Link | None
     concurrency: Concurrency
     notes: Mapping[str, str]
     layout: Layout | None = None
@@ -161,10 +161,18 @@ class System(Struct, frozen=True):
     @property
     def assumed(self) -> tuple[str, ...]:
         """Dotted paths of the figures that nobody published: the link's as in the file, a device's behind its slug."""
-        link = tuple(path for path, figure in self.link.figures.items() if figure.label == "assumed")
+        figures = {} if self.link is None else self.link.figures
+        link = tuple(path for path, figure in figures.items() if figure.label == "assumed")
         return (*link, *(f"{device.slug}.{path}" for device in self.devices for path in device.assumed))
 
     @property
-    def devices(self) -> tuple[Device, Device]:
-        """The GPU, then the PIM."""
-        return self.gpu, self.pim
+    def devices(self) -> tuple[Device, ...]:
+        """The GPU, then the PIM where there is one."""
+        return (self.gpu,) if self.pim is None else (self.gpu, self.pim)
+
+    @property
+    def pair(self) -> tuple[Device, Device, Link]:
+        """The GPU, the PIM and their link. To be asked of a system that has them."""
+        assert self.pim is not None, "the caller asks where there are two devices"
+        assert self.link is not None, "which a link joins"
+        return self.gpu, self.pim, self.link

@@ -12,13 +12,13 @@ from functools import cache
 from msgspec import Struct
 from msgspec.structs import replace
 
-from onnx_roofline.base.units import ceil_div
 from onnx_roofline.hardware import Device, System
 from onnx_roofline.ir.graph import Model, op_reads
 from onnx_roofline.ir.kernel_work import KernelWork
 from onnx_roofline.ir.placed_records import DeviceTime, PimTimeModel, Roofline
 from onnx_roofline.ir.records import Executions, Kernel, Traffic, TypedOp
 from onnx_roofline.memory.kv_caches import Caches
+from onnx_roofline.placement.energy import kernel_energy
 from onnx_roofline.placement.solver import Problem, Tensor
 from onnx_roofline.timing.device_time import device_time
 
@@ -62,11 +62,11 @@ class KernelGraph(Struct, frozen=True, eq=False):
 
     def problem(self, system: System, objective: str, time_weight: float = 1.0, energy_weight: float = 1.0) -> Problem:
         """The abstract problem for `latency`, `energy`, or a weighted sum of both (for their product)."""
-        gpu, pim = system.gpu.slug, system.pim.slug
+        slugs = tuple(device.slug for device in system.devices)
 
-        def node_cost(item: Placeable, slug: str) -> float | None:
-            entry = item.devices[slug]
-            if entry.time_s is None:
+        def node_cost(item: Placeable, device: int) -> float | None:
+            entry = item.devices[slugs[device]] if device < len(slugs) else None
+            if entry is None or entry.time_s is None:
                 return None
             if objective == _LATENCY:
                 return entry.time_s * item.count
@@ -77,11 +77,11 @@ class KernelGraph(Struct, frozen=True, eq=False):
 
         return Problem(
             names=(*(item.kernel.id for item in self.kernels), "model outputs"),
-            cost=(*((node_cost(item, gpu), node_cost(item, pim)) for item in self.kernels), (0.0, 0.0)),
+            cost=(*((node_cost(item, 0), node_cost(item, 1)) for item in self.kernels), (0.0, 0.0)),
             tensors=self.tensors(system, objective, time_weight, energy_weight),
             pins={len(self.kernels): 0},
             resident_bytes=(*(item.work.resident_bytes for item in self.kernels), 0),
-            capacity_bytes=None if system.link.shared_memory else system.pim.capacity_bytes,
+            capacity_bytes=_capacity_bytes(system),
         )
 
     def tensors(
@@ -91,6 +91,8 @@ class KernelGraph(Struct, frozen=True, eq=False):
 
         @cache
         def crossing_cost(size: int) -> float:
+            if system.link is None:
+                return 0.0
             time_s = system.link.transfer_s(size)
             # A shared memory copies nothing; elsewhere the energy objectives ask for the link's figure.
             energy = 0.0 if system.link.shared_memory else size * (system.link.j_per_byte or 0.0)
@@ -102,6 +104,13 @@ class KernelGraph(Struct, frozen=True, eq=False):
             Tensor(item.producer, item.consumers, (crossing_cost(item.bytes) * item.count,) * 2)
             for item in self.crossings
         )
+
+
+def _capacity_bytes(system: System) -> int | None:
+    """Bytes that the PIM has for what lies there before a run; None where that is not stated or shared."""
+    if system.pim is None or system.link is None or system.link.shared_memory:
+        return None
+    return system.pim.capacity_bytes
 
 
 def kernel_graph(model: Model, system: System, pim_model: PimTimeModel) -> KernelGraph:
@@ -148,10 +157,12 @@ def _device_time(device: Device, work: KernelWork, pim_model: PimTimeModel) -> D
     found = device_time(device, work, pim_model)
     if found.total_s is None:
         return DeviceTime(None, None, found.bound, found.reason)
+    energy = kernel_energy(device, work)
     return DeviceTime(
         found.total_s,
-        _energy_j(device, work),
+        None if energy is None else energy.total_j,
         found.bound,
+        energy=energy,
         explanation=found.explanation,
         engines=found.engines,
         launch_s=found.launch_s,
@@ -159,23 +170,6 @@ def _device_time(device: Device, work: KernelWork, pim_model: PimTimeModel) -> D
         high_s=found.high_s,
         origin=found.origin,
     )
-
-
-def _energy_j(device: Device, work: KernelWork) -> float | None:
-    """Joules of the bytes and MACs, at the profile's figures; None where it states none for what the kernel does.
-
-    A PIM reads its resident operand once for every pass of vectors.
-    """
-    if device.dram_j_per_byte is None:
-        return None
-    size = work.moved_bytes(device.slug) or 0
-    if device.pim is not None and work.resident != "none":
-        for product in work.products:
-            size += (ceil_div(product.vectors, device.pim.reuse) - 1) * product.resident_bytes
-    macs = sum(product.macs for product in work.products)
-    if macs and device.j_per_mac is None:
-        return None
-    return size * device.dram_j_per_byte + macs * (device.j_per_mac or 0.0)
 
 
 def _crossings(model: Model, index: Mapping[str, int], sink: int) -> tuple[Crossing, ...]:
@@ -235,9 +229,13 @@ def _crossings(model: Model, index: Mapping[str, int], sink: int) -> tuple[Cross
 def roofline_pick(model: Model, graph: KernelGraph, system: System) -> tuple[int, ...]:
     """The naive pick: the PIM for every kernel that it can run and whose intensity is below the GPU's ridge."""
     picks = []
+    pim_slug = None if system.pim is None else system.pim.slug
     for item in graph.kernels:
+        if pim_slug is None:
+            picks.append(0)
+            continue
         roofs = model.column(Roofline)[item.kernel.id].devices
-        gpu, pim = roofs[system.gpu.slug], roofs[system.pim.slug]
+        gpu, pim = roofs[system.gpu.slug], roofs[pim_slug]
         below = gpu.intensity is None or gpu.ridge is None or gpu.intensity < gpu.ridge
-        picks.append(int(below and pim.supported and item.devices[system.pim.slug].time_s is not None))
+        picks.append(int(below and pim.supported and item.devices[pim_slug].time_s is not None))
     return (*picks, 0)

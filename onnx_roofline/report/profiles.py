@@ -15,7 +15,7 @@ def profile_rows(name_or_path: str) -> list[tuple[str, str, str, str]]:
         return _device_rows(load_device(name_or_path))
     system = load_system(name_or_path)
     rows = [("system", system.name, "", ""), ("concurrency", system.concurrency, "", "")]
-    rows += _figures("", system.link.figures)
+    rows += _figures("", system.pair[2].figures)
     for device in system.devices:
         rows += _device_rows(device)
     return rows

@@ -15,8 +15,10 @@ def system_record(system: System) -> contract.System:
         name=system.name,
         devices={device.slug: device_record(device) for device in system.devices},
         gpu=system.gpu.slug,
-        pim=system.pim.slug,
-        link=contract.Link(
+        pim=None if system.pim is None else system.pim.slug,
+        link=None
+        if link is None
+        else contract.Link(
             bandwidth_bytes_per_s=link.bandwidth_bytes_per_s,
             latency_s=link.latency_s,
             j_per_byte=link.j_per_byte,

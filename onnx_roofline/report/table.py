@@ -35,7 +35,8 @@ def render(analysis: Analysis, top: int, depth: int, width: int) -> "Iterator[Re
     yield Text(model_line(analysis))
     yield Text("")
     yield _totals_table(analysis)
-    yield _alternatives_table(analysis, width)
+    if analysis.system.pim is not None:
+        yield _alternatives_table(analysis, width)
     yield _ops_table(analysis, top, width)
     yield _groups_table("By op type", analysis.summary.by_type, analysis.summary, top, width)
     modules = merge_modules(analysis.summary.by_module, depth, analysis.summary.weights)
@@ -82,8 +83,37 @@ def _totals_table(analysis: Analysis) -> "Table":
     placed = analysis.model.whole(PlacementSummary)
     optimum = next(item for item in placed.alternatives if item.name == "optimum")
     time = _sum_cell(optimum.total_s, "s", placed.untimed_kernels)
-    table.add_row("placed", time, _placed_note(placed, optimum))
+    if system.pim is not None:
+        table.add_row("placed", time, _placed_note(placed, optimum))
+    else:
+        table.add_row("time", time, f"all kernels, time model {placed.pim_model}")
+    for name, value, note in _time_rows(placed, optimum, is_pair=system.pim is not None):
+        table.add_row(name, value, note)
     return table
+
+
+def _time_rows(placed: PlacementSummary, optimum: Alternative, *, is_pair: bool) -> Iterator[tuple[str, str, str]]:
+    """What the time is made of, how sure it is, and the joules, where the full model and the profiles say so."""
+    if placed.launch_s and optimum.kernel_s is not None:
+        work = f"{format_si(optimum.kernel_s - placed.launch_s, 's')} of work + {placed.launches:,.10g} launches"
+        if placed.dispatch == "eager":
+            work += f"; an eager host dispatches them in {format_si(placed.dispatch_s, 's')}"
+        yield "launches", format_si(placed.launch_s, "s"), work
+    found = placed.certainty
+    if found is not None:
+        origins = ", ".join(f"{share:.0%} {origin}" for origin, share in found.by_origin.items())
+        robust = f"; {found.robust_share:.0%} of it is placed robustly" if is_pair else ""
+        band = f"{format_si(found.low_s, 's')} to {format_si(found.high_s, 's')}, by its constants: {origins}"
+        yield "band", f"{found.high_s / found.low_s:.3g} x" if found.low_s else "–", band + robust
+    energy = optimum.energy
+    if energy is not None:
+        parts = {"memory": energy.dram_j, "on-chip": energy.on_chip_j, "link": energy.link_j, "MACs": energy.macs_j,
+                 "static": energy.static_j}  # fmt: skip
+        yield (
+            "energy",
+            format_si(energy.total_j, "J"),
+            ", ".join(f"{name} {format_si(value, 'J')}" for name, value in parts.items() if value),
+        )
 
 
 def _sum_cell(value: float | None, unit: str, missing: int) -> str:
@@ -112,23 +142,25 @@ def _alternatives_table(analysis: Analysis, width: int) -> "Table":
             "kernels": _sum_cell(item.kernel_s, "s", placed.untimed_kernels),
             "transfers": format_si(item.transfer_s, "s"),
             "on the PIM": f"{item.on_pim:,}",
+            **({"energy": format_si(item.energy.total_j, "J")} if item.energy is not None else {}),
         }
         for item in placed.alternatives
     ]
+    has_energy = all("energy" in line for line in lines)
+    lines = [line if has_energy else {key: cell for key, cell in line.items() if key != "energy"} for line in lines]
+    none = {"kernels": "–", "transfers": "–", "on the PIM": "–", **({"energy": "–"} if has_energy else {})}
     title = f"Placements of the kernels, PIM time model {placed.pim_model}"
     if placed.untimed_kernels:
         # Shorter, so that the title of a narrow table does not wrap.
         title = f"Placements, PIM time model {placed.pim_model}, + {without_time(placed.untimed_kernels)}"
     if placed.makespan_s is not None:
         makespan = _sum_cell(placed.makespan_s, "s", placed.untimed_kernels)
-        both = {"placement": "both at once", "time": makespan, "kernels": "–", "transfers": "–",
-                "on the PIM": "–"}  # fmt: skip
-        lines.append(both)
+        lines.append({"placement": "both at once", "time": makespan, **none})
     if placed.with_splits_s is not None:
         with_splits = _sum_cell(placed.with_splits_s, "s", placed.untimed_kernels)
-        lines.append({"placement": "with splits", "time": with_splits, "kernels": "–", "transfers": "–",
-                      "on the PIM": "–"})  # fmt: skip
-    return _fitted(title, lines, ["placement", "time", "transfers", "kernels", "on the PIM"], width)
+        lines.append({"placement": "with splits", "time": with_splits, **none})
+    ranked = ["placement", "time", "transfers", "kernels", "on the PIM", *(["energy"] if has_energy else [])]
+    return _fitted(title, lines, ranked, width)
 
 
 def _device_time(analysis: Analysis, slug: str) -> tuple[str, str]:
@@ -216,11 +248,13 @@ def _ops_table(analysis: Analysis, top: int, width: int) -> "Table":
             "parameters": format_si(analysis.summary.weights.of(kernel.members).parameters),
         }
         line |= {f"on {device.slug}": _time_cell(roofs[device.slug], placement, device.slug) for device in devices}
-        line |= {"place": placement.device or placement.reason}
+        if analysis.system.pim is not None:
+            line |= {"place": placement.device or placement.reason}
         share = "?" if placement.time_s is None else f"{100 * alike.time_s / whole:.1f} %" if whole else "–"
         lines.append(line | {"share": share})
     on_devices = [f"on {device.slug}" for device in devices]
-    ranked = ["op", "share", "place", "alike", "FLOPs", "FLOP/B", *on_devices, "moved", "MACs", "fused", "runs", "name",
+    place = ["place"] if analysis.system.pim is not None else []
+    ranked = ["op", "share", *place, "alike", "FLOPs", "FLOP/B", *on_devices, "moved", "MACs", "fused", "runs", "name",
               "parameters"]  # fmt: skip
     return _fitted(
         "The costliest kernels, by their root op; figures of one execution, share of all alike", lines, ranked, width
@@ -340,7 +374,8 @@ def _remarks(analysis: Analysis) -> Iterator[str]:
     if assumed:
         figures = plural(len(assumed), "figure")
         of = f"{figures} of {analysis.system.slug}"
-        yield f"The placement rests on {of} that nobody published: --sensitivity varies them."
+        what = "The placement rests" if analysis.system.pim is not None else "The times rest"
+        yield f"{what} on {of} that nobody published: --sensitivity varies them."
 
 
 def _shown_dtypes(analysis: Analysis) -> list[str]:

@@ -44,8 +44,9 @@ def vector_flips(system: System, work: KernelWork, model: PimTimeModel) -> Vecto
     the step where the answer has changed: a change that is undone within one step is not seen.
     """
     product = work.product
-    if not work.is_known or product is None:
+    if not work.is_known or product is None or system.pim is None:
         return None
+    gpu, pim, _ = system.pair
     scaled = scaled_with_vectors(work)
     if not scaled:
         return None
@@ -55,18 +56,18 @@ def vector_flips(system: System, work: KernelWork, model: PimTimeModel) -> Vecto
         return float("inf") if found is None else found
 
     def on_pim(vectors: int) -> bool:
-        return seconds(system.pim, vectors) < seconds(system.gpu, vectors)
+        return seconds(pim, vectors) < seconds(gpu, vectors)
 
     now = product.vectors
     most = max(MOST_VECTORS, now)
-    close = _CLOSE if _has_steps(system.pim) else 0
-    tiled = range(_TILE_VECTORS, _MOST_TILED + 1, _TILE_VECTORS) if system.gpu.gpu is not None else range(0)
+    close = _CLOSE if _has_steps(pim) else 0
+    tiled = range(_TILE_VECTORS, _MOST_TILED + 1, _TILE_VECTORS) if gpu.gpu is not None else range(0)
     ends = sorted({*tiled, *(end + 1 for end in tiled)})
     below, above = _nearest(now, 1, on_pim, close, ends), _nearest(now, most, on_pim, close, ends)
-    one_can_not = float("inf") in (seconds(system.gpu, now), seconds(system.pim, now))
+    one_can_not = float("inf") in (seconds(gpu, now), seconds(pim, now))
     if one_can_not and below is None and above is None:
         return None
-    slugs = (system.gpu.slug, system.pim.slug)
+    slugs = (gpu.slug, pim.slug)
     here = on_pim(now)
     return VectorFlips(scaled, now, slugs[here], slugs[not here], below, above, most)
 
@@ -120,7 +121,7 @@ def break_even_vectors(
     `roofline` reads the weights once on the PIM too, so that its peak counts. inf for a dtype without a peak.
 
     >>> from onnx_roofline.hardware import load_system
-    >>> gpu, pim = load_system("teaching").devices
+    >>> gpu, pim, _ = load_system("teaching").pair
     >>> [round(break_even_vectors(gpu, pim, 4096, 4096, "float16", model), 3) for model in ("roofline", "full")]
     [25.0, 7.5]
     """

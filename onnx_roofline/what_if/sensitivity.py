@@ -84,7 +84,7 @@ def _placed(
         del columns[KernelWork]
         columns[KernelWork] = KernelWorkPass(math_of(settings)).run(replace(analysis.model, columns=columns)).rows
     model = replace(analysis.model, columns=columns)
-    result = PlacementPass(system, settings.pim_model, settings.objective).run(model)
+    result = PlacementPass(system, settings.pim_model, settings.objective, settings.dispatch).run(model)
     summary = next(one for one in result.wholes if isinstance(one, PlacementSummary))
     moved = sum(isinstance(row, Placement) and row.device != before[key] for key, row in result.rows.items())
     return summary.objective, moved
@@ -95,7 +95,7 @@ def _why_unused(analysis: Analysis, path: str, dtypes: frozenset[str]) -> str:
     system, settings = analysis.system, analysis.settings
     owner = next((device for device in system.devices if path.startswith(f"{device.slug}.")), None)
     own = path.removeprefix(f"{owner.slug}.") if owner is not None else path
-    figures = system.link.figures if owner is None else owner.figures
+    figures = owner.figures if owner is not None else {} if system.link is None else system.link.figures
     if own.startswith(_UNUSED):
         return "the placement does not use them"
     if own == "gpu_bandwidth_share_when_active":
@@ -108,7 +108,11 @@ def _why_unused(analysis: Analysis, path: str, dtypes: frozenset[str]) -> str:
         return "stated as 0, which neither half nor twice changes"
     if own == "cache_mb" and settings.on_chip:
         return "--on-chip replaces them"
-    if system.link.shared_memory and own in ("link.gb_per_s", "link.pj_per_bit", "capacity_gb"):
+    if (
+        system.link is not None
+        and system.link.shared_memory
+        and own in ("link.gb_per_s", "link.pj_per_bit", "capacity_gb")
+    ):
         return "nothing is copied in a shared memory"
     if own == "capacity_gb" and owner is system.gpu:
         return "the placement does not use them"

@@ -37,6 +37,7 @@ from onnx_roofline.report.contract.graph import (
     Graph,
     GraphName,
     Kernel,
+    KernelOnDevice,
     Node,
     Placement,
     Roof,
@@ -47,7 +48,7 @@ from onnx_roofline.report.contract.graph import (
     WithSplits,
     Work,
 )
-from onnx_roofline.report.contract.placement import Alternative, PlacementSummary
+from onnx_roofline.report.contract.placement import Alternative, Certainty, Joules, PlacementSummary
 from onnx_roofline.report.contract.schema import DOCUMENTS, schema_of
 from onnx_roofline.report.contract.system import (
     Alignment,
@@ -78,6 +79,7 @@ __all__ = [
     "AttentionShares",
     "Bandwidth",
     "Body",
+    "Certainty",
     "Contraction",
     "Counts",
     "Coverage",
@@ -98,7 +100,9 @@ __all__ = [
     "Gpu",
     "Graph",
     "GraphName",
+    "Joules",
     "Kernel",
+    "KernelOnDevice",
     "Layout",
     "Limits",
     "Link",

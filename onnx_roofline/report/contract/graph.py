@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from msgspec import UNSET, Meta, UnsetType
 
 from onnx_roofline.base.terms import Origin
-from onnx_roofline.ir.placed_records import Axis
+from onnx_roofline.ir.placed_records import Axis, Decision
 from onnx_roofline.report.contract.common import Count, Measured, Record, Runs, RunsOrigin, Seconds, Share, Status
 
 Sizes = tuple[Count | None, ...]
@@ -200,11 +200,16 @@ class Placement(Measured, frozen=True):
             "follows neighbours",
             "capacity",
             "near tie",
+            "only device",
             "fused",
             "not placed",
             "unknown",
         ],
         Meta(description="the class of the decision"),
+    ]
+    decision: Annotated[
+        Decision | None,
+        Meta(description="whether it holds over the bands of both times; null where there is no choice, or no band"),
     ]
     explanation: Annotated[str, Meta(description="the same in words, with the times")]
     time_s: Annotated[Seconds | None, Meta(description="seconds on that device, one execution")]
@@ -324,6 +329,23 @@ class DeviceMoved(Record, frozen=True):
     reasons: Annotated[tuple[str, ...], Meta(description="where each part comes from")]
 
 
+class KernelOnDevice(Record, frozen=True):
+    """A kernel on one device: what it moves, and its time under the full model, one execution; null without one."""
+
+    moved_bytes: Annotated[Count, Meta(description="what crosses between memory and chip")]
+    refetched_bytes: Annotated[Count, Meta(description="fetched again because tiles don't fit on the chip")]
+    resident_bytes: Annotated[Count, Meta(description="still on the chip from an earlier kernel, or never written out")]
+    resident_at_best_bytes: Annotated[Count, Meta(description="the same under the best replacement there is")]
+    reasons: Annotated[tuple[str, ...], Meta(description="where each part comes from")]
+    time_s: Annotated[Seconds | None, Meta(description="seconds; null where the device can't run it")]
+    low_s: Annotated[Seconds | None, Meta(description="eight of ten such kernels take from this")]
+    high_s: Annotated[Seconds | None, Meta(description="to this")]
+    origin: Annotated[Origin | None, Meta(description="of the constant that the time hangs on")]
+    engines: Annotated[dict[str, float], Meta(description="seconds of each engine or part; the launch is `launch_s`")]
+    bound: Annotated[PlacedBound | None, Meta(description="what keeps it busy the longest")]
+    launch_s: Annotated[Seconds | None, Meta(description="seconds of launch, in `time_s`")]
+
+
 class Kernel(Record, frozen=True):
     """The ops that one device kernel executes."""
 
@@ -337,7 +359,7 @@ class Kernel(Record, frozen=True):
     naive_bytes: Annotated[Count | None, Meta(description="sum over its members")]
     compulsory_bytes: Annotated[Count | None, Meta(description="sum over its members")]
     fused_away_bytes: Annotated[Count, Meta(description="sum over its members")]
-    devices: Annotated[dict[str, DeviceMoved], Meta(description="by device, what it moves")]
+    devices: Annotated[dict[str, KernelOnDevice], Meta(description="by device, what it moves and how long it takes")]
     refused: Annotated[
         tuple[str, ...],
         Meta(description="fusions at its border that were looked at and not done, each with the reason"),

@@ -201,14 +201,14 @@ class Layout(Measured, frozen=True):
 
 
 class System(Measured, frozen=True):
-    """A GPU or CPU, a PIM and the link between them."""
+    """A GPU or CPU, a PIM and the link between them; or one device."""
 
     slug: Annotated[str, Meta(description="its short name")]
     name: Annotated[str, Meta(description="its name")]
     devices: Annotated[dict[str, Device], Meta(description="by `slug`, the GPU first")]
     gpu: Annotated[str, Meta(description="`slug` of the GPU or CPU")]
-    pim: Annotated[str, Meta(description="`slug` of the PIM")]
-    link: Annotated[Link, Meta(description="what joins the two")]
+    pim: Annotated[str | None, Meta(description="`slug` of the PIM; null in a system of one device")]
+    link: Annotated[Link | None, Meta(description="what joins the two")]
     layout: Annotated[Layout | None, Meta(description="how tensors are rearranged for the PIM")]
     concurrency: Annotated[Concurrency, Meta(description="when both devices may work at once")]
     gpu_bandwidth_share: Annotated[Share, Meta(description="of the GPU's bandwidth, left to it while the PIM works")]
