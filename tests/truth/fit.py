@@ -23,7 +23,7 @@ from statistics import mean, median
 
 from floors import PROFILER_GAP_S
 from msgspec.structs import replace
-from rows import PROFILES, STREAMS, Row, gpu_rows, resident
+from rows import DATA, PROFILES, STREAMS, Row, gpu_rows, resident
 from scipy.optimize import minimize
 
 from onnx_roofline.hardware import GpuModel, load_device
@@ -212,9 +212,8 @@ def leave_out(bench: Bench) -> None:
         shared, own = fit_matrix(bench, others)
         pooled = [median(found[i] for found in own.values()) for i in range(2)]
         rows = [row for row in bench.rows if row.device == name and is_linear_16(row)]
-        print(
-            f"  {name}: pooled {_rounded(pooled)} -> {errors(matrix_model(bench.models[name], shared, pooled), rows, gap)}"
-        )
+        scored = errors(matrix_model(bench.models[name], shared, pooled), rows, gap)
+        print(f"  {name}: pooled {_rounded(pooled)} -> {scored}")
 
 
 def _rounded(values: Sequence[float]) -> list[float]:
@@ -224,7 +223,7 @@ def _rounded(values: Sequence[float]) -> list[float]:
 def main() -> None:
     """Prints the constants of all stages, with the errors of both halves."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path, default=Path(__file__).parents[3] / "shared" / "data")
+    parser.add_argument("--data", type=Path, default=DATA)
     parser.add_argument("--leave-out", action="store_true")
     parser.add_argument("--stages", default="1234")
     options = parser.parse_args()

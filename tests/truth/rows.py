@@ -3,6 +3,7 @@
 import csv
 import gzip
 import hashlib
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,8 @@ from onnx_roofline.ir.kernel_work import KernelWork, Operations, Product
 from onnx_roofline.ir.records import Masking
 from onnx_roofline.timing.gpu import Bytes
 
+# Where the measured kernels lie: other people's data, which are not copied into the repository.
+DATA = Path(os.environ.get("ONNX_ROOFLINE_TRUTH", Path(__file__).resolve().parents[3] / "shared" / "data"))
 WIDTHS = {"float32": 4, "float16": 2, "bfloat16": 2}
 # Tensors that an element-wise kernel reads and writes, its class, and its operations for one element.
 STREAMS: dict[str, tuple[int, KernelClass, int, int]] = {

@@ -88,8 +88,8 @@ def modelled_s(gpu: GpuModel, run: dict[str, str]) -> float:
     return sum(times) if fused else queue_s(times, gpu.dispatch_s)
 
 
-def end_to_end(data: Path) -> None:
-    """Prints every run of a device with a profile, and the mean error by mode."""
+def end_to_end(data: Path) -> dict[str, float]:
+    """Prints every run of a device with a profile; the mean error in percent by mode."""
     errors: dict[str, list[float]] = {}
     print("\nEnd to end: modelled / measured")
     with (data / "gpu_runs.csv").open(newline="") as file:
@@ -98,8 +98,8 @@ def end_to_end(data: Path) -> None:
             assert gpu is not None
             ratio = modelled_s(gpu, run) / (float(run["measured_ms"]) * 1e-3)
             errors.setdefault(run["mode"], []).append(abs(ratio - 1) * 100)
-            print(
-                f"  {run['device']:16} {run['model']:11} seq {run['seq']:5} batch {run['batch']:3} {run['mode']:14} {ratio:.3f}"
-            )
+            what = f"{run['model']:11} seq {run['seq']:5} batch {run['batch']:3} {run['mode']:14}"
+            print(f"  {run['device']:16} {what} {ratio:.3f}")
     for mode, found in errors.items():
         print(f"  mean error, {mode}: {mean(found):.1f} % over {len(found)}")
+    return {mode: mean(found) for mode, found in errors.items()}

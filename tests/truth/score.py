@@ -13,7 +13,7 @@ from pathlib import Path
 from statistics import mean, median
 
 from floors import added_s, host_floors
-from rows import PROFILES, Row, gpu_rows, resident
+from rows import DATA, PROFILES, Row, gpu_rows, resident
 from runs import end_to_end
 from simulated import pim_scores
 
@@ -77,7 +77,7 @@ def group(found: Sequence[Scored], key: Callable[[Row], str]) -> list[tuple[str,
 def main() -> None:
     """Prints all tables."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path, default=Path(__file__).parents[3] / "shared" / "data")
+    parser.add_argument("--data", type=Path, default=DATA)
     data = parser.parse_args().data
     found = scored(data)
     four = [one for one in found if one.row.device in FOUR]
