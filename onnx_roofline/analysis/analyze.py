@@ -20,8 +20,8 @@ from onnx_roofline.load import DimOptions, ParsedModel, Source, bind, is_file, p
 if TYPE_CHECKING:
     from onnx_roofline.analysis.observe.run import Observation
     from onnx_roofline.analysis.summary import Summary
-    from onnx_roofline.base.terms import MathMode
     from onnx_roofline.hardware import System
+    from onnx_roofline.passes.kernel_work import KernelWorkPass
 
 
 class Analysis(Struct, frozen=True, eq=False, dict=True):
@@ -98,11 +98,13 @@ def _observed(
     return replace(parsed, notices=seen.notices + parsed.notices), settings, chosen, seen
 
 
-def math_of(settings: Settings) -> "MathMode":
-    """In what float32 products run: as stated, else as the backend does."""
+def kernel_work_pass(settings: Settings) -> "KernelWorkPass":
+    """The pass that makes the kernels' work as the settings and their backend have it."""
     from onnx_roofline.fusion.backends import load_backend
+    from onnx_roofline.passes.kernel_work import KernelWorkPass
 
-    return settings.math or load_backend(settings.backend).math
+    backend = load_backend(settings.backend)
+    return KernelWorkPass(settings.math or backend.math, backend.edge_layouts)
 
 
 def default_pipeline(settings: Settings, system: "System", observation: "Observation | None" = None) -> Pipeline:
@@ -110,7 +112,6 @@ def default_pipeline(settings: Settings, system: "System", observation: "Observa
     from onnx_roofline.fusion.backends import load_backend
     from onnx_roofline.passes.executions import CountExecutions
     from onnx_roofline.passes.fusion import FusionPass
-    from onnx_roofline.passes.kernel_work import KernelWorkPass
     from onnx_roofline.passes.liveness import Liveness
     from onnx_roofline.passes.memory_traffic import MemoryTraffic
     from onnx_roofline.passes.op_count import OpCount
@@ -141,7 +142,7 @@ def default_pipeline(settings: Settings, system: "System", observation: "Observa
             CountExecutions(),
             Liveness(),
             ReusePass(system, settings.on_chip, settings.residency),
-            KernelWorkPass(math_of(settings)),
+            kernel_work_pass(settings),
             RooflinePass(system),
             PlacementPass(system, settings.pim_model, settings.objective, settings.dispatch),
         )

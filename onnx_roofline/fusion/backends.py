@@ -25,7 +25,7 @@ DEFAULT_BACKEND = "compiler"
 _SCHEMA = 1
 _KEYS = (
     "schema", "name", "about", "source", "patterns", "general_rule", "kinds", "max_group", "reshapes", "residual_add",
-    "concat_materialises", "absorb_transposes", "appends_in_place", "math",
+    "concat_materialises", "absorb_transposes", "appends_in_place", "math", "edge_layouts",
 )  # fmt: skip
 _PATTERN_KEYS = ("name", "types", "match", "keeps_inner", "role")
 _ROLES: tuple[KernelRole, ...] = get_args(KernelRole)
@@ -52,7 +52,8 @@ class Backend(Struct, frozen=True):
     `patterns` are tried in order. `general_rule` is "tvm" where unseen chains fuse too. `kinds` are kinds by op type
     that go before those that the ops' work gives. `through_reshapes` says that a reshape between two ops of a pattern
     does not part them, `residual_add` that a contraction takes the addition of another activation,
-    `appends_in_place` that past and present of a cache share a buffer. `math` is in what it runs float32 products.
+    `appends_in_place` that past and present of a cache share a buffer. `math` is in what it runs float32 products,
+    `edge_layouts` says that kernels of their own bring images to the layout of its convolutions and back.
     """
 
     slug: str
@@ -65,6 +66,7 @@ class Backend(Struct, frozen=True):
     residual_add: bool = True
     appends_in_place: bool = False
     math: MathMode = "fp32"
+    edge_layouts: bool = False
     about: str = ""
     source: str = ""
 
@@ -104,6 +106,7 @@ def load_backend(name_or_path: str | os.PathLike[str] = DEFAULT_BACKEND) -> Back
     max_group = entries["max_group"].integer(minimum=1) if "max_group" in entries else _MAX_GROUP
     residual_add = _switch(entries.get("residual_add"), default=True)
     appends_in_place = _switch(entries.get("appends_in_place"), default=False)
+    edge_layouts = _switch(entries.get("edge_layouts"), default=False)
     math = _text(entries.get("math"), MATH_MODES)
     root.problems.raise_if_any()
     assert texts["name"] is not None, "a pack without a problem has a name"
@@ -117,6 +120,7 @@ def load_backend(name_or_path: str | os.PathLike[str] = DEFAULT_BACKEND) -> Back
         through_reshapes=reshapes == "through",
         residual_add=residual_add,
         appends_in_place=appends_in_place,
+        edge_layouts=edge_layouts,
         math=next((one for one in MATH_MODES if one == math), "fp32"),
         about=texts["about"] or "",
         source=texts["source"] or "",

@@ -6,7 +6,7 @@ from msgspec import Struct
 
 from onnx_roofline.base.terms import KernelClass
 from onnx_roofline.base.units import FLOPS_PER_MAC
-from onnx_roofline.ir.records import Masking
+from onnx_roofline.ir.masking import Masking
 
 # What the large operand of a kernel is: a stored weight, a cache of keys and values, computed in this run, or absent.
 Operand = Literal["weight", "kv", "activation", "none"]
@@ -67,7 +67,9 @@ class KernelWork(Struct, frozen=True):
     `resident` what the large operand of the first is, `resident_bytes` what a PIM holds of weights or caches before it
     runs there, `activation_in_bytes` what the other operand has, `out_bytes` what the last member writes. `group` is
     the number of groups of a convolution. `row_elements` is the length of a row that has to be known before its first
-    result, 0 without one; `masking` says what fused attention leaves out. `stands_for` is the one op that the kernel as
+    result, 0 without one; `masking` says what fused attention leaves out. `layout_bytes` are read and
+    written by kernels of their own that bring an image from the model's inputs to the layout of a convolution, or a
+    result from there to the model's outputs. `stands_for` is the one op that the kernel as
     a whole is to a device which has that op, "" if there is none. `permutes` says that a member changes the order of
     what it reads.
     """
@@ -93,6 +95,7 @@ class KernelWork(Struct, frozen=True):
     kept: tuple[tuple[str, int], ...] = ()
     row_elements: int = 0
     masking: Masking | None = None
+    layout_bytes: int = 0
 
     def moved_bytes(self, slug: str) -> int | None:
         """Bytes between the memory and the chip of a device."""

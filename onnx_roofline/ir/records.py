@@ -10,6 +10,7 @@ from msgspec.structs import asdict, astuple
 
 from onnx_roofline.base.units import FLOPS_PER_MAC
 from onnx_roofline.ir.graph import Dim, Model, Op, TensorType
+from onnx_roofline.ir.masking import Masking
 
 if TYPE_CHECKING:
     from onnx_roofline.ir.graph import Array
@@ -157,18 +158,6 @@ class Contraction(Struct, frozen=True):
     def macs(self) -> int:
         """Multiply-accumulates of the whole contraction."""
         return self.batch * self.m * self.n * self.k
-
-
-class Masking(Struct, frozen=True):
-    """What of queries x keys fused attention computes: counts are of the whole square all the same.
-
-    `group` query heads share a key head, whose product has their queries one after the other. `causal`: a query meets
-    no later key, the last one all; `window` is how many keys stay visible before a query, 0 all of them.
-    """
-
-    group: int = 1
-    causal: bool = False
-    window: int = 0
 
 
 class Work(Struct, frozen=True):

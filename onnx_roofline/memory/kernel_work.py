@@ -3,10 +3,11 @@
 import itertools
 
 from onnx_roofline.base.terms import KernelClass, MathMode
-from onnx_roofline.base.units import DTYPE_BITS, product
-from onnx_roofline.ir.graph import Model
+from onnx_roofline.base.units import DTYPE_BITS, ceil_div, product
+from onnx_roofline.ir.graph import Model, TensorType
 from onnx_roofline.ir.kernel_work import KernelWork, Operand, Operations, Product, ProductPart
-from onnx_roofline.ir.records import Contraction, Kernel, Masking, Reuse, Traffic, TypedOp, Work, total
+from onnx_roofline.ir.masking import Masking
+from onnx_roofline.ir.records import Contraction, Kernel, Reuse, Traffic, TypedOp, Work, total
 from onnx_roofline.memory.kv_caches import Caches
 from onnx_roofline.memory.rows import row_lengths
 from onnx_roofline.ops.cost.lookup import traits_of
@@ -16,13 +17,13 @@ from onnx_roofline.ops.traits import ROLE_OPS
 _REARRANGEMENTS = 6
 
 
-def kernel_works(model: Model, math: MathMode = "fp32") -> dict[str, KernelWork]:
+def kernel_works(model: Model, math: MathMode = "fp32", *, edge_layouts: bool = False) -> dict[str, KernelWork]:
     """By the row id of its root what each kernel does; kernels that do the same share one record.
 
-    `math` is in what float32 products run where a device has units for it.
+    `math` is in what float32 products run where a device has units for it; `edge_layouts` as in a backend.
     """
     alike: dict[KernelWork, KernelWork] = {}
-    maker = _Maker(model, math)
+    maker = _Maker(model, math, edge_layouts=edge_layouts)
     found = {}
     for key, kernel in model.column(Kernel).items():
         if kernel.id == key:
@@ -34,8 +35,8 @@ def kernel_works(model: Model, math: MathMode = "fp32") -> dict[str, KernelWork]
 class _Maker:
     """The columns that the work of a kernel is made of."""
 
-    def __init__(self, model: Model, math: MathMode) -> None:
-        self.model, self.math = model, "" if math == "fp32" else math
+    def __init__(self, model: Model, math: MathMode, *, edge_layouts: bool) -> None:
+        self.model, self.math, self.edge_layouts = model, "" if math == "fp32" else math, edge_layouts
         self.rows, self.works, self.traffics = model.column(TypedOp), model.column(Work), model.column(Traffic)
         self.reuses, self.caches = model.column(Reuse), model.whole(Caches)
 
@@ -71,6 +72,7 @@ class _Maker:
             kept=tuple((slug, one.resident_bytes) for slug, one in reuses.items() if one.resident_bytes),
             row_elements=row[0],
             masking=self._masking(kernel) if any(one.part for one in products) else None,
+            layout_bytes=self._layout_bytes(kernel) if self.edge_layouts and products and products[0].taps else 0,
         )
 
     def _operations(self, members: tuple[str, ...]) -> tuple[Operations, ...] | None:
@@ -128,8 +130,9 @@ class _Maker:
         special = sum(0 if one.counts is None else one.counts.transcendentals for one in works)
         elements = max((self.rows[key].outputs[0].elements or 0 for key in kernel.members), default=0)
         if row_sums:
-            # A softmax has an exponential an element, a normalisation a root a row.
-            return "softmax" if special >= elements else "norm" if row_sums > 1 else "rms_norm"
+            # A softmax looks for the largest element of a row, a normalisation compares nothing.
+            compares = sum(0 if one.counts is None else one.counts.compares for one in works)
+            return "softmax" if 2 * compares >= elements else "norm" if row_sums > 1 else "rms_norm"
         rows = [self.rows[key] for key in kernel.members]
         traits = [traits_of(row.op) for row in rows]
         if any(one.selects and len(row.outputs) > 1 for one, row in zip(traits, rows, strict=True)):
@@ -138,6 +141,24 @@ class _Maker:
         moves = any(one.permutes or one.selects or one.joins or one.updates_at for one in traits)
         counted = any(one.counts is not None and one.counts.operations for one in works)
         return "elementwise" if same and counted and not moves else "other"
+
+    def _layout_bytes(self, kernel: Kernel) -> int:
+        """Bytes read and written to bring images from the model's inputs to this convolution, or to its outputs."""
+        index, size = self.caches.uses, 0
+        for key in kernel.members:
+            row = self.rows[key]
+            edges = [
+                kind
+                for name, kind in zip(row.op.inputs, row.inputs, strict=True)
+                if name and kind is not None and (place := self.caches.place(row.scope, name)) not in index.makers
+                if place[1] not in index.stored
+            ]
+            edges += [
+                kind for name, kind in zip(row.op.outputs, row.outputs, strict=True)
+                if (row.scope, index.root(row.scope, name)) in index.kept and not row.scope
+            ]  # fmt: skip
+            size += sum(_relaid_bytes(kind) for kind in edges)
+        return size
 
     def _masking(self, kernel: Kernel) -> Masking:
         return next((found for key in kernel.members if (found := self.works[key].masking) is not None), Masking())
@@ -209,6 +230,14 @@ def _operand_bytes(reads: tuple[int | None, ...], position: int | None, elements
     if position is not None and position < len(reads) and reads[position]:
         return reads[position] or 0
     return elements * DTYPE_BITS.get(dtype, 32) // 8
+
+
+def _relaid_bytes(kind: TensorType) -> int:
+    """Bytes of an image [N, C, H, W] as it is and with its channels last, rounded up to what a unit loads at once."""
+    if kind.shape is None or len(kind.shape) != 4 or not kind.elements or not kind.bytes:
+        return 0
+    channels, unit = kind.shape[1] or 1, max(1, 128 // DTYPE_BITS.get(kind.dtype, 32))
+    return kind.bytes + kind.bytes // channels * ceil_div(channels, unit) * unit
 
 
 def _taps(contraction: Contraction) -> int:

@@ -19,7 +19,7 @@ from msgspec import Struct
 
 from onnx_roofline.hardware.gpu_model import GpuModel
 from onnx_roofline.ir.kernel_work import Product
-from onnx_roofline.ir.records import Masking
+from onnx_roofline.ir.masking import Masking
 from onnx_roofline.timing.products import matrix_peak
 
 TILE_QUERIES, TILE_KEYS = 128, 64

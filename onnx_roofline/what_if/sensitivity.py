@@ -6,13 +6,12 @@ from collections.abc import Mapping
 from msgspec import Struct
 from msgspec.structs import replace
 
-from onnx_roofline.analysis.analyze import Analysis, math_of
+from onnx_roofline.analysis.analyze import Analysis, kernel_work_pass
 from onnx_roofline.base.errors import ProfileError, UsageError
 from onnx_roofline.hardware import System, load_system
 from onnx_roofline.ir.kernel_work import KernelWork
 from onnx_roofline.ir.placed_records import Placement, PlacementSummary
 from onnx_roofline.ir.records import Executions, Reuse, Work
-from onnx_roofline.passes.kernel_work import KernelWorkPass
 from onnx_roofline.passes.placement import PlacementPass
 from onnx_roofline.passes.reuse import ReusePass
 
@@ -82,7 +81,7 @@ def _placed(
         reuse = ReusePass(system, settings.on_chip, settings.residency).run(replace(analysis.model, columns=columns))
         columns[Reuse] = reuse.rows
         del columns[KernelWork]
-        columns[KernelWork] = KernelWorkPass(math_of(settings)).run(replace(analysis.model, columns=columns)).rows
+        columns[KernelWork] = kernel_work_pass(settings).run(replace(analysis.model, columns=columns)).rows
     model = replace(analysis.model, columns=columns)
     result = PlacementPass(system, settings.pim_model, settings.objective, settings.dispatch).run(model)
     summary = next(one for one in result.wholes if isinstance(one, PlacementSummary))

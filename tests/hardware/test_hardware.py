@@ -339,8 +339,14 @@ def test_an_unknown_name_lists_what_there_is():
 def test_a_device_is_no_system_and_a_system_no_device():
     with pytest.raises(ProfileError, match=r"teaching\.yaml:4: found a system, wanted one device"):
         load_device("teaching")
-    with pytest.raises(ProfileError, match=r"l4\.yaml:\d+: found one device \(kind: gpu\), wanted a system"):
-        load_system("l4")
+    with pytest.raises(ProfileError, match=r"attacc\.yaml:\d+: found a PIM alone, wanted a GPU, a CPU or a system"):
+        load_system("attacc")
+
+
+def test_a_system_may_be_one_device():
+    system = load_system("l4")
+    assert (system.slug, system.pim, system.link, system.concurrency) == ("l4", None, None, "exclusive")
+    assert system.devices == (load_device("l4"),)
 
 
 # Systems from files --------------------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ from msgspec.structs import replace
 from onnx_roofline.hardware import GpuModel, load_device
 from onnx_roofline.hardware.gpu_model import AttentionConstants, TileConstants
 from onnx_roofline.ir.kernel_work import KernelWork, Operations, Product
-from onnx_roofline.ir.records import Masking
+from onnx_roofline.ir.masking import Masking
 from onnx_roofline.timing.attention import Attention, attention_tiles
 from onnx_roofline.timing.gpu import Bytes, gpu_time
 

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from onnx_roofline.base.terms import KernelClass
 from onnx_roofline.ir.kernel_work import KernelWork, Operations, Product
-from onnx_roofline.ir.records import Masking
+from onnx_roofline.ir.masking import Masking
 from onnx_roofline.timing.gpu import Bytes
 
 # Where the measured kernels lie: other people's data, which are not copied into the repository.

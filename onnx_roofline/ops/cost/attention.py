@@ -7,7 +7,8 @@ from msgspec.structs import replace
 
 from onnx_roofline.base.errors import NotModelledError
 from onnx_roofline.base.units import dmax, dmin
-from onnx_roofline.ir.records import Contraction, Counts, Masking, Status, Work
+from onnx_roofline.ir.masking import Masking
+from onnx_roofline.ir.records import Contraction, Counts, Status, Work
 from onnx_roofline.ops.cost.normalization import softmax_counts
 from onnx_roofline.ops.cost.registry import rule, work
 from onnx_roofline.ops.traits import Traits

@@ -13,7 +13,8 @@ from msgspec.structs import replace
 
 from onnx_roofline.base.errors import NotModelledError
 from onnx_roofline.base.units import COMPLEX_DTYPES, FLOAT_DTYPES, product
-from onnx_roofline.ir.records import Contraction, Counts, Masking, Status, Work
+from onnx_roofline.ir.masking import Masking
+from onnx_roofline.ir.records import Contraction, Counts, Status, Work
 from onnx_roofline.ops.since_version import INTRODUCED
 from onnx_roofline.ops.traits import NO_TRAITS, Traits
 from onnx_roofline.ops.view import OpView

@@ -329,7 +329,7 @@ class DeviceMoved(Record, frozen=True):
     reasons: Annotated[tuple[str, ...], Meta(description="where each part comes from")]
 
 
-class KernelOnDevice(Record, frozen=True):
+class KernelOnDevice(Measured, frozen=True):
     """A kernel on one device: what it moves, and its time under the full model, one execution; null without one."""
 
     moved_bytes: Annotated[Count, Meta(description="what crosses between memory and chip")]

@@ -10,7 +10,8 @@ from msgspec.structs import replace
 
 from onnx_roofline.base.errors import NotModelledError
 from onnx_roofline.base.units import dmax
-from onnx_roofline.ir.records import Contraction, Counts, Masking, Status, Work
+from onnx_roofline.ir.masking import Masking
+from onnx_roofline.ir.records import Contraction, Counts, Status, Work
 from onnx_roofline.ops.cost.normalization import softmax_counts
 from onnx_roofline.ops.cost.registry import RuleFunction, rule, work
 from onnx_roofline.ops.traits import NO_TRAITS, Traits
