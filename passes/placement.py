@@ -99,8 +99,7 @@ class PlacementPass(Struct, frozen=True):
             elif kernel.id == key:
                 rows[key] = placed[key]
             else:
-                root = placed[kernel.id]
-                rows[key] = Placement(root.device, "fused", f"part of kernel {kernel.id}", 0.0)
+                rows[key] = self._member(placed[kernel.id], kernel.id)
         summary = self._summary(model, graph, problem, solution, placed)
         if self.objective == "latency" and self.system.concurrency != "exclusive":
             total_s, changed = with_splits(graph, problem, solution.assignment, self.system, self.pim_model)
@@ -170,6 +169,12 @@ class PlacementPass(Struct, frozen=True):
                 decision=self._decision(item, device, regret),
             )
         return found
+
+    def _member(self, root: Placement, kernel_id: str) -> Placement:
+        """Where a member goes: with its kernel, but for what follows a product that the PIM runs alone."""
+        if root.device is not None and root.devices[root.device].in_part:
+            return Placement(self.system.gpu.slug, "fused", f"follows the product of kernel {kernel_id}", 0.0)
+        return Placement(root.device, "fused", f"part of kernel {kernel_id}", 0.0)
 
     def _decision(self, item: Placeable, device: int, regret: float | None) -> Decision | None:
         """Whether a decision holds over both bands; None where there is none, or no band."""

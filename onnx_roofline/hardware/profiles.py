@@ -328,9 +328,9 @@ def _own_root(name_or_path: str | os.PathLike[str]) -> tuple[str, Node, Path | N
         path = Path(text)
         slug = "".join(c if c.isascii() and (c.isalnum() or c in "._-") else "-" for c in path.stem)
         return slug, read(path), path.parent
-    known = ", ".join(sorted(shipped))
     guess = did_you_mean(text, shipped, listed=False)
-    raise ProfileError(f"found no shipped profile {shown(text)}{guess} (shipped: {known}; a file's path ends in .yaml)")
+    where = f"onnx-roofline hw list names the {len(shipped)} that there are; a file's path ends in .yaml"
+    raise ProfileError(f"found no shipped profile {shown(text)}{guess} ({where})")
 
 
 def _looks_like_path(text: str) -> bool:

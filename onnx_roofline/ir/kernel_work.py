@@ -69,8 +69,9 @@ class KernelWork(Struct, frozen=True):
     the number of groups of a convolution. `row_elements` is the length of a row that has to be known before its first
     result, 0 without one; `masking` says what fused attention leaves out. `layout_bytes` are read and
     written by kernels of their own that bring an image from the model's inputs to the layout of a convolution, or a
-    result from there to the model's outputs. `stands_for` is the one op that the kernel as
-    a whole is to a device which has that op, "" if there is none. `permutes` says that a member changes the order of
+    result from there to the model's outputs. `parts` are the root's product and what follows it in the kernel, for a
+    device that runs the product alone; empty for a kernel of another form. `stands_for` is the one op that the kernel
+    as a whole is to a device which has that op, "" if there is none. `permutes` says that a member changes the order of
     what it reads.
     """
 
@@ -96,6 +97,7 @@ class KernelWork(Struct, frozen=True):
     row_elements: int = 0
     masking: Masking | None = None
     layout_bytes: int = 0
+    parts: "tuple[KernelWork, ...]" = ()
 
     def moved_bytes(self, slug: str) -> int | None:
         """Bytes between the memory and the chip of a device."""

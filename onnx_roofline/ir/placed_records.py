@@ -102,6 +102,7 @@ class Energy(Struct, frozen=True):
 class DeviceTime(Struct, frozen=True):
     """A kernel on one device under the placement's time model; `time_s` is None where it can't run, with the reason.
 
+    `in_part`: the device runs the product of the kernel and the other one what follows, whose time is in `time_s`.
     `engines` has the seconds of each part of the device, `launch_s` comes on top. Of the full model, `low_s` and
     `high_s` hold eight of ten kernels whose constants have the same `origin`.
     """
@@ -117,6 +118,7 @@ class DeviceTime(Struct, frozen=True):
     high_s: float | None = None
     origin: Origin | None = None
     energy: Energy | None = None
+    in_part: bool = False
 
 
 class Together(Struct, frozen=True):

@@ -47,6 +47,7 @@ class _Maker:
         products, kinds, first = self._products(kernel)
         resident, activation_bytes = kinds[0] if kinds else ("none", 0)
         operations, reuses = self._operations(members), self.reuses[kernel.id].devices
+        parts = self._parts(kernel, products, resident, activation_bytes)
         row = max(((length, sums) for _, length, sums in self._rows(kernel)), default=(0, 0))
         dtype = self.works[kernel.id].compute_dtype
         ordered = (kernel.id, *(key for key in members if key != kernel.id))
@@ -72,8 +73,45 @@ class _Maker:
             kept=tuple((slug, one.resident_bytes) for slug, one in reuses.items() if one.resident_bytes),
             row_elements=row[0],
             masking=self._masking(kernel) if any(one.part for one in products) else None,
+            parts=parts,
             layout_bytes=self._layout_bytes(kernel) if self.edge_layouts and products and products[0].taps else 0,
         )
+
+    def _parts(
+        self, kernel: Kernel, products: tuple[Product, ...], resident: Operand, activation_bytes: int
+    ) -> tuple[KernelWork, ...]:
+        """(the product that a kernel starts with, what follows it), each reading and writing its own tensors whole."""
+        root, *rest = kernel.members
+        if root != kernel.id or not rest or len(products) != 1:
+            return ()
+        traffic, result = self.traffics[root], self._written_bytes(root)
+        tail_bytes = total([self.traffics[key].compulsory_bytes for key in rest])
+        works = [self.works[root], *(self.works[key] for key in rest)]
+        if traffic.naive_bytes is None or tail_bytes is None or any(work.counts is None for work in works):
+            return ()
+        head = KernelWork(
+            dtype=works[0].compute_dtype,
+            op_types=(self.rows[root].op.op_type,),
+            operations=self._operations((root,)),
+            naive_bytes=traffic.naive_bytes,
+            compulsory_bytes=traffic.naive_bytes,
+            products=products,
+            resident=resident,
+            resident_bytes=self._resident_bytes(kernel, resident, products),
+            activation_in_bytes=activation_bytes,
+            out_bytes=result,
+            kernel_class="conv" if products[0].taps else "product",
+        )
+        tail = KernelWork(
+            dtype=works[-1].compute_dtype,
+            op_types=tuple(dict.fromkeys(self.rows[key].op.op_type for key in rest)),
+            operations=self._operations(tuple(rest)),
+            naive_bytes=result + tail_bytes,
+            compulsory_bytes=result + tail_bytes,
+            out_bytes=self._written_bytes(rest[-1]),
+            kernel_class="elementwise",
+        )
+        return head, tail
 
     def _operations(self, members: tuple[str, ...]) -> tuple[Operations, ...] | None:
         found: dict[str, list[int]] = {}

@@ -42,8 +42,8 @@ class Splitter:
         self.graph, self.system, self.model = graph, system, model
         # While a PIM works on memory of its own, the GPU may have less of its bandwidth.
         self.bandwidth_share = system.gpu_bandwidth_share if system.concurrency == "partitioned" else 1.0
-        self._inputs: list[list[Crossing]] = [[] for _ in range(len(graph.kernels) + 1)]
-        self._outputs: list[list[Crossing]] = [[] for _ in range(len(graph.kernels) + 1)]
+        self._inputs: list[list[Crossing]] = [[] for _ in range(graph.size)]
+        self._outputs: list[list[Crossing]] = [[] for _ in range(graph.size)]
         for item in graph.crossings:
             for node in item.consumers:
                 self._inputs[node].append(item)

@@ -277,6 +277,7 @@ def _device_time(entry: DeviceTime) -> contract.DeviceTime:
         energy_j=entry.energy_j,
         bound=entry.bound,  # type: ignore[arg-type]
         reason=entry.reason,
+        in_part=entry.in_part,
         explanation=entry.explanation,
         engines=dict(entry.engines),
         launch_s=entry.launch_s,

@@ -296,7 +296,8 @@ def _time_cell(roof: Roof, placement: Placement, slug: str) -> str:
     if entry is None or entry.time_s is None:
         return "no peak" if not roof.supported else "not there" if entry is not None else "unknown"
     unsure = "" if roof.bound_is_stable else "~"
-    return f"{format_si(entry.time_s, 's')} {_BOUNDS.get(entry.bound, entry.bound)}{unsure}"
+    part = " in part" if entry.in_part else ""
+    return f"{format_si(entry.time_s, 's')} {_BOUNDS.get(entry.bound, entry.bound)}{unsure}{part}"
 
 
 def merge_modules(groups: tuple[Group, ...], depth: int, weights: Weights) -> tuple[Group, ...]:

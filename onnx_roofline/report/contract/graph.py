@@ -131,6 +131,9 @@ class DeviceTime(Measured, frozen=True):
     energy_j: Annotated[float | None, Meta(description="null where the profile states none for what it does")]
     bound: Annotated[PlacedBound, Meta(description="what keeps it busy the longest")]
     reason: Annotated[str, Meta(description="why it can't run there")]
+    in_part: Annotated[
+        bool, Meta(description="true where it runs the kernel's product alone, and the other device what follows")
+    ]
     explanation: Annotated[tuple[str, ...], Meta(description="what the time is made of, in words")]
     engines: Annotated[dict[str, float], Meta(description="seconds of each engine or part; the launch is `launch_s`")]
     launch_s: Annotated[Seconds, Meta(description="seconds of launch, in `time_s`")]
