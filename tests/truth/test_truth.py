@@ -12,6 +12,9 @@ from runs import end_to_end
 from score import Scored, scored
 from simulated import ratios
 
+from onnx_roofline.base.terms import KernelClass
+from onnx_roofline.timing.bands import band_of
+
 pytestmark = pytest.mark.skipif(
     not (DATA / "gpu_kernels.csv.gz").exists(),
     reason=f"no measured kernels in {DATA}; set ONNX_ROOFLINE_TRUTH to the folder of gpu_kernels.csv.gz",
@@ -74,6 +77,15 @@ def test_small_elementwise_kernels(found: list[Scored], device: str) -> None:
 def test_streams(found: list[Scored], device: str) -> None:
     rows = [one for one in found if one.row.device == device and one.row.op in STREAMS and is_test(one.row)]
     assert errors(rows)[1] < 6
+
+
+@pytest.mark.parametrize("kernel_class", ["product", "conv", "attention", "elementwise", "softmax", "norm", "rms_norm"])
+def test_the_band_holds_eight_of_ten(found: list[Scored], kernel_class: KernelClass) -> None:
+    """Of rows whose constants are fitted; a band that held them all would say nothing."""
+    band = band_of(kernel_class, "fitted")
+    ratios_ = [one.row.measured_s / one.bench_s for one in found if one.row.work.kernel_class == kernel_class]
+    held = sum(band.low <= ratio <= band.high for ratio in ratios_) / len(ratios_)
+    assert 0.75 < held < 0.97
 
 
 def test_convolutions(found: list[Scored]) -> None:
