@@ -179,9 +179,7 @@ class PlacementPass(Struct, frozen=True):
     def _decision(self, item: Placeable, device: int, regret: float | None) -> Decision | None:
         """Whether a decision holds over both bands; None where there is none, or no band."""
         entries = [item.devices[each.slug] for each in self.system.devices]
-        if self.objective != "latency" or self.pim_model != "full" or any(entry.time_s is None for entry in entries):
-            return None
-        if len(entries) < 2:
+        if self.objective != "latency" or len(entries) < 2 or any(entry.low_s is None for entry in entries):
             return None
         return "robust" if is_robust(entries[device], entries[1 - device], item.count, regret) else "near tie"
 

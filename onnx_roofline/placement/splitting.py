@@ -79,6 +79,8 @@ class Splitter:
         for entry in item.devices.values():
             if entry.time_s is None:
                 return None, entry.reason
+            if entry.in_part:
+                return None, "its product alone runs on the PIM"
         work = item.work
         division, why = division_of(self.system, work)
         if division is None:

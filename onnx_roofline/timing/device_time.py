@@ -20,8 +20,9 @@ class KernelTime(Struct, frozen=True):
 
     `bound` is the engine of a GPU (matrix, vector, special, l2, dram), latency or launch; compute or memory where the
     profile states no engines; stream, activate, io or refresh on a PIM; unsupported or unknown. `engines` has the
-    seconds of each. Of the full model, `low_s` and `high_s` hold eight of ten kernels whose constants have the same
-    `origin`. `pim` has the parts of a PIM where they were modelled.
+    seconds of each. `low_s` and `high_s` hold eight of ten kernels whose constants have the same `origin`; None for the
+    plain roofline, which a profile without engines, timings and efficiencies is. `pim` has the parts of a PIM where
+    they were modelled.
     """
 
     supported: bool
@@ -70,7 +71,9 @@ def device_time(
     total_s = launch_s + max(compute_time_s, memory_time_s)
     bound = bound_of(launch_s, compute_time_s, memory_time_s)
     engines = {"compute": compute_time_s, "memory": memory_time_s}
-    if model == "roofline":
+    # A profile that states neither engines nor efficiencies is a roofline: no measured kernel says how far off that is.
+    is_plain = not any(path.startswith("efficiency.") for path in device.figures)
+    if model == "roofline" or is_plain:
         return KernelTime(True, "", total_s, bound, lines, engines=engines, launch_s=launch_s)
     origin = device.origin("launch_us" if bound == "launch" else f"efficiency.{bound}")
     return _banded(total_s, bound, lines, engines, launch_s, origin, band_of(work.kernel_class, origin))
@@ -126,6 +129,8 @@ def _full_pim(device: Device, pim: PimModel, work: KernelWork, compute_time_s: f
         lines = (*lines, f"{found.padded_share:.0%} of what streams is padding or meets idle units")
     origin = _pim_origin(device, pim, bound)
     engines = {str(part): seconds for part, seconds in parts.items() if part != "launch"}
+    if pim.dram is None and pim.tile is None and pim.stream_efficiency is None:
+        return KernelTime(True, "", found.total_s, bound, lines, found, engines, found.overhead_s)
     return _banded(found.total_s, bound, lines, engines, found.overhead_s, origin, pim_band(origin), found)
 
 

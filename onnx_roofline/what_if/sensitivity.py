@@ -103,6 +103,8 @@ def _why_unused(analysis: Analysis, path: str, dtypes: frozenset[str]) -> str:
         return "no latency depends on them"
     if own.startswith(f"{_PEAK}.") and own.partition(".")[2] not in dtypes:
         return "no kernel computes in these types"
+    if own.startswith("sustained.") and own.partition(".")[2] not in {*dtypes, *_maths(analysis)}:
+        return "no kernel computes in these types"
     if figures[own].value == 0:
         return "stated as 0, which neither half nor twice changes"
     if own == "cache_mb" and settings.on_chip:
@@ -118,6 +120,11 @@ def _why_unused(analysis: Analysis, path: str, dtypes: frozenset[str]) -> str:
     if settings.pim_model == "roofline" and own.startswith(("pim.", "efficiency.")):
         return "the plain roofline does not use them"
     return ""
+
+
+def _maths(analysis: Analysis) -> frozenset[str]:
+    """In what products of float32 run beside their own type."""
+    return frozenset(work.math for work in analysis.model.column(KernelWork).values() if work.math)
 
 
 def _computed_dtypes(analysis: Analysis) -> frozenset[str]:
