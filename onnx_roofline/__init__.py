@@ -17,6 +17,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Analysis",
+    "BudgetError",
     "LimitError",
     "Limits",
     "MalformedModelError",
@@ -38,6 +39,7 @@ __all__ = [
 if TYPE_CHECKING:
     from onnx_roofline.analysis.settings import Settings
     from onnx_roofline.base.errors import (
+        BudgetError,
         LimitError,
         MalformedModelError,
         MissingExtraError,

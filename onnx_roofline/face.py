@@ -32,6 +32,8 @@ class Options(TypedDict, total=False):
     trips: Mapping[str, int]
     branches: Mapping[str, Fraction | float]
     values: Mapping[str, int | Sequence[int]]
+    caches: Mapping[str, str]
+    no_caches: Sequence[str]
     limits: Mapping[str, int | str] | Limits
     backend: str | os.PathLike[str]
     pim_model: PimTimeModel
@@ -46,7 +48,7 @@ class Options(TypedDict, total=False):
 class Analysis(analysis.Analysis, frozen=True, eq=False):
     """A model with every column, the system it was put on, and its results in the forms that other tools read.
 
-    `summary` has the totals, `model.column(Record)` the rows of one pass: see `onnx_roofline.ir.records`.
+    `summary` has the totals, `model.column(Record)` the rows of one pass: see `onnx_roofline.ir`.
     """
 
     def to_json(self) -> str:

@@ -12,8 +12,9 @@ from msgspec import Struct
 
 from onnx_roofline.base.errors import ShapeError
 from onnx_roofline.ir.graph import Model, Notice
+from onnx_roofline.ir.open_records import OpenBodies, OpenBody
 from onnx_roofline.ir.pipeline import PassResult
-from onnx_roofline.ir.records import Body, Executions, OpenBodies, OpenBody, Traffic, TypedOp, Work, whole
+from onnx_roofline.ir.records import Body, Executions, Traffic, TypedOp, Work, whole
 from onnx_roofline.ir.scopes import callees_first, rows_by_scope
 
 Cost = int | Fraction

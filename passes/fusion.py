@@ -23,6 +23,7 @@ from onnx_roofline.fusion.siblings import join_no_ops, join_slices
 from onnx_roofline.ir.graph import Model
 from onnx_roofline.ir.pipeline import PassResult
 from onnx_roofline.ir.records import Folding, Kernel, KernelRole, TypedOp, Work
+from onnx_roofline.memory.kv_caches import InPlace
 from onnx_roofline.ops.cost.lookup import traits_of
 
 NO_KERNEL = Kernel("")
@@ -37,17 +38,19 @@ class FusionPass(Struct, frozen=True):
     backend: Backend
 
     name: ClassVar[str] = "fusion"
-    requires: ClassVar[tuple[type, ...]] = (TypedOp, Folding, Work)
+    requires: ClassVar[tuple[type, ...]] = (TypedOp, Folding, Work, InPlace)
     produces: ClassVar[type] = Kernel
 
     def run(self, model: Model) -> PassResult:
         """A Kernel for every row; all members of a kernel hold the same record."""
         found: dict[str, Kernel] = {}
-        works = model.column(Work)
+        works, in_place = model.column(Work), model.column(InPlace)
         for view in views_by_scope(model).values():
             kinds = node_kinds(view, self.backend.kinds)
             groups = self._fused(view, kinds)
             for place, members in groups.members.items():
+                if len(members) == 1 and self.backend.appends_in_place and in_place[view.keys[place]].is_view:
+                    continue
                 # An op that runs bodies is a kernel only if it does something of its own beside them.
                 if not view.barrier[place] or works[view.keys[place]].moves_data:
                     kernel = _kernel(view, groups, place, members, kinds)

@@ -9,14 +9,14 @@ from msgspec import Struct
 
 from onnx_roofline.ir.graph import Graph, Model, TensorType, op_reads
 from onnx_roofline.ir.pipeline import PassResult
-from onnx_roofline.ir.records import Live, TypedOp, Work
+from onnx_roofline.ir.records import Folding, Live, TypedOp, Work
 
 
 class Liveness(Struct, frozen=True):
     """What a body holds counts at the op that runs it, once however often it runs."""
 
     name: ClassVar[str] = "liveness"
-    requires: ClassVar[tuple[type, ...]] = (TypedOp, Work)
+    requires: ClassVar[tuple[type, ...]] = (TypedOp, Folding, Work)
     produces: ClassVar[type] = Live
 
     def run(self, model: Model) -> PassResult:
@@ -53,7 +53,7 @@ def _live_bytes(
     kept: frozenset[str],
     peaks: dict[str, int | None],
 ) -> dict[str, Live]:
-    rows, works = model.column(TypedOp), model.column(Work)
+    rows, works, foldings = model.column(TypedOp), model.column(Work), model.column(Folding)
     owner: dict[str, str] = {}
     size: dict[str, int | None] = {name: kind.bytes for name, kind in inputs.items()}
     last_use: dict[str, int] = dict.fromkeys(inputs, -1)
@@ -67,8 +67,9 @@ def _live_bytes(
             root = owner.get(name, name)
             if root in size:
                 last_use[root] = position
-        source = owner.get(reads[0], reads[0]) if reads else ""
-        for name, kind in zip(op.outputs, rows[key].outputs, strict=True):
+        viewed = op.inputs[work.aliases or 0] if op.inputs else ""
+        source = owner.get(viewed, viewed)
+        for name, kind in zip(op.outputs, foldings[key].written(rows[key].outputs), strict=True):
             if not name:
                 continue
             if not work.moves_data and not rows[key].bodies:

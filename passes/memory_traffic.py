@@ -16,7 +16,7 @@ from onnx_roofline.ir.graph import Model, TensorType
 from onnx_roofline.ir.pipeline import PassResult
 from onnx_roofline.ir.records import Folding, Kernel, Saving, Traffic, TypedOp, Work, total
 from onnx_roofline.ir.tensor_index import TensorIndex
-from onnx_roofline.memory.kv_caches import SHARED_BUFFER, Append, Caches
+from onnx_roofline.memory.kv_caches import InPlace, Kept
 
 
 class MemoryTraffic(Struct, frozen=True):
@@ -28,16 +28,15 @@ class MemoryTraffic(Struct, frozen=True):
     appends_in_place: bool = False
 
     name: ClassVar[str] = "memory-traffic"
-    requires: ClassVar[tuple[type, ...]] = (TypedOp, Folding, Work, Kernel)
+    requires: ClassVar[tuple[type, ...]] = (TypedOp, Folding, Work, InPlace, Kernel)
     produces: ClassVar[type] = Traffic
 
     def run(self, model: Model) -> PassResult:
-        """A Traffic for every row, for one execution, and the Caches."""
+        """A Traffic for every row, for one execution."""
         rows, works, foldings = model.column(TypedOp), model.column(Work), model.column(Folding)
         kernels = model.column(Kernel)
         uses = model.whole(TensorIndex)
-        caches = Caches(uses)
-        appends = caches.appends if self.appends_in_place else {}
+        in_place = model.column(InPlace)
         # Of each kernel of several ops: its members, and what it has fetched of each outer tensor so far.
         fused: dict[str, tuple[frozenset[str], dict[str, int]]] = {}
         found: dict[str, Traffic] = {}
@@ -52,9 +51,9 @@ class MemoryTraffic(Struct, frozen=True):
                     fused[kernel.id] = frozenset(kernel.members), {}
                 members, paid = fused[kernel.id]
                 found[key] = _fused(row, kernel.pattern, members, reads, writes, uses, paid)
-            if key in appends:
-                found[key] = _in_place(row, found[key], appends[key])
-        return PassResult(found, wholes=(caches,))
+            if self.appends_in_place and in_place[key].kept:
+                found[key] = _in_place(row, found[key], in_place[key].kept)
+        return PassResult(found)
 
 
 def _fused(
@@ -87,19 +86,19 @@ def _fused(
     return Traffic(reads, writes, naive, None if naive is None else naive - saved, tuple(savings))
 
 
-def _in_place(row: TypedOp, traffic: Traffic, appends: tuple[Append, ...]) -> Traffic:
+def _in_place(row: TypedOp, traffic: Traffic, kept: tuple[Kept, ...]) -> Traffic:
     """The traffic of an op that only adds rows to buffers which its caches share with its results."""
     if traffic.compulsory_bytes is None:
         return traffic
     savings = list(traffic.savings)
-    for append in appends:
-        copied = [(row.op.outputs[append.present], min(append.old_bytes, traffic.write_bytes[append.present] or 0))]
-        if append.past is not None:
-            copied.append((row.op.inputs[append.past], traffic.read_bytes[append.past] or 0))
+    for part in kept:
+        stays = (traffic.write_bytes[part.present] or 0) - part.new_bytes
+        copied = [(row.op.outputs[part.present], stays)]
+        copied += [(row.op.inputs[position], traffic.read_bytes[position] or 0) for position in part.copied]
         for name, size in copied:
             saved = sum(saving.bytes for saving in savings if saving.tensor == name)
             if size > saved:
-                savings.append(Saving(name, size - saved, SHARED_BUFFER, "in_place"))
+                savings.append(Saving(name, size - saved, part.rule, "in_place"))
     assert traffic.naive_bytes is not None, "what is known after fusion is known before"
     compulsory = traffic.naive_bytes - sum(saving.bytes for saving in savings)
     return replace(traffic, compulsory_bytes=compulsory, savings=tuple(savings))
@@ -113,7 +112,7 @@ def _naive(row: TypedOp, work: Work, folding: Folding) -> tuple[tuple[int | None
             size if source is None else _quantized_bytes(source, touched)
             for size, source, touched in zip(reads, folding.inputs, work.reads, strict=True)
         )
-    outputs = (folding.output, *row.outputs[1:]) if folding.output is not None else row.outputs
+    outputs = folding.written(row.outputs)
     writes = tuple(_bytes(kind, touched) for kind, touched in zip(outputs, work.writes, strict=True))
     return _once(row.op.inputs, reads), writes
 

@@ -1,21 +1,26 @@
 """Op count: what every op does and touches, by the rule of its (domain, op, version)."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import ClassVar
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from onnx_roofline.base.errors import NotModelledError
+from onnx_roofline.base.quantities import format_si
 from onnx_roofline.base.units import FLOPS_PER_MAC
 from onnx_roofline.inference.onnx_library import known_attributes
-from onnx_roofline.ir.graph import Model
+from onnx_roofline.ir.graph import Model, Notice
 from onnx_roofline.ir.pipeline import PassResult
-from onnx_roofline.ir.records import STATUSES, Counts, Folding, TypedOp, Work
+from onnx_roofline.ir.records import STATUSES, UNFOLDED, ConstantWork, Counts, Folding, TypedOp, Work
 from onnx_roofline.ir.tensor_index import TensorIndex
 from onnx_roofline.ops.cost.lookup import find_rule
 from onnx_roofline.ops.cost.registry import Rule
 from onnx_roofline.ops.view import view_of
+
+# Work on stored values above this share of the model's operations is a warning; below it no total would look different
+# if it were counted.
+CONSTANT_SHARE = 0.01
 
 
 class OpCount(Struct, frozen=True):
@@ -29,9 +34,10 @@ class OpCount(Struct, frozen=True):
         """A Work for every row and the TensorIndex; ops that are not `compute` count nothing and touch nothing."""
         memo: dict[object, Work] = {}
         foldings = model.column(Folding)
+        rows = model.column(TypedOp)
         alone: dict[str, Work] = {}
         of_class: dict[int, Work] = {}
-        for key, row in model.column(TypedOp).items():
+        for key, row in rows.items():
             work = of_class.get(row.alike)
             if work is None:
                 work = _work_of(row, memo)
@@ -40,26 +46,58 @@ class OpCount(Struct, frozen=True):
                     of_class[row.alike] = work
             alone[key] = work
         works = {key: _folded(work, foldings[key], alone) for key, work in alone.items()}
-        return PassResult(works, wholes=(TensorIndex.of(model, works),))
+        constant = _constant_work(rows, memo)
+        wholes = (TensorIndex.of(model, works), constant)
+        return PassResult(works, _notices(constant, works.values()), wholes)
+
+
+def _constant_work(rows: Mapping[str, TypedOp], memo: dict[object, Work]) -> ConstantWork:
+    """What the ops on stored values would count, each of them once."""
+    total, largest, most, uncounted = Counts(), "", 0, 0
+    for key, row in rows.items():
+        if row.role != "constant" or row.bodies:
+            continue
+        counts = _ruled(row, memo).counts
+        if counts is None:
+            uncounted += 1
+        elif counts.operations:
+            total += counts
+            if counts.operations > most:
+                largest, most = key, counts.operations
+    return ConstantWork(total, largest, uncounted)
+
+
+def _notices(constant: ConstantWork, works: Iterable[Work]) -> tuple[Notice, ...]:
+    """One notice where the work on stored values is a good part of what one execution of every op counts."""
+    found = constant.counts.operations
+    counted = sum(work.counts.operations for work in works if work.counts is not None)
+    if found <= CONSTANT_SHARE * counted:
+        return ()
+    text = (
+        f"{format_si(found)} operations are on stored values alone and in no total, {format_si(counted)} are in the "
+        "totals: a runtime does them once, when it loads the model; fold them in the file, or limit constant_macs"
+    )
+    return (Notice("constant-work", constant.largest, text),)
 
 
 def _folded(work: Work, folding: Folding, alone: Mapping[str, Work]) -> Work:
-    """The work of an op with the Q and DQ ops that it takes over; their counts move into it."""
-    if folding.folded_into:
-        return replace(work, counts=Counts(), reads=(0,) * len(work.reads), writes=(0,) * len(work.writes),
-                       moves_data=False, aliases=0, note=f"folded into {folding.folded_into}")  # fmt: skip
-    if not folding.inputs or work.counts is None:
+    """The work of an op with the Q and DQ ops that fold into it; their counts move with them."""
+    if work.counts is None or folding is UNFOLDED:
         return work
-    counts = work.counts
-    if folding.compute_dtype and "int" in folding.compute_dtype:
-        operations = counts.operations - FLOPS_PER_MAC * counts.macs
-        counts = Counts(macs=counts.macs, int_ops=operations)
-    taken = folding.requantized + (folding.dequantized if folding.dequantizes else ())
-    for key in taken:
-        other = alone[key].counts
-        counts = counts + other if other is not None else counts
-    note = f"computes on {folding.compute_dtype}" if folding.compute_dtype else "dequantises its weight as it reads it"
-    return replace(work, counts=counts, compute_dtype=folding.compute_dtype or work.compute_dtype, note=note)
+    counts, status = work.counts, work.status
+    if "int" in folding.compute_dtype:
+        counts = Counts(macs=counts.macs, int_ops=counts.operations - FLOPS_PER_MAC * counts.macs)
+    for key in folding.counted:
+        counts += alone[key].counts or Counts()
+        status = max(status, alone[key].status, key=STATUSES.index)
+    work = replace(work, counts=counts, status=status, compute_dtype=folding.compute_dtype or work.compute_dtype,
+                   note=folding.note or work.note)  # fmt: skip
+    if not (folding.folded_into or folding.moves_nothing or folding.runs_once):
+        return work
+    moves_work = folding.folded_into and not folding.keeps_work and alone[folding.folded_into].counts is not None
+    return replace(work, counts=Counts() if moves_work else counts,
+                   reads=(0,) * len(work.reads), writes=(0,) * len(work.writes), moves_data=False,
+                   aliases=None if folding.runs_once else folding.aliases)  # fmt: skip
 
 
 def _work_of(row: TypedOp, memo: dict[object, Work]) -> Work:
@@ -72,6 +110,12 @@ def _work_of(row: TypedOp, memo: dict[object, Work]) -> Work:
     if op.function is not None:
         return Work(Counts(), (0,) * len(op.inputs), (0,) * len(op.outputs), rule=f"function {op.function}",
                     moves_data=False, note="the cost is that of the function's body")  # fmt: skip
+    return _ruled(row, memo)
+
+
+def _ruled(row: TypedOp, memo: dict[object, Work]) -> Work:
+    """The answer of the op's rule, whatever the op's role."""
+    op = row.op
     rule = find_rule(op.domain, op.op_type, op.version)
     if rule is None:
         return _unknown(row, f"no rule for {op.qualified_type}")

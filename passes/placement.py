@@ -30,6 +30,7 @@ from onnx_roofline.ir.placed_records import (
     Roofline,
 )
 from onnx_roofline.ir.records import Executions, Kernel, Traffic, TypedOp, Work
+from onnx_roofline.memory.kv_caches import InPlace
 from onnx_roofline.placement.kernel_graph import (
     KernelGraph,
     Placeable,
@@ -75,7 +76,7 @@ class PlacementPass(Struct, frozen=True):
     dispatch: Dispatch = "graph"
 
     name: ClassVar[str] = "placement"
-    requires: ClassVar[tuple[type, ...]] = (TypedOp, Work, Kernel, Traffic, KernelWork, Executions, Roofline)
+    requires: ClassVar[tuple[type, ...]] = (TypedOp, Work, InPlace, Kernel, Traffic, KernelWork, Executions, Roofline)
     produces: ClassVar[type] = Placement
 
     def run(self, model: Model) -> PassResult:
@@ -88,11 +89,12 @@ class PlacementPass(Struct, frozen=True):
         problem, solution = self._solved(graph)
         flips = regrets(problem, solution)
         placed = self._kernels(graph, problem, solution, flips)
-        works = model.column(Work)
+        works, in_place = model.column(Work), model.column(InPlace)
         rows: dict[str, Placement] = {}
         for key, kernel in model.column(Kernel).items():
             if not kernel.id:
-                note = works[key].note or model.column(TypedOp)[key].role
+                parts = in_place[key].kept if in_place[key].is_view else ()
+                note = works[key].note or (parts[0].rule if parts else model.column(TypedOp)[key].role)
                 rows[key] = Placement(None, "not placed", note, 0.0)
             elif kernel.id not in placed:
                 rows[key] = _unplaced(model, kernel, graph.refused.get(kernel.id))

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import torch
-from architectures import attention, convolution, diffusion, graph_nets, language, segment_anything
+from architectures import attention, convolution, decoders, diffusion, graph_nets, language, segment_anything
 from torch import Tensor, nn
 
 DYNAMO, TORCHSCRIPT = "dynamo", "torchscript"
@@ -94,6 +94,22 @@ def decode_inputs(dims: Dims) -> Inputs:
     }
 
 
+def sdpa_decode_inputs(dims: Dims) -> Inputs:
+    batch, past, model = dims["batch"], dims["past_sequence"], decoders.Decoder
+    shape = (batch, model.heads, past, model.width // model.heads)
+    return {
+        "input_ids": tokens(model.vocabulary, batch, 1),
+        "attention_mask": torch.ones(batch, past + 1, dtype=torch.int64),
+        "past": [torch.randn(shape) for _ in range(2 * model.layers)],
+    }
+
+
+def stacked_decode_inputs(dims: Dims) -> Inputs:
+    batch, past, model = dims["batch"], dims["past_sequence"], decoders.Decoder
+    shape = (model.layers, 2, batch, model.heads, past, model.width // model.heads)
+    return {"input_ids": tokens(model.vocabulary, batch, 1), "past": torch.randn(shape)}
+
+
 def clip_inputs(_: Dims) -> Inputs:
     input_ids = tokens(49_000, 1, 77)
     input_ids[:, -1] = 49_407  # the end-of-text token, whose state is the text's
@@ -122,15 +138,17 @@ def message_passing_inputs(_: Dims) -> Inputs:
     return {"x": torch.randn(graph_nets.NODES, 64), "edge_index": edges, "edge_attr": torch.randn(edges.shape[1], 16)}
 
 
-def named(side: str) -> tuple[str, ...]:
+def named(side: str, layers: int = language.Llama.layers) -> tuple[str, ...]:
     """past.0.key, past.0.value, past.1.key, ... for side "past"."""
-    return tuple(f"{side}.{layer}.{what}" for layer in range(language.Llama.layers) for what in ("key", "value"))
+    return tuple(f"{side}.{layer}.{what}" for layer in range(layers) for what in ("key", "value"))
 
 
 LLAMA_NOTES = (
     "SmolLM-135M has 30 such layers; 8 keep the file small.",
     "The rotary angles are a broadcast Mul in this version of the library, not a MatMul.",
 )
+# L (12 h^2 + 2 c h) + h V, with a context c of 1024
+DECODER_MACS = 4 * (12 * 512**2 + 2 * 1024 * 512) + 512 * 8192
 SHEET = "worked by hand: a tutorial sheet on performance modelling"
 FORMULA = "closed form"
 MODEL_TABLE = "torchvision's published GFLOPS column is this count"
@@ -350,6 +368,32 @@ SYSTEMS: Mapping[str, System] = {
         published_macs=8 * (2 * 576**2 + 2 * 576 * 192 + 3 * 576 * 1536 + 2 * 1024 * 576) + 576 * 49_152,
         published_source=FORMULA + ", one token at a context of 1024",
         notes=LLAMA_NOTES,
+    ),
+    "sdpa_decode": System(
+        build=decoders.SdpaDecode,
+        inputs=sdpa_decode_inputs,
+        outputs=("logits", *named("present", decoders.Decoder.layers)),
+        exporters=BOTH,
+        dims={"batch": 1, "past_sequence": 1023},
+        traced_dims={"batch": 2, "past_sequence": 15},
+        axes={
+            "input_ids": {0: "batch"},
+            "attention_mask": {0: "batch", 1: "past_sequence + 1"},
+            "past": {0: "batch", 2: "past_sequence"},
+        },
+        published_macs=DECODER_MACS,
+        published_source=FORMULA + ", one token at a context of 1024",
+    ),
+    "stacked_decode": System(
+        build=decoders.StackedDecode,
+        inputs=stacked_decode_inputs,
+        outputs=("logits", "present"),
+        exporters=BOTH,
+        dims={"batch": 1, "past_sequence": 1023},
+        traced_dims={"batch": 2, "past_sequence": 15},
+        axes={"input_ids": {0: "batch"}, "past": {2: "batch", 4: "past_sequence"}},
+        published_macs=DECODER_MACS,
+        published_source=FORMULA + ", one token at a context of 1024",
     ),
     "t5_small": System(
         build=language.T5,

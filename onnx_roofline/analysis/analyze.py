@@ -112,6 +112,7 @@ def default_pipeline(settings: Settings, system: "System", observation: "Observa
     from onnx_roofline.fusion.backends import load_backend
     from onnx_roofline.passes.executions import CountExecutions
     from onnx_roofline.passes.fusion import FusionPass
+    from onnx_roofline.passes.kv_caches import KvCaches
     from onnx_roofline.passes.liveness import Liveness
     from onnx_roofline.passes.memory_traffic import MemoryTraffic
     from onnx_roofline.passes.op_count import OpCount
@@ -135,8 +136,9 @@ def default_pipeline(settings: Settings, system: "System", observation: "Observa
     return Pipeline(
         (
             shapes,
-            QuantizationFolding(),
+            QuantizationFolding(backend.folds_quantized, backend.weight_only),
             OpCount(),
+            KvCaches(settings.caches, settings.no_caches),
             FusionPass(backend),
             MemoryTraffic(backend.appends_in_place),
             CountExecutions(),

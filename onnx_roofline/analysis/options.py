@@ -112,6 +112,38 @@ def check_value(name: object, numbers: object, text: str | None = None) -> tuple
     return name, found
 
 
+def parse_cache(text: str) -> tuple[str, str]:
+    """`past_k=present_k` -> ("past_k", "present_k"). Raises UsageError for another form.
+
+    >>> parse_cache("past_k=present_k")
+    ('past_k', 'present_k')
+    """
+    name, _, output = text.partition("=")
+    return check_cache(name, output, text)
+
+
+def check_cache(name: object, output: object, text: str | None = None) -> tuple[str, str]:
+    """An input and the output that its cache becomes. Raises UsageError, which shows `text` if there is one."""
+    if not isinstance(name, str) or not isinstance(output, str) or not name or not output:
+        wanted = "wanted IN=OUT, an input and an output, such as --cache past_k=present_k"
+        given = f"{name}={output}" if isinstance(name, str) and isinstance(output, str) else None
+        raise UsageError(f"--cache {_pair(name, output, given if text is None else text)}: {wanted}")
+    return name, output
+
+
+def check_names(option: str, found: object) -> tuple[str, ...]:
+    """Names, each once. Raises UsageError for what is no sequence of them.
+
+    >>> check_names("--no-cache", ["past", "past"])
+    ('past',)
+    """
+    items = _items(found)
+    names = [item for item in items or () if isinstance(item, str)]
+    if items is None or len(names) < len(items):
+        raise UsageError(f"{option}: found {_said(found)}, wanted a list of names")
+    return tuple(dict.fromkeys(names))
+
+
 def parse_branch(text: str) -> tuple[str, Fraction]:
     """`0:If.then=0.5` -> ("0:If.then", 1/2). Raises UsageError for another form.
 

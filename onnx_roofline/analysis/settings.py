@@ -34,6 +34,9 @@ class Settings(Struct, frozen=True, repr_omit_defaults=True):
     branches: Mapping[str, Fraction] = field(default_factory=dict)
     # numbers that integer inputs hold, such as how full a cache is: one fills an input
     values: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    # model outputs by the inputs whose caches they are, and inputs that hold no cache, whatever they look like
+    caches: Mapping[str, str] = field(default_factory=dict)
+    no_caches: tuple[str, ...] = ()
     limits: Limits = Limits()
     # which ops fuse: "compiler", "ort", "none", or a pack of one's own
     backend: str | os.PathLike[str] = "compiler"
@@ -75,6 +78,8 @@ _CHECKS: Mapping[str, Callable[[object], object]] = {
         "--branch", options.check_branch, found, "branches={'0:If.then': 0.5}"
     ),
     "values": lambda found: options.check_each("--value", options.check_value, found, "values={'past_length': 128}"),
+    "caches": lambda found: options.check_each("--cache", options.check_cache, found, "caches={'past_k': 'present_k'}"),
+    "no_caches": lambda found: options.check_names("--no-cache", found),
     "limits": options.check_limits,
     "backend": lambda found: options.check_name_or_path("--backend", found, "the name of a shipped pack, or a path"),
     "pim_model": lambda found: options.check_choice("--pim-model", found, PIM_TIME_MODELS),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
+from onnx_roofline.analysis.caches import CacheSummary, summarize_caches
 from onnx_roofline.analysis.weights import Weights, find_weights
 from onnx_roofline.ir.graph import Model, op_reads
 from onnx_roofline.ir.placed_records import Placement, PlacementSummary, Roofline
@@ -94,6 +95,7 @@ class Summary(Struct, frozen=True):
     by_type: tuple[Group, ...]
     by_module: tuple[Group, ...]
     weights: Weights
+    caches: CacheSummary
 
     @property
     def unknown_ops(self) -> int:
@@ -162,6 +164,7 @@ def summarize(model: Model, system: "System") -> Summary:
         by_type=_groups(model, weights, {key: row.op.qualified_type for key, row in rows.items()}),
         by_module=_groups(model, weights, {key: row.op.module for key, row in rows.items()}),
         weights=weights,
+        caches=summarize_caches(model),
     )
 
 

@@ -54,6 +54,11 @@ def find_weights(model: Model) -> Weights:
         if stored.is_weight:
             found[_key(stored)] = _held(stored, stored.type.elements)
     by_row: dict[str, set[object]] = {}
+    # Rows that read what a vanished row would have restored.
+    takers: dict[str, list[str]] = {}
+    for key, folding in foldings.items():
+        for restorer in folding.restored_by if not folding.folded_into else ():
+            takers.setdefault(restorer, []).append(key)
     for key, row in rows.items():
         if row.role != "compute" or row.bodies:
             continue
@@ -65,7 +70,9 @@ def find_weights(model: Model) -> Weights:
                 if elements != stored.type.elements or _key(stored) not in found:
                     found[_key(stored)] = _held(stored, elements)
                 reader = reader or key
-                by_row.setdefault(foldings[reader].folded_into or reader, set()).add(_key(stored))
+                folded_into = foldings[reader].folded_into
+                for taker in (folded_into and takers.get(reader)) or (folded_into or reader,):
+                    by_row.setdefault(taker, set()).add(_key(stored))
     return Weights(found, {key: frozenset(keys) for key, keys in by_row.items()})
 
 

@@ -2,6 +2,7 @@
 
 RooflineError                 wrong input: one line for the user, exit code 2
 ├── UsageError                an option that cannot be honoured
+│   └── BudgetError           a file of budgets that is not valid
 ├── ProfileError              a hardware profile or system file that is not valid
 ├── ModelError                a model file that cannot be analysed
 │   ├── NotAModelError        the file is not a binary ONNX model at all
@@ -21,6 +22,10 @@ class RooflineError(Exception):
 
 class UsageError(RooflineError):
     """An option names something that does not exist or has a value that makes no sense."""
+
+
+class BudgetError(UsageError):
+    """A file of budgets with one or more problems, each a line of the message."""
 
 
 class ProfileError(RooflineError):

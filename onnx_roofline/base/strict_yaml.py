@@ -26,7 +26,9 @@ MAX_FILE_BYTES = 2**18
 _MARK_AND_COMMENT = re.compile(r"[|>][-+0-9]*#")
 
 
-def read(path: str | os.PathLike[str], error: type[RooflineError] = ProfileError) -> Node:
+def read(
+    path: str | os.PathLike[str], error: type[RooflineError] = ProfileError, *, with_columns: bool = False
+) -> Node:
     """The root of the YAML file at `path`. Raises `error` at once when it can't be read or is not YAML.
 
     Problems that leave the rest readable (a duplicate key, an anchor) are kept in `root.problems`, so that the caller
@@ -35,11 +37,16 @@ def read(path: str | os.PathLike[str], error: type[RooflineError] = ProfileError
     problems = Problems(os.fspath(path))
     data = _file_bytes(Path(path), problems)
     problems.raise_if_any(error)
-    return parse(data, os.fspath(path), error)
+    return parse(data, os.fspath(path), error, with_columns=with_columns)
 
 
 def parse(
-    data: bytes, name: str, error: type[RooflineError] = ProfileError, until: Collection[str] | None = None
+    data: bytes,
+    name: str,
+    error: type[RooflineError] = ProfileError,
+    until: Collection[str] | None = None,
+    *,
+    with_columns: bool = False,
 ) -> Node:
     """The root of a YAML document in memory; `name` stands in the messages. As `read` otherwise.
 
@@ -48,10 +55,12 @@ def parse(
     >>> parse(b"a: 1\\nb: 2\\nc: [", "f.yaml", until=("b",)).entries.keys()
     dict_keys(['a', 'b'])
     """
-    problems = Problems(name)
+    problems = Problems(name, with_columns=with_columns)
     root = None
     if (text := _decoded(data, problems)) is not None:
-        root = _parse_by_libyaml(text, name, until) or _parse_text(text, problems, until)
+        root = _parse_by_libyaml(text, Problems(name, with_columns=with_columns), until) or _parse_text(
+            text, problems, until
+        )
     if root is None:
         problems.raise_if_any(error)
         raise AssertionError("a document without a root has a problem")
@@ -87,7 +96,7 @@ def _file_bytes(path: Path, problems: Problems) -> bytes:
         return b""
 
 
-def _parse_by_libyaml(text: str, name: str, until: Collection[str] | None) -> Node | None:
+def _parse_by_libyaml(text: str, problems: Problems, until: Collection[str] | None) -> Node | None:
     """The root of a document without a problem; None where PyYAML's own parser is to say what is wrong with it."""
     import yaml
 
@@ -95,7 +104,6 @@ def _parse_by_libyaml(text: str, name: str, until: Collection[str] | None) -> No
     has_plain_lines = text.endswith("\n") and text.replace("\n", "").isprintable()
     if not yaml.__with_libyaml__ or not has_plain_lines or _MARK_AND_COMMENT.search(text):
         return None
-    problems = Problems(name)
     builder = Builder(problems, until)
     try:
         for event in yaml.parse(text, Loader=yaml.CSafeLoader):
@@ -128,7 +136,9 @@ def _parse_text(text: str, problems: Problems, until: Collection[str] | None) ->
         return None
     except yaml.MarkedYAMLError as broken:
         what = " ".join(part for part in (broken.context, broken.problem) if part)
-        problems.add(getattr(broken.problem_mark, "line", -1) + 1, f"is not YAML: {shown(what, 160, quotes=False)}")
+        mark = broken.problem_mark
+        place = (getattr(mark, "line", -1) + 1, getattr(mark, "column", -1) + 1)
+        problems.add(place[0], f"is not YAML: {shown(what, 160, quotes=False)}", place[1])
         return None
     except (ValueError, OverflowError):
         problems.add(builder.line, "is not YAML: found an escape sequence or a version number that is out of range")

@@ -64,3 +64,20 @@ def did_you_mean(word: str, known: Iterable[str], *, listed: bool = True) -> str
     if near:
         return f"; did you mean {near[0]!r}?"
     return f"; known: {', '.join(names)}" if listed else ""
+
+
+# What typographic characters of the reports become where a terminal or a file has only ASCII.
+_IN_ASCII = str.maketrans({
+    "·": "-", "–": "-", "—": "-", "…": "...", "µ": "u", "μ": "u", "×": "x", "→": "->", "≤": "<=", "≥": ">=", "±": "+-",
+    "Δ": "delta ", "²": "2", "’": "'", "“": '"', "”": '"', "\u00a0": " ", "✓": "ok", "✗": "x", "─": "-", "│": "|",
+    "━": "-", "╺": "-", "╸": "-",
+})  # fmt: skip
+
+
+def ascii_form(text: str) -> str:
+    r"""The text in ASCII: typographic characters by what they stand for, all others escaped.
+
+    >>> ascii_form("12 µs · 3 × 4 … ä")
+    '12 us - 3 x 4 ... \\xe4'
+    """
+    return text.translate(_IN_ASCII).encode("ascii", "backslashreplace").decode("ascii")

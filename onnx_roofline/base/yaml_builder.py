@@ -17,15 +17,15 @@ MAX_NODES = 10_000
 class _Frame:
     """A collection that is still open."""
 
-    __slots__ = ("entries", "has_key", "items", "key", "key_line", "kind", "line", "path")
+    __slots__ = ("column", "entries", "has_key", "items", "key", "key_column", "key_line", "kind", "line", "path")
 
-    def __init__(self, kind: Literal["mapping", "sequence"], line: int, path: str) -> None:
-        self.kind, self.line, self.path = kind, line, path
+    def __init__(self, kind: Literal["mapping", "sequence"], line: int, column: int, path: str) -> None:
+        self.kind, self.line, self.column, self.path = kind, line, column, path
         self.entries: dict[str, Node] = {}
         self.items: list[Node] = []
         self.key: str | None = None  # None with has_key: a key that was refused, whose value is dropped
         self.has_key = False
-        self.key_line = line
+        self.key_line, self.key_column = line, column
 
 
 class Builder:
@@ -36,7 +36,7 @@ class Builder:
         self.root: Node | None = None
         self.has_all = False  # the keys in `until`
         self._until = None if until is None else frozenset(until)
-        self.line = 1
+        self.line = self.column = 1
         self._stack: list[_Frame] = []
         self._nodes = 0
         self._documents = 0
@@ -46,6 +46,7 @@ class Builder:
         from yaml import events
 
         self.line = getattr(event.start_mark, "line", 0) + 1
+        self.column = getattr(event.start_mark, "column", 0) + 1
         if isinstance(event, events.DocumentStartEvent):
             self._documents += 1
             return self._documents == 1 or self._stop("found a second document, wanted one; remove the '---' line")
@@ -62,7 +63,7 @@ class Builder:
             self.problems.add(
                 self.line, f"found the alias *{shown(event.anchor or '', quotes=False)}; write the value out"
             )
-            self._complete(Node("refused", self.line, path, self.problems))
+            self._complete(self._node("refused", path))
             return True
         if event.anchor is not None:
             self.problems.add(self.line, f"found the anchor &{shown(event.anchor, quotes=False)}; write the value out")
@@ -70,14 +71,24 @@ class Builder:
         if tag is not None:
             self.problems.add(self.line, f"found the tag {shown(tag)}; values need no tag, remove it")
         if isinstance(event, events.ScalarEvent):
-            self._complete(Node("scalar", self.line, path, self.problems, event.value, bool(event.style)))
+            self._complete(self._node("scalar", path, event.value, is_quoted=bool(event.style)))
             return True
         if len(self._stack) >= MAX_DEPTH:
             return self._stop(f"found values nested over {MAX_DEPTH} deep, wanted at most that; flatten the file")
         kind: Literal["mapping", "sequence"] = "mapping" if isinstance(event, events.MappingStartEvent) else "sequence"
-        line = self._stack[-1].key_line if self._stack and self._stack[-1].has_key else self.line
-        self._stack.append(_Frame(kind, line, path))
+        line, column = self._key_place() if self._stack and self._stack[-1].has_key else (self.line, self.column)
+        self._stack.append(_Frame(kind, line, column, path))
         return True
+
+    def _node(self, kind: Literal["scalar", "refused"], path: str, text: str = "", *, is_quoted: bool = False) -> Node:
+        place = (self.column, *self._key_place())
+        return Node(kind, self.line, path, self.problems, text, is_quoted, {}, (), *place)
+
+    def _key_place(self) -> tuple[int, int]:
+        """Line and column of the key whose value comes next; zeros in a list, and at the root."""
+        if not self._stack or not self._stack[-1].has_key:
+            return 0, 0
+        return self._stack[-1].key_line, self._stack[-1].key_column
 
     def _stop(self, message: str) -> bool:
         self.problems.add(self.line, message)
@@ -96,7 +107,8 @@ class Builder:
 
     def _end(self) -> None:
         frame = self._stack.pop()
-        node = Node(frame.kind, frame.line, frame.path, self.problems, entries=frame.entries, items=tuple(frame.items))
+        items, place = tuple(frame.items), (frame.column, *self._key_place())
+        node = Node(frame.kind, frame.line, frame.path, self.problems, "", False, frame.entries, items, *place)
         self._complete(node)
 
     def _complete(self, node: Node) -> None:
@@ -107,7 +119,8 @@ class Builder:
         if parent.kind == "sequence":
             parent.items.append(node)
         elif not parent.has_key:
-            parent.key, parent.has_key, parent.key_line = self._key(node, parent), True, node.line
+            parent.key, parent.has_key = self._key(node, parent), True
+            parent.key_line, parent.key_column = node.line, node.column
         else:
             if parent.key is not None:
                 parent.entries[parent.key] = node

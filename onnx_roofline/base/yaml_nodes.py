@@ -27,24 +27,28 @@ _NUMBER_HINTS = (
 
 
 class Problems:
-    """The problems found in one file so far; raised together, sorted by line."""
+    """The problems found in one file so far; raised together, sorted by line, with columns where these are wanted."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, *, with_columns: bool = False) -> None:
         self.name = shown(name, 200, quotes=False)
-        self._found: list[tuple[int, str]] = []
+        self.with_columns = with_columns
+        self._found: list[tuple[int, int, str]] = []
 
-    def add(self, line: int, message: str) -> None:
-        """Notes a problem at a line counted from 1; line 0 means the file as a whole."""
-        self._found.append((line, message))
+    def add(self, line: int, message: str, column: int = 0) -> None:
+        """Notes a problem at a line and column counted from 1; line 0 means the file as a whole."""
+        self._found.append((line, column if self.with_columns else 0, message))
 
     def __bool__(self) -> bool:
         """Whether a problem was found."""
         return bool(self._found)
 
     def lines(self) -> tuple[str, ...]:
-        """The problems as `file:line: message`, sorted by line, the first 50 of them."""
-        ordered = sorted(dict.fromkeys(self._found), key=lambda problem: problem[0])
-        texts = [f"{self.name}:{line}: {message}" if line else f"{self.name}: {message}" for line, message in ordered]
+        """The problems as `file:line: message`, or `file:line:column: message`, sorted, the first 50 of them."""
+        ordered = sorted(dict.fromkeys(self._found), key=lambda problem: problem[:2])
+        texts = [
+            ":".join([self.name, *(str(place) for place in (line, column) if place)]) + f": {message}"
+            for line, column, message in ordered
+        ]
         left_out = len(texts) - MAX_PROBLEMS_SHOWN
         return tuple(texts if left_out <= 0 else [*texts[:MAX_PROBLEMS_SHOWN], f"{self.name}: and {left_out} more"])
 
@@ -69,11 +73,20 @@ class Node(Struct, frozen=True, eq=False):
     quoted: bool = False
     entries: Mapping[str, "Node"] = field(default_factory=dict)
     items: tuple["Node", ...] = ()
+    column: int = 0
+    # where the key stands that this is the value of; line 0 for an item of a list
+    key_line: int = 0
+    key_column: int = 0
 
     def report(self, message: str) -> None:
         """Notes a problem of this value."""
         where = shown(self.path, 120, quotes=False)
-        self.problems.add(self.line, f"{where}: {message}" if where else message)
+        self.problems.add(self.line, f"{where}: {message}" if where else message, self.column)
+
+    def report_key(self, message: str) -> None:
+        """Notes a problem of the key that this is the value of, which stands before it."""
+        where = shown(self.path, 120, quotes=False)
+        self.problems.add(self.key_line or self.line, f"{where}: {message}", self.key_column or self.column)
 
     def mapping(self, known: Iterable[str] | None = None, required: Iterable[str] = ()) -> Mapping[str, "Node"]:
         """The entries under known keys; unknown and absent keys are reported. Empty when this is no mapping."""
@@ -88,7 +101,7 @@ class Node(Struct, frozen=True, eq=False):
         names = tuple(known)
         unknown = [key for key in self.entries if key not in names]
         for key in unknown[:20]:
-            self.entries[key].report(f"found an unknown key{did_you_mean(key, names)}")
+            self.entries[key].report_key(f"found an unknown key{did_you_mean(key, names)}")
         if len(unknown) > 20:
             self.report(f"found {len(unknown) - 20} more unknown keys")
         return {key: node for key, node in self.entries.items() if key in names}

@@ -10,66 +10,77 @@ from fractions import Fraction
 
 from onnx_roofline.analysis.analyze import Analysis
 from onnx_roofline.base.errors import UsageError
-from onnx_roofline.base.quantities import format_si
-from onnx_roofline.ci.limits import Limit, metrics_of
+from onnx_roofline.ci.metrics import Value, totals_of
+from onnx_roofline.ir.open_records import OpenBodies, dims_of
 from onnx_roofline.ir.placed_records import Roofline
-from onnx_roofline.ir.records import COUNT_CLASSES, Kernel, OpenBodies, Reuse, Traffic, TypedOp, Work, dims_of, whole
+from onnx_roofline.ir.records import COUNT_CLASSES, Kernel, Reuse, Traffic, TypedOp, Work, whole
 from onnx_roofline.ir.scopes import callees_first, rows_by_scope
 
 # Options that a message gives as an example.
 _LISTED = 6
 _BYTES = ("naive_bytes", "compulsory_bytes")
+# Figures of the placement as a whole, of which nothing bounds another choice.
+_OF_THE_PLACEMENT = ("time_s.placement", "time_s.transfers", "energy_j.placement", "energy_j.kernels")
+_BY_PLACED_DEVICE = ("time_share.", "kernels_on.")
 Cost = int | float | Fraction
 
 
-def refuse_assumed(analysis: Analysis) -> None:
-    """Raises UsageError, with the options that state them, where dims, trip counts or branches are assumed."""
+def assumed_options(analysis: Analysis) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """What is assumed (dims, trip counts, branches), and options that would state the first of each."""
     dims = {key: dim for key, dim in dims_of(analysis.model).items() if dim.origin == "assumed" and not dim.is_computed}
     opened = [one for one in analysis.model.whole(OpenBodies).found if one.origin == "assumed"]
     kinds = ["dims"] if dims else []
     kinds += ["trip counts"] if any(one.kind == "trips" for one in opened) else []
     kinds += ["branches"] if any(one.kind == "branch" for one in opened) else []
-    if not kinds:
-        return
     examples = [f"--dim {key}={dim.value}" for key, dim in dims.items()][:_LISTED]
     examples += [one.example for one in opened[:_LISTED]]
+    return tuple(kinds), tuple(examples)
+
+
+def refuse_assumed(analysis: Analysis) -> None:
+    """Raises UsageError, with the options that state them, where dims, trip counts or branches are assumed."""
+    kinds, examples = assumed_options(analysis)
+    if kinds:
+        raise UsageError(f"{analysis.model.info.path}: {assumed_message(kinds, examples)}, or --allow-assumed")
+
+
+def assumed_message(kinds: Sequence[str], examples: Sequence[str]) -> str:
+    """What is assumed and how to state it.
+
+    >>> assumed_message(("dims", "branches"), ("--dim batch=1", "--branch 0:If.then=1"))
+    'found dims and branches that nobody stated; state them, for example --dim batch=1 --branch 0:If.then=1'
+    """
     found = ", ".join(kinds[:-1]) + (" and " if len(kinds) > 1 else "") + kinds[-1]
-    raise UsageError(
-        f"{analysis.model.info.path}: found {found} that nobody stated; state them, for example "
-        f"{' '.join(examples)}, or --allow-assumed"
-    )
+    return f"found {found} that nobody stated; state them, for example {' '.join(examples)}"
 
 
-def refuse_open_limits(analysis: Analysis, limits: Sequence[Limit]) -> None:
-    """Raises UsageError where a limit holds with the branches that are counted and may not hold with others."""
+def most_of_all_branches(analysis: Analysis) -> tuple[str, dict[str, Value]]:
+    """An option that states an open branch, and the most that each metric is over all choices of the open branches.
+
+    Only metrics that another choice can raise are there, with None where nothing bounds them.
+    """
     branches = [one for one in analysis.model.whole(OpenBodies).found if one.kind == "branch"]
     if not branches:
-        return
-    metrics = metrics_of(analysis)
-    for limit in limits:
-        found, unit = metrics.get(limit.metric, (None, ""))
-        if found is None or found > limit.maximum:
+        return "", {}
+    found = totals_of(analysis)
+    most: dict[str, Value] = {}
+    for metric, value in found.items():
+        if value is None:
             continue
-        most = _most(analysis, limit.metric)
-        if most is not None and most <= limit.maximum:
-            continue
-        others = "may be more" if most is None else f"is up to {format_si(float(most), unit)}"
-        shown = f"{limit.metric} is {format_si(found, unit)}"
-        raise UsageError(
-            f"{analysis.model.info.path}: {shown} with the branches that have the most operations and {others} with "
-            f"others; the limit is {limit.text}; state the branch, for example "
-            f"{branches[0].example}, or --allow-assumed"
-        )
+        highest = _most(analysis, metric, value)
+        if highest is None or highest > value:
+            most[metric] = float(highest) if isinstance(highest, Fraction) else highest
+    return branches[0].example, most
 
 
-def _most(analysis: Analysis, metric: str) -> Cost | None:
+def _most(analysis: Analysis, metric: str, reported: Cost) -> Cost | None:
     """The most that a metric is over all choices of the open branches; None where nothing proves one."""
-    if metric == "time_s.placement":
+    if metric in _OF_THE_PLACEMENT or metric.startswith(_BY_PLACED_DEVICE):
         # Without kernels in any branch there is nothing to place that a choice could change.
-        return metrics_of(analysis)[metric][0] if not _branches_hold_kernels(analysis) else None
+        return reported if not _branches_hold_kernels(analysis) else None
     found = _figures_of(analysis, metric)
     if found is None:
-        return metrics_of(analysis)[metric][0]
+        return reported
 
     def missing(key: str) -> Cost:
         return int(found(key) is None)
@@ -82,7 +93,7 @@ def _most(analysis: Analysis, metric: str) -> Cost | None:
         return None
     taken, most = _total(analysis, value, most=False), _total(analysis, value, most=True)
     # Where the choice changes nothing the figure is the reported one, rounded as it is.
-    return metrics_of(analysis)[metric][0] if taken == most else most
+    return reported if taken == most else most
 
 
 def _figures_of(analysis: Analysis, metric: str) -> Callable[[str], Cost | None] | None:
@@ -107,7 +118,8 @@ def _figures_of(analysis: Analysis, metric: str) -> Callable[[str], Cost | None]
     if metric == "moved_bytes":
         return moved
     if metric.startswith("time_s."):
-        return lambda key: roofs[key].devices[metric.removeprefix("time_s.")].total_time_s
+        slug = metric.removeprefix("time_s.").removeprefix("devices.")
+        return lambda key: roofs[key].devices[slug].total_time_s
     return None
 
 

@@ -14,6 +14,7 @@ from onnx_roofline.base.yaml_nodes import Node
 from onnx_roofline.fusion.kinds import KINDS
 from onnx_roofline.fusion.match import CHECKS
 from onnx_roofline.fusion.patterns import PARTS, PATTERNS
+from onnx_roofline.fusion.quantized import Reach
 from onnx_roofline.fusion.template import Template, TemplateError, parse_template, without_optional
 from onnx_roofline.ir.records import KernelRole
 
@@ -25,10 +26,12 @@ DEFAULT_BACKEND = "compiler"
 _SCHEMA = 1
 _KEYS = (
     "schema", "name", "about", "source", "patterns", "general_rule", "kinds", "max_group", "reshapes", "residual_add",
-    "concat_materialises", "absorb_transposes", "appends_in_place", "math", "edge_layouts",
+    "concat_materialises", "absorb_transposes", "appends_in_place", "folds_quantized", "weight_only", "math",
+    "edge_layouts",
 )  # fmt: skip
 _PATTERN_KEYS = ("name", "types", "match", "keeps_inner", "role")
 _ROLES: tuple[KernelRole, ...] = get_args(KernelRole)
+_REACHES: tuple[Reach, ...] = get_args(Reach)
 # Ops of a kernel, where a pack does not say. Source: TVM's relax.FuseOps.max_depth.
 _MAX_GROUP = 256
 
@@ -52,8 +55,10 @@ class Backend(Struct, frozen=True):
     `patterns` are tried in order. `general_rule` is "tvm" where unseen chains fuse too. `kinds` are kinds by op type
     that go before those that the ops' work gives. `through_reshapes` says that a reshape between two ops of a pattern
     does not part them, `residual_add` that a contraction takes the addition of another activation,
-    `appends_in_place` that past and present of a cache share a buffer. `math` is in what it runs float32 products,
-    `edge_layouts` says that kernels of their own bring images to the layout of its convolutions and back.
+    `appends_in_place` that past and present of a cache share a buffer. `folds_quantized` is how far Q and DQ ops fold,
+    `weight_only` the op types that restore single stored operands as they read them (None: all that multiply). `math`
+    is in what it runs float32 products, `edge_layouts` says that kernels of their own bring images to the layout of its
+    convolutions and back.
     """
 
     slug: str
@@ -67,6 +72,8 @@ class Backend(Struct, frozen=True):
     appends_in_place: bool = False
     math: MathMode = "fp32"
     edge_layouts: bool = False
+    folds_quantized: Reach = "through"
+    weight_only: tuple[str, ...] | None = None
     about: str = ""
     source: str = ""
 
@@ -108,6 +115,12 @@ def load_backend(name_or_path: str | os.PathLike[str] = DEFAULT_BACKEND) -> Back
     appends_in_place = _switch(entries.get("appends_in_place"), default=False)
     edge_layouts = _switch(entries.get("edge_layouts"), default=False)
     math = _text(entries.get("math"), MATH_MODES)
+    reach = _text(entries.get("folds_quantized"), _REACHES)
+    weight_only = (
+        tuple(text for item in entries["weight_only"].sequence() if (text := item.text()))
+        if ("weight_only" in entries)
+        else None
+    )
     root.problems.raise_if_any()
     assert texts["name"] is not None, "a pack without a problem has a name"
     return Backend(
@@ -122,6 +135,8 @@ def load_backend(name_or_path: str | os.PathLike[str] = DEFAULT_BACKEND) -> Back
         appends_in_place=appends_in_place,
         edge_layouts=edge_layouts,
         math=next((one for one in MATH_MODES if one == math), "fp32"),
+        folds_quantized=next((one for one in _REACHES if one == reach), "through"),
+        weight_only=weight_only,
         about=texts["about"] or "",
         source=texts["source"] or "",
     )

@@ -95,7 +95,7 @@ class _Builder:
             elif work.moves_data or runs_body:
                 self._add_node(key, row, work, runs_body)
             else:
-                self._add_alias(row)
+                self._add_alias(row, work.aliases or 0)
         if self.graph is not None:
             self.view.kept = {self._tensor(output.name) for output in self.graph.outputs}
         return self.view
@@ -153,11 +153,11 @@ class _Builder:
             outputs.append(tensor)
         view.outputs.append(tuple(outputs))
 
-    def _add_alias(self, row: TypedOp) -> None:
+    def _add_alias(self, row: TypedOp, aliased: int) -> None:
         op = row.op
-        source = self._tensor(op.inputs[0]) if op.inputs else ABSENT
+        source = self._tensor(op.inputs[aliased]) if op.inputs else ABSENT
         waits = dict.fromkeys(number for name in op.inputs for number in self.waits.get(name, ()))
-        for name in op.inputs[1:]:
+        for name in (*op.inputs[:aliased], *op.inputs[aliased + 1 :]):
             tensor = self._tensor(name)
             if tensor != ABSENT and self.view.producer[tensor] != ABSENT:
                 waits[self.view.producer[tensor]] = None

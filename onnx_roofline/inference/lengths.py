@@ -15,7 +15,8 @@ from onnx_roofline.base.units import product
 from onnx_roofline.inference.partial_values import Unsure, as_elements, elements_of, settled
 from onnx_roofline.inference.scope import CONSTANT, DATA, Known, Scope
 from onnx_roofline.ir.graph import Model, Notice, Op, TensorType
-from onnx_roofline.ir.records import DataLength, DataLengths, Origin
+from onnx_roofline.ir.open_records import DataLength, DataLengths
+from onnx_roofline.ir.records import Origin
 from onnx_roofline.ops.shape.targets import position_of_target, states_sizes
 
 # The size of a length that nothing bounds: the usual sequence in published BERT figures, and one to halve often.

@@ -9,7 +9,7 @@ from msgspec import Struct
 from msgspec.structs import asdict, astuple
 
 from onnx_roofline.base.units import FLOPS_PER_MAC
-from onnx_roofline.ir.graph import Dim, Model, Op, TensorType
+from onnx_roofline.ir.graph import Op, TensorType
 from onnx_roofline.ir.masking import Masking
 
 if TYPE_CHECKING:
@@ -73,18 +73,32 @@ class Folding(Struct, frozen=True, eq=False):
     """Column of the quantisation pass: how an op computes once the Q and DQ ops around it are folded into it.
 
     `compute_dtype` is the quantised element type it computes in ("": its own). `inputs` holds for each input what is
-    read instead (the stored tensor, its scale, its zero point), or None where it is read as it is; `output` is the
-    quantised type that is written. `dequantized` and `requantized` are the rows it takes over; `dequantizes` says that
-    it restores floating-point weights itself. `folded_into` is set on a Q or DQ op that vanishes.
+    read instead (the stored tensor, its scale, its zero point), or None where it is read as it is; `outputs` for each
+    output the quantised type that is written, or None. `restored_by` are the rows that restore what it reads,
+    `counted` those whose work is counted here: every Q and DQ op's is counted once. `folded_into` is set on a row that
+    vanishes into another; `keeps_work` where that runs in another scope, so that the work stays. `moves_nothing`: the
+    result is the quantised input again; `runs_once`: the op only rearranges stored values. `aliases` is the input whose
+    bytes the result of such a row is. `note` says what a reader should know.
     """
 
     compute_dtype: str = ""
     inputs: tuple[tuple[TensorType, ...] | None, ...] = ()
-    output: TensorType | None = None
-    dequantized: tuple[str, ...] = ()
-    requantized: tuple[str, ...] = ()
-    dequantizes: bool = False
+    outputs: tuple[TensorType | None, ...] = ()
+    restored_by: tuple[str, ...] = ()
+    counted: tuple[str, ...] = ()
     folded_into: str = ""
+    keeps_work: bool = False
+    moves_nothing: bool = False
+    runs_once: bool = False
+    aliases: int = 0
+    note: str = ""
+
+    def written(self, types: tuple[TensorType, ...]) -> tuple[TensorType, ...]:
+        """The types of an op's outputs as they are written."""
+        return tuple(made or kind for made, kind in zip(self.outputs, types, strict=True)) if self.outputs else types
+
+
+UNFOLDED = Folding()
 
 
 class Counts(Struct, frozen=True):
@@ -192,6 +206,18 @@ class Work(Struct, frozen=True):
     masking: Masking | None = None
 
 
+class ConstantWork(Struct, frozen=True):
+    """What the op count says of the ops that depend on stored values alone, which run once and are in no total.
+
+    `counts` are of all of them together, each once; `largest` is the row id of the one with most operations, "" without
+    any; `uncounted` is how many have no counts.
+    """
+
+    counts: Counts
+    largest: str = ""
+    uncounted: int = 0
+
+
 # What a kernel is as a whole to a device that has one op for it, and to the tiling of its products.
 KernelRole = Literal["none", "attention"]
 # Why fusion keeps bytes from moving: made and read inside the kernel, fetched once for all its members, or rows of a
@@ -283,75 +309,6 @@ class Executions(Struct, frozen=True):
     def status(self) -> Status:
         """How sure figures are that the count multiplies: "exact", "bounded" or "heuristic"."""
         return "bounded" if self.origin == "data" else "heuristic" if self.origin == "assumed" else "exact"
-
-
-class OpenBody(Struct, frozen=True):
-    """An op of which nobody says how often its bodies run, and what is `taken`: a number of runs, "then" or "else".
-
-    `key` is its row id, `kind` "branch" where one of its bodies runs, "trips" where one runs often. `origin` is "data"
-    where that is an upper bound, "assumed" where it is a guess.
-    """
-
-    key: str
-    kind: Literal["branch", "trips"]
-    taken: str
-    origin: Origin
-
-    @property
-    def option(self) -> str:
-        """The option that states it: `--trip 1:Loop=N`, `--branch 0:If.then=P`."""
-        return f"--branch {self.key}.then=P" if self.kind == "branch" else f"--trip {self.key}=N"
-
-    @property
-    def example(self) -> str:
-        """The option with what is taken: `--trip 1:Loop=1`, `--branch 0:If.then=1`."""
-        value = str(int(self.taken == "then")) if self.kind == "branch" else self.taken
-        return self.option[:-1] + value
-
-
-class OpenBodies(Struct, frozen=True):
-    """Every op that may run of which nobody says how often its bodies run, the outer before the inner."""
-
-    found: tuple[OpenBody, ...]
-
-
-class DataLength(Struct, frozen=True):
-    """A length that data decide: its `name` is TENSOR.AXIS of the row `key` where it arises, and `ops` hang on it.
-
-    `value` is what is taken for it, `origin` why: "bound" (the user states it), "data" (an upper bound), "assumed".
-    """
-
-    name: str
-    key: str
-    op_type: str
-    value: int
-    origin: Origin
-    ops: int
-
-    @property
-    def reason(self) -> str:
-        """What the dim is, as the reports say it."""
-        hang = "" if self.origin == "bound" else f"; {self.ops:,} op{'s hang' if self.ops != 1 else ' hangs'} on it"
-        how = {"assumed": "assumed", "data": "its upper bound is taken"}.get(self.origin, "stated")
-        return f"data decide it at {self.key}{hang}; {how}"
-
-    @property
-    def option(self) -> str:
-        """The option that states it: `--dim frames.0=N`."""
-        return f"--dim {self.name}=N"
-
-
-class DataLengths(Struct, frozen=True):
-    """Every length that data decide, those on which most ops hang first."""
-
-    found: tuple[DataLength, ...]
-
-
-def dims_of(model: Model) -> dict[str, Dim]:
-    """The dims of a model: those of its inputs, then the lengths that data decide, once shapes are known."""
-    lengths = model.wholes.get(DataLengths)
-    found = lengths.found if isinstance(lengths, DataLengths) else ()
-    return {**model.dims, **{one.name: Dim(one.value, one.origin, one.reason) for one in found}}
 
 
 class Live(Struct, frozen=True):

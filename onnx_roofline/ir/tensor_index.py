@@ -46,17 +46,22 @@ class TensorIndex(Struct, frozen=True, eq=False):
     readers: dict[tuple[str, str], set[str]] = field(default_factory=dict)
     kept: set[tuple[str, str]] = field(default_factory=set)
     stored: set[str] = field(default_factory=set)
+    # By scope of a body the scope around it, and what the body captures.
+    _outer: dict[str, tuple[str, frozenset[str]]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, model: Model, works: Mapping[str, Work]) -> "TensorIndex":
         """The index of a model whose shapes are known; `works` are the rows of the op count."""
         rows = model.column(TypedOp)
         found = cls(model.graph, rows, works)
+        for row in rows.values():
+            for body in row.bodies if row.op.function is None else ():
+                found._outer[body.scope] = row.scope, frozenset(row.op.bodies[body.attribute].free_names)
         for key, row in rows.items():
             is_view = _is_view(row, works[key])
             for name in row.op.outputs:
                 if name and is_view:
-                    found.roots[row.scope, name] = found.root(row.scope, row.op.inputs[0])
+                    found.roots[row.scope, name] = found.root(row.scope, row.op.inputs[works[key].aliases or 0])
                 elif name:
                     found.makers[row.scope, name] = key
             # What asks for a shape reads no byte of the tensor.
@@ -70,8 +75,12 @@ class TensorIndex(Struct, frozen=True, eq=False):
         return found
 
     def root(self, scope: str, name: str) -> str:
-        """The tensor whose bytes a name stands for."""
-        return self.roots.get((scope, name), name)
+        """The tensor whose bytes a name stands for; a name that a body captures is that of the graph around it."""
+        while (found := self.roots.get((scope, name))) is None:
+            scope, captured = self._outer.get(scope, ("", frozenset()))
+            if name not in captured:
+                return name
+        return found
 
     def leaves(self, scope: str, name: str, members: frozenset[str]) -> bool:
         """Whether a tensor is needed outside a group of rows: read there, an output, or captured by a body."""

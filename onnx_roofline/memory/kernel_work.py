@@ -7,7 +7,7 @@ from onnx_roofline.base.units import DTYPE_BITS, ceil_div, product
 from onnx_roofline.ir.graph import Model, TensorType
 from onnx_roofline.ir.kernel_work import KernelWork, Operand, Operations, Product, ProductPart
 from onnx_roofline.ir.masking import Masking
-from onnx_roofline.ir.records import Contraction, Kernel, Reuse, Traffic, TypedOp, Work, total
+from onnx_roofline.ir.records import Contraction, Folding, Kernel, Reuse, Traffic, TypedOp, Work, total
 from onnx_roofline.memory.kv_caches import Caches
 from onnx_roofline.memory.rows import row_lengths
 from onnx_roofline.ops.cost.lookup import traits_of
@@ -39,6 +39,7 @@ class _Maker:
         self.model, self.math, self.edge_layouts = model, "" if math == "fp32" else math, edge_layouts
         self.rows, self.works, self.traffics = model.column(TypedOp), model.column(Work), model.column(Traffic)
         self.reuses, self.caches = model.column(Reuse), model.whole(Caches)
+        self.foldings = model.column(Folding)
 
     def work_of(self, kernel: Kernel) -> KernelWork:
         """One execution of a kernel."""
@@ -233,7 +234,7 @@ class _Maker:
             if maker is None:
                 return "weight" if root in index.stored else "activation"
             row = self.rows[maker]
-            if row.role == "constant":
+            if row.role == "constant" or self.foldings[maker].runs_once:
                 return "weight"
             if not traits_of(row.op).rearranges or not row.op.inputs:
                 return "activation"

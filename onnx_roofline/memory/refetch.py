@@ -87,7 +87,7 @@ def widths_of(row: TypedOp, contraction: Contraction, folding: Folding) -> Width
         kind = source[0] if source is not None else row.inputs[position]
         return DTYPE_BITS.get(kind.dtype if kind is not None else "", 32) / 8
 
-    output = folding.output if folding.output is not None else row.outputs[0]
+    output = folding.written(row.outputs)[0]
     return Widths(width(contraction.lhs), width(contraction.rhs), DTYPE_BITS.get(output.dtype, 32) / 8, PARTIAL_BYTES)
 
 

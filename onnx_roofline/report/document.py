@@ -4,9 +4,10 @@ from collections.abc import Iterator
 
 from onnx_roofline.analysis.analyze import Analysis
 from onnx_roofline.analysis.summary import Summary
+from onnx_roofline.ir.open_records import dims_of
 from onnx_roofline.ir.placed_records import Certainty, Energy, PlacementSummary
-from onnx_roofline.ir.records import dims_of
 from onnx_roofline.report import contract
+from onnx_roofline.report.caches import caches_record
 from onnx_roofline.report.encoding import encode
 from onnx_roofline.report.graph_records import GraphRecords, counts_record, moved_record
 from onnx_roofline.report.system import system_record
@@ -85,6 +86,7 @@ def _document(
         pipeline=analysis.pipeline,
         coverage=_coverage(summary),
         totals=_totals(summary, analysis.system.gpu.slug),
+        caches=caches_record(summary.caches),
         placement=_placement_summary(model.whole(PlacementSummary)),
         tensors=tensors,
         graph=graph,

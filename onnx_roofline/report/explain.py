@@ -7,9 +7,10 @@ from onnx_roofline.base.quantities import format_si
 from onnx_roofline.base.text import visible
 from onnx_roofline.ir.find_op import find_op
 from onnx_roofline.ir.graph import Model
+from onnx_roofline.ir.open_records import OpenBodies, OpenBody
 from onnx_roofline.ir.placed_records import Placement, PlacementSummary, Roofline, Together
-from onnx_roofline.ir.records import Executions, Kernel, OpenBodies, OpenBody, Reuse, Traffic, TypedOp, Work, total
-from onnx_roofline.memory.kv_caches import Caches
+from onnx_roofline.ir.records import Executions, Kernel, Reuse, Traffic, TypedOp, Work, total
+from onnx_roofline.memory.kv_caches import InPlace
 from onnx_roofline.report import contract
 from onnx_roofline.report.alternative_records import flip_record
 from onnx_roofline.report.graph_records import GraphRecords
@@ -66,8 +67,12 @@ def _copied_bytes(analysis: Analysis, key: str) -> int:
     """Bytes of caches that an op moves only to add rows to them, and that the backend has it move; else 0."""
     if any(saving.kind == "in_place" for saving in analysis.model.column(Traffic)[key].savings):
         return 0
-    appends = analysis.model.whole(Caches).appends.get(key, ())
-    return sum(append.old_bytes * (1 if append.past is None else 2) for append in appends)
+    traffic = analysis.model.column(Traffic)[key]
+    return sum(
+        max(0, (traffic.write_bytes[part.present] or 0) - part.new_bytes)
+        + sum(traffic.read_bytes[position] or 0 for position in part.copied)
+        for part in analysis.model.column(InPlace)[key].kept
+    )
 
 
 def _kernel_lines(analysis: Analysis, kernel: Kernel) -> Iterator[str]:

@@ -9,7 +9,7 @@ from onnx_roofline.base.quantities import format_si
 from onnx_roofline.base.text import visible
 from onnx_roofline.ir.graph import Dim
 from onnx_roofline.ir.kernel_work import KernelWork
-from onnx_roofline.ir.records import DataLength, DataLengths, OpenBodies, OpenBody
+from onnx_roofline.ir.open_records import DataLength, DataLengths, OpenBodies, OpenBody
 
 if TYPE_CHECKING:
     pass

@@ -14,6 +14,7 @@ from onnx_roofline.base.text import visible
 from onnx_roofline.ir.graph import Model
 from onnx_roofline.ir.placed_records import Alternative, Placement, PlacementSummary, Roof, Roofline
 from onnx_roofline.ir.records import Counts, Executions, Kernel, TypedOp, Work
+from onnx_roofline.report.caches import caches_line
 from onnx_roofline.report.header import NAME_WIDTH, first_line, model_line, plural, without_time
 from onnx_roofline.what_if.sensitivity import assumed_figures
 
@@ -33,6 +34,7 @@ def render(analysis: Analysis, top: int, depth: int, width: int) -> "Iterator[Re
 
     yield Text(first_line(analysis))
     yield Text(model_line(analysis))
+    yield from (Text(line) for line in [caches_line(analysis.summary.caches)] if line)
     yield Text("")
     yield _totals_table(analysis)
     if analysis.system.pim is not None:

@@ -9,8 +9,9 @@ from onnx_roofline.analysis.analyze import analyze
 from onnx_roofline.analysis.settings import Settings
 from onnx_roofline.base.errors import UsageError
 from onnx_roofline.base.text import shown
+from onnx_roofline.ir.open_records import OpenBodies, OpenBody, dims_of
 from onnx_roofline.ir.placed_records import Placement, PlacementSummary
-from onnx_roofline.ir.records import Kernel, OpenBodies, OpenBody, TypedOp, dims_of
+from onnx_roofline.ir.records import Kernel, TypedOp
 from onnx_roofline.load import Source
 
 

@@ -14,6 +14,7 @@ from onnx_roofline.analysis.analyze import analyze
 from onnx_roofline.analysis.options import (
     check_switch,
     parse_branch,
+    parse_cache,
     parse_dim,
     parse_input_shape,
     parse_trip,
@@ -69,6 +70,8 @@ SAME = [
     (["--value", f"past={10**19}"], {"values": {"past": 10**19}}, "wanted NAME=N or NAME=N,N,... with whole numbers"),
     (["--value", "past=1,2.5"], {"values": {"past": (1, 2.5)}}, "--value 'past=1,2.5': wanted NAME=N"),
     (["--value", "past="], {"values": {"past": ()}}, "--value 'past=': wanted NAME=N"),
+    (["--cache", "past="], {"caches": {"past": ""}}, ": wanted IN=OUT, an input and an output, such as --cache past_k"),
+    (["--cache", "=present"], {"caches": {"": "present"}}, ": wanted IN=OUT"),
     (["--limit", "nodes=0"], {"limits": {"nodes": 0}}, "--limit nodes=0: found '0', wanted a positive whole number"),
     (["--limit", "depth=3"], {"limits": {"depth": 3}}, "--limit depth=3: found no limit named 'depth'"),
     (["--observe-limit-s", "0"], {"observe_limit_s": 0}, "--observe-limit-s 0: wanted a number above 0"),
@@ -126,6 +129,10 @@ WRONG_TYPES = [
     ({"branches": {"then": 1j}}, "--branch 'then=1j': wanted then=P"),
     ({"values": {"past": b"\x01\x02"}}, "wanted NAME=N"),
     ({"values": {"past": {1: 2}}}, "--value 'past={1: 2}': wanted NAME=N"),
+    ({"caches": {"past": 3}}, "--cache 'past=3': wanted IN=OUT"),
+    ({"caches": ["past"]}, "--cache: found ['past'], wanted a mapping, such as caches={'past_k': 'present_k'}"),
+    ({"no_caches": "past"}, "--no-cache: found 'past', wanted a list of names"),
+    ({"no_caches": [3]}, "--no-cache: found [3], wanted a list of names"),
     ({"system": 5}, "--system: found 5, wanted the name of a shipped profile, a path, or a System"),
     ({"backend": None}, "--backend: found None, wanted the name of a shipped pack, or a path"),
     ({"observe": 5}, "--observe: found 5, wanted the path of an .npz file, or 'random'"),
@@ -248,6 +255,7 @@ def test_option_forms() -> None:
     assert parse_input_shape("x=") == ("x", ())
     assert parse_trip("a=b=0") == ("a=b", 0)
     assert parse_value("offsets=0,-4") == ("offsets", (0, -4))
+    assert parse_cache("past=a=b") == ("past", "a=b")
     assert parse_branch("a.then=1e-9") == ("a.then", Fraction(1, 10**9))
     assert check_switch("residency", False) is False
 

@@ -79,6 +79,7 @@ def test_bound_dims_are_not_assumed(capsys: pytest.CaptureFixture[str]) -> None:
         (["analyze", LENET, "--branch", "then=1.01"], "with P from 0 to 1"),
         (["analyze", LENET, "--branch", "then=-0.5"], "with P from 0 to 1"),
         (["analyze", LENET, "--branch", "x.maybe=1"], "wanted then=P or NODE.then=P"),
+        (["check", LENET], "found no limit to check; add one, such as --max flops=9G"),
         (["check", LENET, "--max", "flop=1"], "did you mean 'flops'"),
         (["check", LENET, "--max", "flops=fast"], "is not a number with a unit"),
         (["check", BERT, "--max", "flops=1T"], "state them, for example --dim batch=1 --dim sequence=128"),
@@ -116,9 +117,9 @@ def test_check_within_and_over(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_check_fails_on_unknown_ops_unless_allowed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = str(_custom_op_model(tmp_path))
-    assert main(["check", path]) == 1
+    assert main(["check", path, "--max", "ops=2"]) == 1
     assert "acme.Mystery" in capsys.readouterr().out
-    assert main(["check", path, "--allow-unknown"]) == 0
+    assert main(["check", path, "--max", "ops=2", "--allow-unknown"]) == 0
     assert main(["check", path, "--allow-unknown", "--max", "flops=1T"]) == 1
     assert "flops is unknown" in capsys.readouterr().out
 
@@ -233,8 +234,8 @@ def test_a_reader_that_stops_early_is_no_failure() -> None:
 @pytest.mark.parametrize("columns", ["60", "80", "120", "200"])
 def test_no_figure_is_cut_on_a_narrow_terminal(columns: str) -> None:
     code = (
-        "import sys; from onnx_roofline import cli; cli.PLAIN_WIDTH = int(sys.argv[1]); "
-        f"sys.exit(cli.main(['analyze', {BERT!r}]))"
+        "import sys; from onnx_roofline.cli import main, printing; printing.PLAIN_WIDTH = int(sys.argv[1]); "
+        f"sys.exit(main(['analyze', {BERT!r}]))"
     )
     result = subprocess.run([sys.executable, "-c", code, columns], capture_output=True, text=True, cwd=ROOT)
     assert result.returncode == 0

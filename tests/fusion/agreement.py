@@ -28,6 +28,7 @@ sys.path[:0] = [str(HERE), str(ROOT / "tests" / "real")]  # so that it also runs
 import fetch  # noqa: E402
 import ort_dump  # noqa: E402
 from onnx_roofline.passes.fusion import FusionPass  # noqa: E402
+from onnx_roofline.passes.kv_caches import KvCaches  # noqa: E402
 from onnx_roofline.passes.op_count import OpCount  # noqa: E402
 from onnx_roofline.passes.quantization import QuantizationFolding  # noqa: E402
 from onnx_roofline.passes.shape_inference import ShapeInference  # noqa: E402
@@ -280,7 +281,7 @@ def optimised_graph(case: Case, level: str, folder: Path) -> onnx.ModelProto | s
 def counted(case: Case) -> Model:
     """The model as far as fusion needs it."""
     model = load(case.path, DimOptions(case.settings.dims, case.settings.input_shapes))
-    return Pipeline((ShapeInference(), QuantizationFolding(), OpCount())).run(model)
+    return Pipeline((ShapeInference(), QuantizationFolding(), OpCount(), KvCaches())).run(model)
 
 
 def agreement(case: Case, folder: Path, backend: Backend, misses: list[str]) -> Score | str:

@@ -1,6 +1,7 @@
 """Tiny models written as text, analysed as far as fusion needs."""
 
 import itertools
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper, parser
+from onnx_roofline.passes.kv_caches import KvCaches
 from onnx_roofline.passes.op_count import OpCount
 from onnx_roofline.passes.quantization import QuantizationFolding
 from onnx_roofline.passes.shape_inference import ShapeInference
@@ -16,6 +18,8 @@ from onnx_roofline.ir.graph import Model
 from onnx_roofline.ir.pipeline import Pipeline
 from onnx_roofline.load import load
 
+sys.path.insert(0, str(Path(__file__).parent))
+
 Shapes = Mapping[str, Sequence[int]]
 Values = Mapping[str, object]
 Build = Callable[..., Model]
@@ -23,7 +27,7 @@ Build = Callable[..., Model]
 
 def analysed(path: Path, proto: onnx.ModelProto) -> Model:
     onnx.save(proto, path)
-    return Pipeline((ShapeInference(), QuantizationFolding(), OpCount())).run(load(path))
+    return Pipeline((ShapeInference(), QuantizationFolding(), OpCount(), KvCaches())).run(load(path))
 
 
 def model_of(

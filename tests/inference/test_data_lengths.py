@@ -14,7 +14,8 @@ from onnx_roofline.base.errors import UsageError
 from onnx_roofline.cli.main import main
 from onnx_roofline.inference.lengths import ASSUMED_LENGTH
 from onnx_roofline.ir.graph import TensorType
-from onnx_roofline.ir.records import DataLengths, TypedOp, dims_of
+from onnx_roofline.ir.open_records import DataLengths, dims_of
+from onnx_roofline.ir.records import TypedOp
 from onnx_roofline.report.contract import schema_of
 from onnx_roofline.report.header import first_line
 from tests.inference.speech import FRAMES, macs, save_speech_model

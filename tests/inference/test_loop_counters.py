@@ -15,7 +15,8 @@ from onnx_roofline.analysis.analyze import Analysis, analyze
 from onnx_roofline.analysis.settings import Settings
 from onnx_roofline.cli.main import main
 from onnx_roofline.ir.graph import TensorType
-from onnx_roofline.ir.records import DataLengths, OpenBodies, TypedOp
+from onnx_roofline.ir.open_records import DataLengths, OpenBodies
+from onnx_roofline.ir.records import TypedOp
 
 HEAD = '<ir_version: 8, opset_import: ["": 15]>\n'
 # A counter `a` of type T from START; each iteration makes `aa` of it and a product [1, 8] x [8, 8].

@@ -13,7 +13,8 @@ from onnx_roofline.passes.executions import SHOWN_BODIES
 from onnx_roofline.analysis.analyze import Analysis, analyze
 from onnx_roofline.analysis.settings import Settings
 from onnx_roofline.cli.main import main
-from onnx_roofline.ir.records import Executions, OpenBodies, OpenBody
+from onnx_roofline.ir.open_records import OpenBodies, OpenBody
+from onnx_roofline.ir.records import Executions
 from onnx_roofline.report.contract import schema_of
 from onnx_roofline.report.header import first_line
 

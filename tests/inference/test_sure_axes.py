@@ -9,7 +9,8 @@ from onnx import parser
 from onnx_roofline.analysis.analyze import Analysis, analyze
 from onnx_roofline.analysis.settings import Settings
 from onnx_roofline.ir.graph import TensorType
-from onnx_roofline.ir.records import OpenBodies, TypedOp
+from onnx_roofline.ir.open_records import OpenBodies
+from onnx_roofline.ir.records import TypedOp
 
 HEAD = '<ir_version: 10, opset_import: ["": 21]>\n'
 # e [found, 8]: rows of x that a mask keeps, at most 100. u [unknown]: a Range.

@@ -174,6 +174,20 @@ def test_weights_in_memory_are_not_copied() -> None:
     assert peak < 2 << 20
 
 
+def test_no_more_than_one_weight_of_a_proto_is_copied_at_a_time() -> None:
+    """So that a proto of more than 2 GiB, which protobuf can't write, is read too."""
+    size, count = 4 << 20, 8
+    proto = relu([TensorProto(name=f"w{i}", data_type=FLOAT, dims=(size // 4,)) for i in range(count)])
+    for tensor in proto.graph.initializer:
+        tensor.raw_data = bytes(size)
+    tracemalloc.start()
+    slim, _ = read_source(proto, Limits())
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert slim.skipped_bytes == count * size
+    assert peak < 3 * size
+
+
 def test_a_proto_that_protobuf_can_not_write_is_refused() -> None:
     """protobuf writes no message of 2 GiB; a stand-in for one, which would need that memory."""
 

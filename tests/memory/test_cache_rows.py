@@ -69,7 +69,6 @@ def test_the_rows_of_a_scatter_elements_are_its_updates(tmp_path: Path) -> None:
     assert traffic.compulsory_bytes == 512 + 512 + 256 * 8
 
 
-@pytest.mark.xfail(reason="the row that it writes is taken for a part of the buffer that stays, and saved")
 def test_the_row_that_a_tensor_scatter_writes_is_written(tmp_path: Path) -> None:
     """Its first axis can't be the sequence's, so the buffer is [1, 128, 256] here."""
     nodes = [

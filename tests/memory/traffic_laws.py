@@ -196,7 +196,7 @@ def widths_of(row: TypedOp, folding: Folding, part: Contraction) -> tuple[float,
         assert kind is not None
         return DTYPE_BITS.get(kind.dtype, 32) / 8
 
-    result = folding.output or row.outputs[0]
+    result = folding.written(row.outputs)[0]
     return width(part.lhs), width(part.rhs), DTYPE_BITS.get(result.dtype, 32) / 8
 
 

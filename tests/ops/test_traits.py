@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 from microsoft_table import ROWS as CONTRIB
 from onnx import TensorProto, helper, save
@@ -35,19 +36,35 @@ def test_every_trait_is_some_ops() -> None:
 
 
 def test_what_moves_computes_nothing_and_a_product_has_a_contraction() -> None:
-    forms = {"move": 0, "product": 0, "arithmetic": 0}
+    forms = {"move": 0, "product": 0, "arithmetic": 0, "operand": 0}
     for row, form in rows("quantized_form"):
         if form == "none":
             continue
         work = work_of(row)
         assert work.counts is not None
         forms[form] += 1
-        assert bool(work.contractions) == (form == "product"), row.label
+        # An Einsum of one operand is a copy or a sum.
+        assert bool(work.contractions) == (form == "product") or form == "operand", row.label
         if form == "move":
             assert work.counts.operations == 0, row.label
     assert all(forms.values())
-    assert {row.op for row, _ in rows("bias_at")} == {"Conv", "ConvTranspose", "Gemm"}
+    assert all(rule_of(row).traits.bias_at < 4 for row, _ in rows("bias_at"))
     assert all(rule_of(row).traits.quantized_form == "product" for row, _ in rows("bias_at"))
+
+
+def test_whatever_multiplies_floats_reads_them_quantised_behind_a_dequantizelinear() -> None:
+    seen = 0
+    for row in ROWS:
+        # Its floats are binary numbers, no dequantised ones.
+        if row.is_view or row.op == "XnorPopcountMatMul":
+            continue
+        view = view_of(row)
+        parts = work_of(row).contractions
+        positions = {at for part in parts for at in (part.lhs, part.rhs) if at is not None and view.has(at)}
+        if any(view.input(at).dtype in ("float32", "float16") for at in positions):
+            seen += 1
+            assert rule_of(row).traits.quantized_form in ("product", "operand"), row.label
+    assert seen > 50
 
 
 def test_a_view_names_an_input_and_touches_nothing() -> None:
@@ -67,12 +84,23 @@ def test_a_view_names_an_input_and_touches_nothing() -> None:
 def test_a_rearrangement_keeps_at_least_every_element_and_a_piece_is_no_larger() -> None:
     for row, _ in rows("rearranges"):
         view = view_of(row)
-        if row.op != "Expand":  # the only one that repeats elements
+        if row.op not in ("Expand", "Tile"):  # which repeat elements
             assert view.out.elements == view.x.elements, row.label
         assert view.out.elements >= view.x.elements, row.label
     for row, _ in rows("permutes"):
         assert sorted(view_of(row).out.shape) == sorted(view_of(row).x.shape), row.label
         assert rule_of(row).traits.rearranges, row.label
+    for row, indices_at in rows("indices_at"):
+        assert rule_of(row).traits.selects, row.label
+        assert view_of(row).inputs[indices_at].type.dtype.startswith("int"), row.label
+
+
+def test_what_is_scaled_or_blended_has_the_elements_of_its_operands_broadcast() -> None:
+    for row, positions in (*rows("scaled_at"), *rows("blends_at")):
+        view = view_of(row)
+        given = [view.inputs[position] for position in positions]
+        assert all(operand.type.dtype == view.out.type.dtype for operand in given), row.label
+        assert view.out.shape == np.broadcast_shapes(*(operand.shape for operand in view.inputs)), row.label
 
 
 def test_every_norm_and_softmax_says_how_long_its_rows_are() -> None:

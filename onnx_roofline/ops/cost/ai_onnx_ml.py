@@ -4,6 +4,7 @@ from onnx_roofline.base.units import dmax, dmin
 from onnx_roofline.ir.records import Contraction, Counts, Status, Work
 from onnx_roofline.ops.cost.normalization import softmax_counts
 from onnx_roofline.ops.cost.registry import rule, view, work
+from onnx_roofline.ops.traits import OPERANDS
 from onnx_roofline.ops.view import OpView
 
 DOMAIN = "ai.onnx.ml"
@@ -125,7 +126,7 @@ def looked_up(op: OpView) -> Work:
     return work(op, Counts(int_ops=op.out.elements * keys.bit_length()), dtype=op.out.dtype, status="heuristic")
 
 
-@rule("LinearRegressor", domain=DOMAIN)
+@rule("LinearRegressor", domain=DOMAIN, traits=OPERANDS)
 def linear_regressor(op: OpView) -> Work:
     """macs: N F T + adds: N T with intercepts + the transform of the scores.
 
@@ -138,7 +139,7 @@ def linear_regressor(op: OpView) -> Work:
     return work(op, counts + post_transform(op, rows, targets), contractions=(product_,), dtype=op.out.dtype)
 
 
-@rule("LinearClassifier", domain=DOMAIN)
+@rule("LinearClassifier", domain=DOMAIN, traits=OPERANDS)
 def linear_classifier(op: OpView) -> Work:
     """macs: N F E + adds: N E with intercepts + compares: N (E - 1), at least N + the transform of the scores.
 
@@ -169,7 +170,7 @@ def _kernel(op: OpView, rows: int, features: int, vectors: int) -> tuple[Counts,
     return Counts(macs=product_.macs) + rest, product_
 
 
-@rule("SVMRegressor", domain=DOMAIN)
+@rule("SVMRegressor", domain=DOMAIN, traits=OPERANDS)
 def svm_regressor(op: OpView) -> Work:
     """macs: N S F + N S for S support vectors (none: N F) + adds: N + the kernel; compares: N for one class.
 
@@ -184,7 +185,7 @@ def svm_regressor(op: OpView) -> Work:
     return work(op, counts + post_transform(op, rows, 1), contractions=products, dtype=op.out.dtype)
 
 
-@rule("SVMClassifier", domain=DOMAIN)
+@rule("SVMClassifier", domain=DOMAIN, traits=OPERANDS)
 def svm_classifier(op: OpView) -> Work:
     """macs: N S F + N S (C - 1) for S support vectors of C classes (none: N F C) + the kernel, votes and probabilities.
 

@@ -11,7 +11,7 @@ from onnx_roofline.ir.masking import Masking
 from onnx_roofline.ir.records import Contraction, Counts, Status, Work
 from onnx_roofline.ops.cost.normalization import softmax_counts
 from onnx_roofline.ops.cost.registry import rule, work
-from onnx_roofline.ops.traits import Traits
+from onnx_roofline.ops.traits import OPERANDS, Traits
 from onnx_roofline.ops.view import Operand, OpView
 
 _NOTHING_MASKED = Masking()
@@ -79,7 +79,7 @@ def _used_keys(op: OpView, past_keys: int) -> tuple[int, ...] | None:
     return tuple(stated) if len(stated) == batch else (stated[0],) * batch if len(stated) == 1 else None
 
 
-@rule("Attention", traits=Traits(attends=True, cache_inputs=(4, 5)))
+@rule("Attention", traits=Traits(quantized_form="operand", attends=True, cache_inputs=(4, 5)))
 def attention(op: OpView) -> Work:
     """macs: S (D + Dv) + muls: S for the scale + softmax of R rows; a mask: adds: S; softcap: 1 div, tanh and mul each.
 
@@ -100,7 +100,7 @@ def attention(op: OpView) -> Work:
     return _dense_attention(op, past, extra, "bounded" if is_padded else "exact", used, masking)
 
 
-@rule("FlexAttention", domain="ai.onnx.preview", traits=Traits(attends=True))
+@rule("FlexAttention", domain="ai.onnx.preview", traits=Traits(quantized_form="operand", attends=True))
 def flex_attention(op: OpView) -> Work:
     """macs: S (D + Dv) + muls: S for the scale + softmax of R rows; score_mod and prob_mod are bodies of their own.
 
@@ -128,7 +128,7 @@ def rotary_embedding(op: OpView) -> Work:
     return work(op, Counts(muls=2 * rotated, adds=rotated), reads=reads)
 
 
-@rule("LinearAttention")
+@rule("LinearAttention", traits=OPERANDS)
 def linear_attention(op: OpView) -> Work:
     """macs: (Hkv + Hq) B T Dk Dv, Hkv B T Dk Dv more for a delta rule; a decay: muls: Hkv B T Dk Dv + transcendentals.
 
@@ -155,7 +155,7 @@ def linear_attention(op: OpView) -> Work:
     return work(op, counts, contractions=(*predicted, outer, read_out), dtype=op.x.dtype, sequential_steps=tokens)
 
 
-@rule("CausalConvWithState")
+@rule("CausalConvWithState", traits=OPERANDS)
 def causal_conv_with_state(op: OpView) -> Work:
     """macs: n taps + adds: n with a bias; SiLU: transcendentals, adds, divs and muls: n each.
 

@@ -11,6 +11,9 @@ from onnx_roofline.ops.traits import Traits
 from onnx_roofline.ops.view import Operand, OpView
 
 _WITH_BIAS = Traits(quantized_form="product", bias_at=2)
+# MatMulIntegerToFloat and QGemm without an output scale. Source: onnxruntime, qdq_actions.cc, selectors of both.
+_TO_FLOAT = Traits(quantized_form="product", float_result=True)
+_TO_FLOAT_WITH_BIAS = Traits(quantized_form="product", bias_at=2, float_result=True)
 
 
 def matmul_contraction(a: Operand, b: Operand, out: Operand, lhs: int = 0, rhs: int = 1) -> Contraction:
@@ -27,7 +30,7 @@ def matmul_contraction(a: Operand, b: Operand, out: Operand, lhs: int = 0, rhs: 
     return Contraction(batch, m, n, k, lhs=lhs, rhs=rhs)
 
 
-@rule("MatMul", traits=Traits(quantized_form="product"))
+@rule("MatMul", traits=_TO_FLOAT)
 def matmul(op: OpView) -> Work:
     """macs: output elements x K.
 
@@ -37,7 +40,7 @@ def matmul(op: OpView) -> Work:
     return work(op, Counts(macs=product_.macs), contractions=(product_,))
 
 
-@rule("Gemm", traits=_WITH_BIAS)
+@rule("Gemm", traits=_TO_FLOAT_WITH_BIAS)
 def gemm(op: OpView) -> Work:
     """macs: M N K + adds: M N with a C (beta not 0) + muls: M N for alpha and for beta that are not 1.
 

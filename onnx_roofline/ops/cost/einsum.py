@@ -11,6 +11,7 @@ from onnx_roofline.base.errors import NotModelledError
 from onnx_roofline.base.units import dmax, product
 from onnx_roofline.ir.records import Contraction, Counts, Status, Work
 from onnx_roofline.ops.cost.registry import rule, work
+from onnx_roofline.ops.traits import OPERANDS
 from onnx_roofline.ops.view import OpView
 
 Labels = frozenset[str]
@@ -29,7 +30,7 @@ class _Term(Struct, frozen=True):
     order: str
 
 
-@rule("Einsum")
+@rule("Einsum", traits=OPERANDS)
 def einsum(op: OpView) -> Work:
     """macs: product of all label sizes of each pairwise contraction that sums (else muls); adds for pure sums.
 

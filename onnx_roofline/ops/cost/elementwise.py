@@ -7,10 +7,11 @@ from onnx_roofline.ops.view import OpView
 
 # One instruction of a kind per output element, broadcast or not. Source: cost formulas follow each op's definition.
 _ON_QUANTIZED = Traits(quantized_form="arithmetic")
-rule("Add", "Sub", traits=_ON_QUANTIZED)(elementwise(adds=1))
+rule("Add", traits=_ON_QUANTIZED)(elementwise(adds=1))
+rule("Sub", traits=Traits(quantized_form="arithmetic", scaled_at=(0,)))(elementwise(adds=1))
 rule("Neg", "Abs", "Sign", "Ceil", "Floor", "Round")(elementwise(adds=1))
-rule("Mul", traits=_ON_QUANTIZED)(elementwise(muls=1))
-rule("Div", traits=_ON_QUANTIZED)(elementwise(divs=1))
+rule("Mul", traits=Traits(quantized_form="arithmetic", scaled_at=(0, 1), rescales=(0, 1)))(elementwise(muls=1))
+rule("Div", traits=Traits(quantized_form="arithmetic", scaled_at=(0,), rescales=(0,)))(elementwise(divs=1))
 rule("Reciprocal", "Mod")(elementwise(divs=1))
 rule("Exp", "Log", "Erf", "Tanh", "Sqrt", "Pow", "Sin", "Cos", "Tan", "Asin", "Acos", "Atan")(
     elementwise(transcendentals=1)
@@ -86,7 +87,7 @@ def variadic(op: OpView) -> Work:
     return work(op, Counts(adds=steps, divs=n if op.op_type == "Mean" else 0))
 
 
-@rule("Where", traits=_ON_QUANTIZED)
+@rule("Where", traits=Traits(quantized_form="arithmetic", blends_at=(1, 2)))
 def where(op: OpView) -> Work:
     """compares: n, in the element type of the values; reads the condition and both branches.
 

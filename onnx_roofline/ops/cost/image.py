@@ -10,7 +10,7 @@ from onnx_roofline.base.units import ceil_div, dmax, dmin, product
 from onnx_roofline.ir.records import Contraction, Counts, Status, Work
 from onnx_roofline.ops.cost.contraction import conv_contraction
 from onnx_roofline.ops.cost.registry import rule, work
-from onnx_roofline.ops.traits import Traits
+from onnx_roofline.ops.traits import OPERANDS, Traits
 from onnx_roofline.ops.view import OpView
 
 
@@ -63,7 +63,7 @@ def grid_sample(op: OpView) -> Work:
     return work(op, counts, reads={0: dmin(op.x.elements, neighbours * op.out.elements)}, dtype=op.x.dtype)
 
 
-@rule("AffineGrid")
+@rule("AffineGrid", traits=OPERANDS)
 def affine_grid(op: OpView) -> Work:
     """macs: n (d + 1), each position as (x, y[, z], 1) times theta.
 
@@ -76,7 +76,7 @@ def affine_grid(op: OpView) -> Work:
     return work(op, Counts(macs=n * (axes + 1)), contractions=(product_,), dtype=op.x.dtype)
 
 
-@rule("DeformConv")
+@rule("DeformConv", traits=OPERANDS)
 def deform_conv(op: OpView) -> Work:
     """macs: output elements x C_in / g x taps + for each sample muls: 2^d + adds: 2^d - 1 (a mask: muls: 1).
 

@@ -7,9 +7,10 @@ from onnx_roofline.ops.traits import Traits
 from onnx_roofline.ops.view import OpView
 
 _MOVES = Traits(quantized_form="move")
+RENAMES = Traits(quantized_form="move", renames=True)
 
-view("Reshape", "Flatten", "Squeeze", "Unsqueeze", why="the same bytes under another shape", traits=_MOVES)
-view("Identity", why="the same bytes under another name")
+view("Reshape", "Flatten", "Squeeze", "Unsqueeze", why="the same bytes under another shape", traits=RENAMES)
+view("Identity", why="the same bytes under another name", traits=RENAMES)
 view("Shape", "Size", why="the answer follows from the shape", aliases=None, traits=Traits(asks_shape=True))
 view("Constant", why="the bytes are in the file", aliases=None)
 view("BitCast", why="the same bits under another type")
@@ -24,8 +25,7 @@ def concat(op: OpView) -> Work:
     return work(op)
 
 
-@rule("CastLike")
-@rule("Cast", traits=Traits(rearranges=True))
+@rule("Cast", "CastLike", traits=Traits(rearranges=True, rescales=(0,)))
 def cast(op: OpView) -> Work:
     """nothing; n conversions, counted as movement at the two widths; a cast to the same type is a view.
 
@@ -50,9 +50,10 @@ def transpose(op: OpView) -> Work:
     return work(op)
 
 
-@rule("CenterCropPad", "Trilu", "ReverseSequence")
-@rule("Tile", "Pad", "DepthToSpace", "SpaceToDepth", traits=_MOVES)
-@rule("Expand", traits=Traits(rearranges=True, quantized_form="move"))
+@rule("Trilu", "ReverseSequence", traits=_MOVES)
+@rule("CenterCropPad")
+@rule("Pad", "DepthToSpace", "SpaceToDepth", traits=_MOVES)
+@rule("Expand", "Tile", traits=Traits(rearranges=True, quantized_form="move"))
 @rule("Slice", "Split", traits=Traits(selects=True, quantized_form="move"))
 def touched(op: OpView) -> Work:
     """nothing; reads only what it needs of the first input, writes its outputs.
@@ -63,8 +64,8 @@ def touched(op: OpView) -> Work:
     return work(op, reads={0: dmin(op.x.elements, written)}, dtype=op.x.dtype)
 
 
-@rule("GatherElements", "GatherND")
-@rule("Gather", traits=Traits(selects=True, quantized_form="move"))
+@rule("GatherElements", "GatherND", traits=Traits(selects=True, indices_at=1, quantized_form="move"))
+@rule("Gather", traits=Traits(selects=True, indices_at=1, quantized_form="move"))
 def gather(op: OpView) -> Work:
     """nothing; reads the indices and the elements they pick, not the whole table.
 

@@ -7,7 +7,7 @@ from onnx_roofline.base.units import FLOAT_DTYPES, dmax
 from onnx_roofline.ir.records import Contraction, Counts, Work
 from onnx_roofline.ops.cost.contraction import conv_contraction, matmul_contraction
 from onnx_roofline.ops.cost.registry import own_elements, rule, work
-from onnx_roofline.ops.traits import Traits
+from onnx_roofline.ops.traits import DEQUANTIZES, QUANTIZES
 from onnx_roofline.ops.view import Operand, OpView
 
 # Requantisation of an accumulator: factor, zero point, and saturation at two ends.
@@ -79,7 +79,7 @@ def qlinear_conv(op: OpView) -> Work:
     return _product(op, product_, n * product_.k, surroundings)
 
 
-@rule("QuantizeLinear", traits=Traits(rearranges=True, quantizes=True))
+@rule("QuantizeLinear", traits=QUANTIZES)
 def quantize_linear(op: OpView) -> Work:
     """divs: n + compares: 2n to saturate + adds: n with a zero point; rounding is the conversion and not counted.
 
@@ -94,7 +94,7 @@ def quantize_linear(op: OpView) -> Work:
     return work(op, counts, dtype=dtype, parameters=own_elements(op, 1, 2))
 
 
-@rule("DequantizeLinear", traits=Traits(rearranges=True, dequantizes=True))
+@rule("DequantizeLinear", traits=DEQUANTIZES)
 def dequantize_linear(op: OpView) -> Work:
     """muls: n + adds: n with a zero point.
 

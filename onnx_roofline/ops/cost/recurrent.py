@@ -3,6 +3,7 @@
 from onnx_roofline.base.errors import NotModelledError
 from onnx_roofline.ir.records import Contraction, Counts, Work
 from onnx_roofline.ops.cost.registry import rule, work
+from onnx_roofline.ops.traits import OPERANDS
 from onnx_roofline.ops.view import OpView
 
 # What an activation takes per element. Source: ONNX RNN-22, LSTM-22 and GRU-22, list of activation functions.
@@ -45,7 +46,7 @@ def _activation_counts(op: OpView, directions: int) -> Counts:
     return counts
 
 
-@rule("LSTM", "GRU", "RNN")
+@rule("LSTM", "GRU", "RNN", traits=OPERANDS)
 def recurrent(op: OpView) -> Work:
     """macs: D T B gates H (I + H), with the pointwise part and biases of each step; T steps in a row.
 

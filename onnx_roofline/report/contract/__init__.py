@@ -7,6 +7,8 @@ schema, a field less or with another meaning a major one.
 from onnx_roofline.report.contract.common import SCHEMA_VERSION, TOOL, Measured, Record, Tool
 from onnx_roofline.report.contract.documents import (
     AnnotatedGraph,
+    Cache,
+    Caches,
     Coverage,
     Dim,
     Explanation,
@@ -14,6 +16,7 @@ from onnx_roofline.report.contract.documents import (
     Limits,
     ModelFile,
     Statuses,
+    SuspectedCache,
     Sweep,
     SweepDocument,
     SweepFlip,
@@ -79,6 +82,8 @@ __all__ = [
     "AttentionShares",
     "Bandwidth",
     "Body",
+    "Cache",
+    "Caches",
     "Certainty",
     "Contraction",
     "Counts",
@@ -117,6 +122,7 @@ __all__ = [
     "Roof",
     "Split",
     "Statuses",
+    "SuspectedCache",
     "Sweep",
     "SweepDocument",
     "SweepFlip",

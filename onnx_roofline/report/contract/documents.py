@@ -114,6 +114,37 @@ class Totals(Record, frozen=True):
     time_s: Annotated[TotalTime, Meta(description="seconds")]
 
 
+class Cache(Record, frozen=True):
+    """A cache of keys and values: a model input, or what a loop carries."""
+
+    name: Annotated[str, Meta(description="of the input, or of the loop's state with its scope")]
+    origin: Annotated[Literal["found", "stated"], Meta(description="`stated` by `--cache`")]
+    outputs: Annotated[tuple[str, ...], Meta(description="model outputs that have its rows")]
+    size_bytes: Annotated[Count | None, Meta(description="of the input; null where it is unknown")]
+    read_bytes: Annotated[Count, Meta(description="read of it and of what has its rows, in one run")]
+    written_bytes: Annotated[Count, Meta(description="written into it and into copies of it, in one run")]
+    copied_bytes: Annotated[Count, Meta(description="of both, what only copies of rows that were there move")]
+    copied_by: Annotated[tuple[str, ...], Meta(description="kernels that copy them, by the `id` of their root")]
+
+
+class SuspectedCache(Record, frozen=True):
+    """An input named like a cache that may be one, whose rows a run copies whole."""
+
+    name: Annotated[str, Meta(description="of the input")]
+    output: Annotated[str, Meta(description="the model output that it may become")]
+    copied_bytes: Annotated[Count, Meta(description="of both, read and written")]
+
+
+class Caches(Record, frozen=True):
+    """Caches of keys and values in one run."""
+
+    read_bytes: Annotated[Count, Meta(description="read of all of them")]
+    written_bytes: Annotated[Count, Meta(description="written into all of them and into copies")]
+    copied_bytes: Annotated[Count, Meta(description="of both, what only copies move")]
+    found: Annotated[tuple[Cache, ...], Meta(description="each; a tensor of several counts in equal parts")]
+    suspected: Annotated[tuple[SuspectedCache, ...], Meta(description="inputs that may be caches, too")]
+
+
 class Function(Record, frozen=True):
     """A function of the file for one signature."""
 
@@ -144,6 +175,7 @@ class AnnotatedGraph(Record, frozen=True):
     pipeline: Annotated[str, Meta(description="the passes that ran, in order, with their options")]
     coverage: Annotated[Coverage, Meta(description="what the totals leave out")]
     totals: Annotated[Totals, Meta(description="sums over all ops, each times its executions")]
+    caches: Annotated[Caches, Meta(description="what one run moves of caches of keys and values")]
     placement: Annotated[PlacementSummary, Meta(description="the placement as a whole")]
     tensors: Annotated[dict[str, Tensor], Meta(description="every tensor of the main graph, by name")]
     graph: Annotated[Graph, Meta(description="the main graph as networkx node-link data")]

@@ -22,7 +22,7 @@ from onnx_roofline.ops.cost.contrib.parts import (
     rotary_counts,
 )
 from onnx_roofline.ops.cost.registry import own_elements, work
-from onnx_roofline.ops.traits import Traits
+from onnx_roofline.ops.traits import OPERANDS, Traits
 from onnx_roofline.ops.view import OpView
 
 
@@ -49,7 +49,9 @@ def _cached(op: OpView, past: int, axis: int, new: int, length: int, shared: boo
     return held, "bounded"
 
 
-@contrib("Attention", "DecoderMaskedSelfAttention", traits=Traits(attends=True, cache_inputs=(4,)))
+@contrib(
+    "Attention", "DecoderMaskedSelfAttention", traits=Traits(quantized_form="operand", attends=True, cache_inputs=(4,))
+)
 def attention(op: OpView) -> Work:
     """macs: B S I (2D + Dv) + B S T (D + Dv), with scale, masks and softmax over B h S T scores.
 
@@ -86,7 +88,7 @@ def _in_place(answer: Work, op: OpView, reads: dict[int, int], writes: dict[int,
     )
 
 
-@contrib("MultiHeadAttention", traits=Traits(attends=True, cache_inputs=(6, 7)))
+@contrib("MultiHeadAttention", traits=Traits(quantized_form="operand", attends=True, cache_inputs=(6, 7)))
 def multi_head_attention(op: OpView) -> Work:
     """macs: B S T (D + Dv), with scale, masks and softmax over B h S T scores; a bias is added to Q, K and V.
 
@@ -134,7 +136,7 @@ def _lengths(op: OpView, count: int) -> tuple[int, int]:
     return key[1], value[2] // count
 
 
-@contrib("DecoderMaskedMultiHeadAttention", traits=Traits(attends=True, cache_inputs=(5, 6)))
+@contrib("DecoderMaskedMultiHeadAttention", traits=Traits(quantized_form="operand", attends=True, cache_inputs=(5, 6)))
 def decoder_masked_attention(op: OpView) -> Work:
     """macs: B T (D + Dv) for the one new token, with scale, masks and softmax over B h T scores.
 
@@ -172,7 +174,7 @@ def _flag(op: OpView, position: int) -> bool:
     return bool(op.input(position).value.reshape(-1)[0])
 
 
-@contrib("DecoderAttention", traits=Traits(attends=True, cache_inputs=(6, 7)))
+@contrib("DecoderAttention", traits=Traits(quantized_form="operand", attends=True, cache_inputs=(6, 7)))
 def decoder_attention(op: OpView) -> Work:
     """macs: S B D D + L B D 2D + B S T 2D; L is what is projected to K and V, T is L and the cache.
 
@@ -210,7 +212,7 @@ def _packed(op: OpView, width: int, v_width: int, offsets: int) -> Heads:
     return Heads(1, count, count, op.x.shape[0], op.input(offsets).shape[1], width // count, v_width // count)
 
 
-@contrib("PackedAttention", traits=Traits(attends=True))
+@contrib("PackedAttention", traits=Traits(quantized_form="operand", attends=True))
 def packed_attention(op: OpView) -> Work:
     """macs: t I (2D + Dv) + t S (D + Dv) for t packed tokens of sequences of at most S: an upper bound.
 
@@ -225,7 +227,7 @@ def packed_attention(op: OpView) -> Work:
     return contraction_work(op, contractions, counts, "bounded")
 
 
-@contrib("PackedMultiHeadAttention", traits=Traits(attends=True))
+@contrib("PackedMultiHeadAttention", traits=Traits(quantized_form="operand", attends=True))
 def packed_multi_head_attention(op: OpView) -> Work:
     """macs: t S (D + Dv) for t packed tokens of sequences of at most S: an upper bound.
 
@@ -242,7 +244,7 @@ def packed_multi_head_attention(op: OpView) -> Work:
     return contraction_work(op, heads.contractions(0, k, v), counts, "bounded")
 
 
-@contrib("QAttention", traits=Traits(attends=True, cache_inputs=(8,)))
+@contrib("QAttention", traits=Traits(quantized_form="operand", attends=True, cache_inputs=(8,)))
 def quantized_attention(op: OpView) -> Work:
     """As Attention with an 8-bit projection: its results take one scale and the bias; the rest is float.
 
@@ -272,7 +274,7 @@ def quantized_attention(op: OpView) -> Work:
     return _in_place(answer, op, {8: 2 * batch * width * (keys - queries)}, {1: 2 * batch * width * queries})
 
 
-@contrib("QOrderedAttention", traits=Traits(attends=True))
+@contrib("QOrderedAttention", traits=Traits(quantized_form="operand", attends=True))
 def ordered_attention(op: OpView) -> Work:
     """As Attention, every product in int8: what comes out of each is rescaled and quantised again, without zero points.
 
@@ -314,7 +316,7 @@ def _longformer(op: OpView, weight: int, global_weight: int, flags: int) -> tupl
     return contractions, counts + Counts(adds=2 * batch * queries * 3 * hidden)
 
 
-@contrib("LongformerAttention", traits=Traits(attends=True))
+@contrib("LongformerAttention", traits=Traits(quantized_form="operand", attends=True))
 def longformer_attention(op: OpView) -> Work:
     """macs: 2 B S D 3D + B S min(S, 2W + 1 + g) 2D + B g S 2D; g global tokens, where their flags are known, else 0.
 
@@ -325,7 +327,7 @@ def longformer_attention(op: OpView) -> Work:
     return contraction_work(op, contractions, counts, "heuristic")
 
 
-@contrib("QOrderedLongformerAttention", traits=Traits(attends=True))
+@contrib("QOrderedLongformerAttention", traits=Traits(quantized_form="operand", attends=True))
 def ordered_longformer_attention(op: OpView) -> Work:
     """As LongformerAttention with int8 projections and an int8 result, rescaled and quantised again.
 
@@ -351,7 +353,7 @@ def relative_position_bias(op: OpView) -> Work:
     return work(op, counts, reads=touched, dtype=op.x.dtype, status="heuristic")
 
 
-@contrib("GatedRelativePositionBias")
+@contrib("GatedRelativePositionBias", traits=OPERANDS)
 def gated_relative_position_bias(op: OpView) -> Work:
     """macs: R d G for R = B S h rows of the gate, with two sigmoids a row; muls: n for the bias itself.
 

@@ -99,7 +99,7 @@ def _touching(answer: Work, op: OpView, reads: dict[int, int], writes: dict[int,
     )  # fmt: skip
 
 
-@contrib("GroupQueryAttention", traits=Traits(attends=True, cache_inputs=(3, 4)))
+@contrib("GroupQueryAttention", traits=Traits(quantized_form="operand", attends=True, cache_inputs=(3, 4)))
 def group_query_attention(op: OpView) -> Work:
     """macs: 2 B h S T d; T the total length, or the local window where that is shorter; scale, bias and softmax.
 
@@ -141,7 +141,7 @@ def group_query_attention(op: OpView) -> Work:
     return _touching(answer, op, {3: past_read, 4: past_read}, {1: added, 2: added})
 
 
-@contrib("PagedAttention", traits=Traits(attends=True, cache_inputs=(3, 4)))
+@contrib("PagedAttention", traits=Traits(quantized_form="operand", attends=True, cache_inputs=(3, 4)))
 def paged_attention(op: OpView) -> Work:
     """macs: t h T (d + dv) for t packed tokens that each meet T = blocks x block size keys at most: an upper bound.
 
@@ -168,7 +168,7 @@ def paged_attention(op: OpView) -> Work:
     return _touching(answer, op, {3: read, 4: read}, {1: added, 2: added})
 
 
-@contrib("SparseAttention", traits=Traits(attends=True, cache_inputs=(3, 4)))
+@contrib("SparseAttention", traits=Traits(quantized_form="operand", attends=True, cache_inputs=(3, 4)))
 def sparse_attention(op: OpView) -> Work:
     """macs: 2 B h S T d, T at most what the blocks of one head hold for each query: an upper bound.
 
@@ -200,7 +200,7 @@ def _selected(op: OpView, indices: int, cache_length: int) -> int:
     return selected + (cache_length if window < 0 else dmin(window, cache_length))
 
 
-@contrib("DynamicSparseAttention", traits=Traits(attends=True, cache_inputs=(3, 4)))
+@contrib("DynamicSparseAttention", traits=Traits(quantized_form="operand", attends=True, cache_inputs=(3, 4)))
 def dynamic_sparse_attention(op: OpView) -> Work:
     """macs: 2 B h S T d, T the most keys a query may select, with its local window: an upper bound.
 
@@ -221,7 +221,7 @@ def dynamic_sparse_attention(op: OpView) -> Work:
     return _touching(answer, op, {3: read, 4: read}, {1: added, 2: added})
 
 
-@contrib("SparsePagedAttention", traits=Traits(attends=True, cache_inputs=(3, 4)))
+@contrib("SparsePagedAttention", traits=Traits(quantized_form="operand", attends=True, cache_inputs=(3, 4)))
 def sparse_paged_attention(op: OpView) -> Work:
     """macs: 2 t h T d, T the most keys a token may select, with its local window: an upper bound.
 

@@ -22,6 +22,7 @@ from onnx_roofline.ops.cost.contrib.parts import (
 )
 from onnx_roofline.ops.cost.normalization import layer_norm_counts, rms_norm_counts, softmax_counts
 from onnx_roofline.ops.cost.registry import elementwise, rows_and_columns, work
+from onnx_roofline.ops.traits import OPERANDS
 from onnx_roofline.ops.view import OpView
 
 _ADD, _MUL = Counts(adds=1), Counts(muls=1)
@@ -39,7 +40,7 @@ contrib("ParametricSoftplus", domain="", source="onnxruntime, internal: a log(ex
 )
 
 
-@contrib("GatedAdd")
+@contrib("GatedAdd", traits=OPERANDS)
 def gated_add(op: OpView) -> Work:
     """adds: n + muls: n; with a projection macs: R K and a sigmoid for the gate of each row.
 
@@ -251,7 +252,7 @@ def gated_rms_norm(op: OpView) -> Work:
     return work(op, rms_norm_counts(n, n // columns) + gate + Counts(muls=n), row_elements=columns, row_sums=1)
 
 
-@contrib("EngramGate")
+@contrib("EngramGate", traits=OPERANDS)
 def engram_gate(op: OpView) -> Work:
     """Two RMS norms of n, their product summed over each row, root and sigmoid of a row, times the value.
 
@@ -266,7 +267,7 @@ def engram_gate(op: OpView) -> Work:
     return contraction_work(op, (dot,), counts)
 
 
-@contrib("HyperConnectionPreMix")
+@contrib("HyperConnectionPreMix", traits=OPERANDS)
 def hyper_connection_pre_mix(op: OpView) -> Work:
     """macs: N for N elements of the C streams; muls: n for a reduction scale that is not 1.
 
@@ -278,7 +279,7 @@ def hyper_connection_pre_mix(op: OpView) -> Work:
     return contraction_work(op, (part,), Counts(muls=n if op.float_attr("reduction_scale", 1.0) != 1.0 else 0))
 
 
-@contrib("HyperConnectionPostMix")
+@contrib("HyperConnectionPostMix", traits=OPERANDS)
 def hyper_connection_post_mix(op: OpView) -> Work:
     """macs: N for the branch, which is injected into the streams, and N C where a matrix mixes them first.
 
@@ -293,7 +294,7 @@ def hyper_connection_post_mix(op: OpView) -> Work:
     return contraction_work(op, parts, Counts())
 
 
-@contrib("HyperConnectionLowRankMix")
+@contrib("HyperConnectionLowRankMix", traits=OPERANDS)
 def hyper_connection_low_rank_mix(op: OpView) -> Work:
     """macs: 2 t C H R + t C H C: a norm of each of C streams, a gate of rank R for each element, their sum, a new gate.
 
@@ -369,7 +370,7 @@ def quantized_embed_layer_normalization(op: OpView) -> Work:
     return work(op, counts, reads=reads, dtype="float32")
 
 
-@contrib("CDist")
+@contrib("CDist", traits=OPERANDS)
 def pairwise_distance(op: OpView) -> Work:
     """macs: M K N + adds: M K N, differences squared and summed; euclidean takes transcendentals: M K too.
 

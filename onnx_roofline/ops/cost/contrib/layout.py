@@ -18,6 +18,7 @@ from onnx_roofline.ops.cost.lookup import find_rule
 from onnx_roofline.ops.cost.pooling import average_pool, global_average_pool, global_max_pool, max_pool
 from onnx_roofline.ops.cost.quantization import has_zero_point
 from onnx_roofline.ops.cost.registry import RuleFunction, work
+from onnx_roofline.ops.traits import Traits
 from onnx_roofline.ops.view import OpView
 
 NCHWC = "com.microsoft.nchwc"
@@ -37,7 +38,7 @@ contrib("GlobalAveragePool", domain=NCHWC, source="com.microsoft.nchwc GlobalAve
 contrib("GlobalMaxPool", domain=NCHWC, source="com.microsoft.nchwc GlobalMaxPool-1")(global_max_pool)
 
 
-@contrib("Conv", domain=NCHWC)
+@contrib("Conv", domain=NCHWC, traits=Traits(quantized_form="product", bias_at=2))
 def blocked_conv(op: OpView) -> Work:
     """As FusedConv on blocked channels: padded channels are multiplied too.
 

@@ -22,15 +22,16 @@ from onnx_roofline.ops.cost.image import (
 from onnx_roofline.ops.cost.movement import scatter
 from onnx_roofline.ops.cost.normalization import instance_normalization, softmax_counts
 from onnx_roofline.ops.cost.registry import RuleFunction, work
+from onnx_roofline.ops.traits import NO_TRAITS, OPERANDS, Traits
 from onnx_roofline.ops.view import OpView
 
 DOMAINS = ("mmdeploy", "mmcv")
 
 
-def _openmmlab(*op_types: str) -> Callable[[RuleFunction], RuleFunction]:
+def _openmmlab(*op_types: str, traits: Traits = NO_TRAITS) -> Callable[[RuleFunction], RuleFunction]:
     def register(function: RuleFunction) -> RuleFunction:
         for domain in DOMAINS:
-            contrib(*op_types, domain=domain)(function)
+            contrib(*op_types, domain=domain, traits=traits)(function)
         return function
 
     return register
@@ -43,7 +44,7 @@ def _as_standard(op: OpView) -> OpView:
     return replace(op, attributes={**op.attributes, **{k: v for k, v in renamed.items() if v}, "group": group})
 
 
-@_openmmlab("MMCVModulatedDeformConv2d")
+@_openmmlab("MMCVModulatedDeformConv2d", traits=OPERANDS)
 def modulated_deform_conv(op: OpView) -> Work:
     """As the standard's DeformConv with a mask.
 
@@ -52,7 +53,7 @@ def modulated_deform_conv(op: OpView) -> Work:
     return deformable_convolution(_as_standard(op), weight=3, offset=1, bias=4, mask=2)
 
 
-@_openmmlab("MMCVDeformConv2d")
+@_openmmlab("MMCVDeformConv2d", traits=OPERANDS)
 def deform_conv(op: OpView) -> Work:
     """As the standard's DeformConv.
 
@@ -170,7 +171,7 @@ def gather_top_k(op: OpView) -> Work:
     return work(op, reads={0: dmin(op.x.elements, op.out.elements)}, dtype=op.x.dtype)
 
 
-@_openmmlab("ScaledDotProductAttentionTRT")
+@_openmmlab("ScaledDotProductAttentionTRT", traits=OPERANDS)
 def scaled_dot_product_attention(op: OpView) -> Work:
     """macs: 2 B S T D + adds: B S T with a mask + softmax of B S rows of T.
 

@@ -9,14 +9,15 @@ from onnx_roofline.base.units import ceil_div, dmax, dmin, product
 from onnx_roofline.ir.records import Counts, Status, Work
 from onnx_roofline.ops.cost.contrib.parts import DOMAIN, contrib
 from onnx_roofline.ops.cost.image import interpolation
-from onnx_roofline.ops.cost.movement import gather, range_, touched, unique
+from onnx_roofline.ops.cost.movement import RENAMES, gather, range_, touched, unique
 from onnx_roofline.ops.cost.registry import view, work
+from onnx_roofline.ops.traits import OPERANDS
 from onnx_roofline.ops.view import OpView
 
 # Characters of a string that nobody has seen, as the standard's string ops take them. Assumed.
 _CHARACTERS = 16
 
-view("ExpandDims", domain=DOMAIN, why="the same bytes under another shape")
+view("ExpandDims", domain=DOMAIN, why="the same bytes under another shape", traits=RENAMES)
 view("SampleOp", domain=DOMAIN, why="the same bytes under another name")
 
 contrib("Pad", "Trilu", source="com.microsoft Pad-1, Trilu-1")(touched)
@@ -124,7 +125,7 @@ def efficient_nms(op: OpView) -> Work:
     return work(op, counts, dtype=op.x.dtype, status="heuristic")
 
 
-@contrib("DisentangledAttention_TRT", domain="")
+@contrib("DisentangledAttention_TRT", domain="", traits=OPERANDS)
 def disentangled_attention(op: OpView) -> Work:
     """adds: 2n + muls: n: the content scores and two gathered position scores, scaled.
 

@@ -20,6 +20,7 @@ from onnx_roofline.ops.cost.contrib.parts import (
 )
 from onnx_roofline.ops.cost.normalization import softmax_counts
 from onnx_roofline.ops.cost.registry import own_elements, work
+from onnx_roofline.ops.traits import OPERANDS
 from onnx_roofline.ops.view import OpView
 
 
@@ -27,7 +28,7 @@ def _rows(op: OpView) -> int:
     return product(op.x.shape[:-1])
 
 
-@contrib("MatMulPacked")
+@contrib("MatMulPacked", traits=OPERANDS)
 def matmul_packed(op: OpView) -> Work:
     """macs: rows N K + muls: N K to restore every weight, rows N with a global scale; then the activation.
 
@@ -53,7 +54,7 @@ def gather_packed(op: OpView) -> Work:
     return replace(answer, status="heuristic")
 
 
-@contrib("MatMulNBitsQLoRA")
+@contrib("MatMulNBitsQLoRA", traits=OPERANDS)
 def matmul_nbits_qlora(op: OpView) -> Work:
     """macs: rows (N K + R K + N R) + adds and muls to dequantise every weight + adds: rows N for the adapter.
 
@@ -73,7 +74,7 @@ def matmul_nbits_qlora(op: OpView) -> Work:
     return contraction_work(op, parts, counts, parameters=held)
 
 
-@contrib("RouterGateUpProj")
+@contrib("RouterGateUpProj", traits=OPERANDS)
 def router_gate_up_projection(op: OpView) -> Work:
     """macs: rows K N, then SwiGLU of the last 2 I of N = router + 2 I columns.
 
@@ -115,7 +116,7 @@ def group_router(op: OpView) -> Work:
     return contraction_work(op, parts, counts, "heuristic")
 
 
-@contrib("MoEPacked")
+@contrib("MoEPacked", traits=OPERANDS)
 def packed_mixture_of_experts(op: OpView) -> Work:
     """macs: t k (I H [+ I H] + H I) for t tokens that pick k experts each; muls for each weight of those that are read.
 

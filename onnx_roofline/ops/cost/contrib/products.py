@@ -21,6 +21,7 @@ from onnx_roofline.ops.cost.contrib.parts import (
 )
 from onnx_roofline.ops.cost.normalization import rms_norm_counts, softmax_counts
 from onnx_roofline.ops.cost.registry import own_elements, work
+from onnx_roofline.ops.traits import OPERANDS, Traits
 from onnx_roofline.ops.view import Operand, OpView
 
 
@@ -54,7 +55,7 @@ def fused_convolution(op: OpView) -> Work:
     return replace(answer, counts=answer.counts + extra)
 
 
-@contrib("FusedConv")
+@contrib("FusedConv", traits=Traits(quantized_form="product", bias_at=2))
 def fused_conv(op: OpView) -> Work:
     """As Conv, then adds: n for a residual, then the activation.
 
@@ -63,7 +64,7 @@ def fused_conv(op: OpView) -> Work:
     return fused_convolution(op)
 
 
-@contrib("NhwcFusedConv")
+@contrib("NhwcFusedConv", traits=Traits(quantized_form="product", bias_at=2))
 def nhwc_fused_conv(op: OpView) -> Work:
     """As FusedConv on [N, H, W, C] with weights [M, C / g, kH, kW].
 
@@ -80,7 +81,7 @@ def nhwc_weight(op: OpView) -> tuple[int, ...]:
     return (weight[0], weight[-1], *weight[1:-1]) if last else weight
 
 
-@contrib("NhwcConv")
+@contrib("NhwcConv", traits=Traits(quantized_form="product", bias_at=2))
 def nhwc_conv(op: OpView) -> Work:
     """As Conv on [N, H, W, C]; weights [M, kH, kW, C / g], as the optimizer writes them, or [M, C / g, kH, kW].
 
@@ -90,7 +91,7 @@ def nhwc_conv(op: OpView) -> Work:
     return conv(channels_first(replace(op, inputs=(op.inputs[0], weight, *op.inputs[2:]))))
 
 
-@contrib("ConvTransposeWithDynamicPads")
+@contrib("ConvTransposeWithDynamicPads", traits=Traits(quantized_form="product", bias_at=3))
 def conv_transpose_with_dynamic_pads(op: OpView) -> Work:
     """As ConvTranspose; the paddings are an input.
 
@@ -122,7 +123,7 @@ def _fused_matmul(op: OpView) -> tuple[Contraction, Counts]:
     return matmul_contraction(a, b, op.out), Counts(muls=op.out.elements if scales else 0)
 
 
-@contrib("FusedMatMul", "TransposeMatMul")
+@contrib("FusedMatMul", "TransposeMatMul", traits=Traits(quantized_form="product"))
 def fused_matmul(op: OpView) -> Work:
     """macs: output elements x K + muls: n for an alpha that is not 1.
 
@@ -132,7 +133,7 @@ def fused_matmul(op: OpView) -> Work:
     return contraction_work(op, (part,), counts)
 
 
-@contrib("FusedMatMulActivation")
+@contrib("FusedMatMulActivation", traits=Traits(quantized_form="product"))
 def fused_matmul_activation(op: OpView) -> Work:
     """As FusedMatMul, then the activation; Softmax over activation_axis.
 
@@ -146,7 +147,7 @@ def fused_matmul_activation(op: OpView) -> Work:
     return contraction_work(op, (part,), counts + activation_counts(name, n))
 
 
-@contrib("SparseToDenseMatMul")
+@contrib("SparseToDenseMatMul", traits=OPERANDS)
 def sparse_to_dense_matmul(op: OpView) -> Work:
     """macs: output elements x K, as if A were dense: an upper bound.
 
@@ -156,7 +157,7 @@ def sparse_to_dense_matmul(op: OpView) -> Work:
     return contraction_work(op, (part,), counts, "bounded")
 
 
-@contrib("FusedGemm")
+@contrib("FusedGemm", traits=Traits(quantized_form="product", bias_at=2))
 def fused_gemm(op: OpView) -> Work:
     """As Gemm, then the activation.
 
@@ -181,7 +182,7 @@ def gemm_float8(op: OpView) -> Work:
     return replace(answer, counts=counts, compute_dtype=op.x.dtype)
 
 
-@contrib("GemmFastGelu")
+@contrib("GemmFastGelu", traits=OPERANDS)
 def gemm_fast_gelu(op: OpView) -> Work:
     """macs: output elements x K, then FastGelu; adds: n with a bias.
 
@@ -196,7 +197,7 @@ def _rows(op: OpView) -> int:
     return product(op.x.shape[:-1])
 
 
-@contrib("MatMulNBits")
+@contrib("MatMulNBits", traits=OPERANDS)
 def matmul_nbits(op: OpView) -> Work:
     """macs: rows N K + adds: N K + muls: N K to dequantise every weight once; adds: rows N with a bias.
 
@@ -210,7 +211,7 @@ def matmul_nbits(op: OpView) -> Work:
     return contraction_work(op, (Contraction(1, _rows(op), n, k),), counts, parameters=held)
 
 
-@contrib("MatMulBnb4")
+@contrib("MatMulBnb4", traits=OPERANDS)
 def matmul_bnb4(op: OpView) -> Work:
     """macs: rows N K + muls: N K; a weight is looked up in a table of 16 and scaled.
 
@@ -221,7 +222,7 @@ def matmul_bnb4(op: OpView) -> Work:
     return contraction_work(op, (part,), Counts(muls=n * k), parameters={1: n * k})
 
 
-@contrib("MatMulFpQ4")
+@contrib("MatMulFpQ4", traits=OPERANDS)
 def matmul_fp_q4(op: OpView) -> Work:
     """macs: rows N K + muls: N K, and adds: N K for blk_quant_type 1, which has offsets.
 
@@ -234,7 +235,7 @@ def matmul_fp_q4(op: OpView) -> Work:
     return contraction_work(op, (Contraction(1, _rows(op), n, k),), counts, parameters={1: n * k})
 
 
-@contrib("MatMulBlockQuantizedFp4Weight")
+@contrib("MatMulBlockQuantizedFp4Weight", traits=OPERANDS)
 def matmul_fp4_weight(op: OpView) -> Work:
     """macs: rows N K + muls: N K for the block scales and N blocks for the global one; adds: rows N with a bias.
 
@@ -247,7 +248,7 @@ def matmul_fp4_weight(op: OpView) -> Work:
     return contraction_work(op, (Contraction(1, _rows(op), n, k),), counts, parameters=held)
 
 
-@contrib("MatMulBlockQuantizedFp8Weight")
+@contrib("MatMulBlockQuantizedFp8Weight", traits=OPERANDS)
 def matmul_fp8_weight(op: OpView) -> Work:
     """macs: rows N K + muls: N K for the block scales; A quantised and scaled back where it has a scale.
 
@@ -266,7 +267,7 @@ def _normed(op: OpView) -> Counts:
     return counts + Counts(adds=n if op.has(1) else 0)
 
 
-@contrib("MatMulNBitsMlp")
+@contrib("MatMulNBitsMlp", traits=OPERANDS)
 def matmul_nbits_mlp(op: OpView) -> Work:
     """Two MatMulNBits of one input, the activation of the first times the second; a norm and a skip before them.
 
@@ -279,7 +280,7 @@ def matmul_nbits_mlp(op: OpView) -> Work:
     return contraction_work(op, parts, counts, parameters={3: n * k, 6: n * k})
 
 
-@contrib("MatMulNBitsQkv")
+@contrib("MatMulNBitsQkv", traits=OPERANDS)
 def matmul_nbits_qkv(op: OpView) -> Work:
     """Three MatMulNBits of one normalised input.
 
@@ -337,7 +338,7 @@ def _experts(op: OpView, positions: tuple[int, int, int], biases: tuple[int, int
     ))  # fmt: skip
 
 
-@contrib("MoE")
+@contrib("MoE", traits=OPERANDS)
 def mixture_of_experts(op: OpView) -> Work:
     """macs: t k (F H + H I [+ I H]) for t tokens that pick k experts each, with softmax and choice of the experts.
 
@@ -347,7 +348,7 @@ def mixture_of_experts(op: OpView) -> Work:
     return _experts(op, (2, 4, 6), (3, 5, 7), op.input(4).shape[2])
 
 
-@contrib("QMoE")
+@contrib("QMoE", traits=OPERANDS)
 def quantized_mixture_of_experts(op: OpView) -> Work:
     """As MoE, every weight of the experts that are read dequantised once: adds and muls, muls alone for float types.
 
@@ -380,7 +381,7 @@ def _held_by_experts(op: OpView, inner: int) -> tuple[int | None, ...]:
     return tuple(held.get(position) if op.has(position) else None for position in range(len(op.inputs)))
 
 
-@contrib("WordConvEmbedding")
+@contrib("WordConvEmbedding", traits=OPERANDS)
 def word_conv_embedding(op: OpView) -> Work:
     """macs: words (L - w + 1) F w E, the bias, tanh and the maximum over the positions; characters are looked up.
 

@@ -24,10 +24,11 @@ from onnx_roofline.ops.cost.normalization import layer_norm_counts, softmax_coun
 from onnx_roofline.ops.cost.pooling import max_pool
 from onnx_roofline.ops.cost.quantization import dequantize_linear, has_zero_point, qlinear_conv, quantize_linear
 from onnx_roofline.ops.cost.registry import elementwise, own_elements, rows_and_columns, work
+from onnx_roofline.ops.traits import DEQUANTIZES, QUANTIZES
 from onnx_roofline.ops.view import OpView
 
-contrib("QuantizeLinear", source="com.microsoft QuantizeLinear-1")(quantize_linear)
-contrib("DequantizeLinear", source="com.microsoft DequantizeLinear-1")(dequantize_linear)
+contrib("QuantizeLinear", source="com.microsoft QuantizeLinear-1", traits=QUANTIZES)(quantize_linear)
+contrib("DequantizeLinear", source="com.microsoft DequantizeLinear-1", traits=DEQUANTIZES)(dequantize_linear)
 contrib("NhwcMaxPool", source="com.microsoft NhwcMaxPool-1")(max_pool)
 contrib("QuantizeWithOrder", source="com.microsoft QuantizeWithOrder-1: x / scale, saturated")(
     elementwise(divs=1, compares=2)

@@ -18,6 +18,7 @@ from onnx_roofline.ops.cost.contrib.parts import (
 )
 from onnx_roofline.ops.cost.normalization import softmax_counts
 from onnx_roofline.ops.cost.registry import work
+from onnx_roofline.ops.traits import OPERANDS
 from onnx_roofline.ops.view import OpView
 
 # Per step and hidden element of an LSTM: three sigmoids and two tanh; three products and a sum; four sums of the two
@@ -47,7 +48,7 @@ def _delta_rule(
     return tuple(contractions), counts
 
 
-@contrib("LinearAttention")
+@contrib("LinearAttention", traits=OPERANDS)
 def linear_attention(op: OpView) -> Work:
     """macs: t d dv (g + g with a delta rule + heads), t tokens with g key heads; the decay scales every state element.
 
@@ -65,7 +66,7 @@ def linear_attention(op: OpView) -> Work:
     return replace(answer, reads=reads, sequential_steps=steps)
 
 
-@contrib("GatedDeltaNet")
+@contrib("GatedDeltaNet", traits=OPERANDS)
 def gated_delta_net(op: OpView) -> Work:
     """As LinearAttention on packed tokens, with the gates' activations and the L2 norm of Q and K where they are asked.
 
@@ -112,7 +113,7 @@ def _depthwise(op: OpView, channels: int, positions: int, taps: int, bias: int) 
     return Contraction(channels, 1, positions, taps, lhs=1, rhs=0), counts
 
 
-@contrib("CausalConvWithState")
+@contrib("CausalConvWithState", traits=OPERANDS)
 def causal_convolution(op: OpView) -> Work:
     """macs: n x taps + adds: n with a bias, and the activation; the state of the last positions is read and written.
 
@@ -128,7 +129,7 @@ def causal_convolution(op: OpView) -> Work:
     return replace(answer, reads=tuple(one_state if i == 3 else n for i, n in enumerate(answer.reads)))
 
 
-@contrib("VarlenCausalConvWithState")
+@contrib("VarlenCausalConvWithState", traits=OPERANDS)
 def packed_causal_convolution(op: OpView) -> Work:
     """macs: n x taps + adds: n with a bias, and the activation.
 
@@ -161,7 +162,7 @@ def dynamic_quantize_lstm(op: OpView) -> Work:
     return replace(answer, counts=counts + macs_of(contractions))
 
 
-@contrib("AttnLSTM")
+@contrib("AttnLSTM", traits=OPERANDS)
 def attention_lstm(op: OpView) -> Work:
     """As LSTM, and for each step a query product, the alignment with a memory of L rows, its softmax and the context.
 
@@ -192,7 +193,7 @@ def attention_lstm(op: OpView) -> Work:
     return replace(answer, sequential_steps=steps)
 
 
-@contrib("GRUUnit", domain="")
+@contrib("GRUUnit", domain="", traits=OPERANDS)
 def gru_unit(op: OpView) -> Work:
     """transcendentals: 2n + adds: 3n + divs: n + muls: 2n for n hidden elements of one step; no products of matrices.
 

@@ -9,6 +9,7 @@ from onnx_roofline.ir.records import Contraction, Counts, Work
 from onnx_roofline.ops.cost.contrib.parts import SILU, SOFTPLUS, contrib
 from onnx_roofline.ops.cost.normalization import rms_norm_counts
 from onnx_roofline.ops.cost.registry import work
+from onnx_roofline.ops.traits import OPERANDS
 from onnx_roofline.ops.view import OpView
 
 
@@ -20,7 +21,7 @@ def _metadata(op: OpView, length: int) -> tuple[int, ...]:
     return values
 
 
-@contrib("ConvStateReplay")
+@contrib("ConvStateReplay", traits=OPERANDS)
 def conv_state_replay(op: OpView) -> Work:
     """nothing; moves B C W elements: the last W of the old window and the kept tokens.
 
@@ -33,7 +34,7 @@ def conv_state_replay(op: OpView) -> Work:
     return work(op, reads=reads, writes={0: rows * width}, dtype=op.x.dtype)
 
 
-@contrib("GatedDeltaNetStateReplay")
+@contrib("GatedDeltaNetStateReplay", traits=OPERANDS)
 def gated_delta_net_state_replay(op: OpView) -> Work:
     """muls: t Hv Dv Dk for the decay + macs: t Hv Dv Dk for the outer product of key and delta, t tokens kept.
 
@@ -50,7 +51,7 @@ def gated_delta_net_state_replay(op: OpView) -> Work:
                 sequential_steps=dmax(1, kept))  # fmt: skip
 
 
-@contrib("Mamba2Verify")
+@contrib("Mamba2Verify", traits=OPERANDS)
 def mamba2_verify(op: OpView) -> Work:
     """A causal convolution of 4 taps with SiLU, then for each of R tokens a state [ds, dh] of each head: muls: 1 for
     the decay, macs: 1 for the outer product and macs: 1 for the read-out of each element; gated, normed by groups.

@@ -10,17 +10,20 @@ from onnx_roofline.ir.records import Counts, Work
 from onnx_roofline.ops.cost.contrib.parts import contrib, dequantize_counts, quantize_counts
 from onnx_roofline.ops.cost.quantization import dequantize_linear, quantize_linear
 from onnx_roofline.ops.cost.registry import own_elements, work
+from onnx_roofline.ops.traits import DEQUANTIZES, QUANTIZES
 from onnx_roofline.ops.view import OpView
 
 DOMAIN = "trt"
 
-contrib("QuantizeLinear", domain=DOMAIN, source="onnx-tensorrt, QuantizeLinear in the domain trt")(quantize_linear)
-contrib("DequantizeLinear", domain=DOMAIN, source="onnx-tensorrt, DequantizeLinear in the domain trt")(
-    dequantize_linear
+contrib("QuantizeLinear", domain=DOMAIN, source="onnx-tensorrt, QuantizeLinear in the domain trt", traits=QUANTIZES)(
+    quantize_linear
 )
+contrib(
+    "DequantizeLinear", domain=DOMAIN, source="onnx-tensorrt, DequantizeLinear in the domain trt", traits=DEQUANTIZES
+)(dequantize_linear)
 
 
-@contrib("TRT_FP8QuantizeLinear", "TRT_INT4QuantizeLinear", "TRT_MXFP8QuantizeLinear", domain=DOMAIN)
+@contrib("TRT_FP8QuantizeLinear", "TRT_INT4QuantizeLinear", "TRT_MXFP8QuantizeLinear", domain=DOMAIN, traits=QUANTIZES)
 def quantize(op: OpView) -> Work:
     """divs: n + compares: 2n to saturate.
 
@@ -29,7 +32,13 @@ def quantize(op: OpView) -> Work:
     return work(op, quantize_counts(op.x.elements, False), dtype=op.x.dtype, parameters=own_elements(op, 1))
 
 
-@contrib("TRT_FP8DequantizeLinear", "TRT_INT4DequantizeLinear", "TRT_MXFP8DequantizeLinear", domain=DOMAIN)
+@contrib(
+    "TRT_FP8DequantizeLinear",
+    "TRT_INT4DequantizeLinear",
+    "TRT_MXFP8DequantizeLinear",
+    domain=DOMAIN,
+    traits=DEQUANTIZES,
+)
 def dequantize(op: OpView) -> Work:
     """muls: n.
 

@@ -1,0 +1,78 @@
+"""Files of a git revision, for a comparison of what is there with what was."""
+
+import os
+import subprocess
+from collections.abc import Sequence
+
+from onnx_roofline.base.errors import UsageError
+from onnx_roofline.base.text import shown, visible
+
+# Seconds that one call of git may take; a blob that is not there yet may be fetched.
+_LIMIT_S = 120.0
+_LFS = b"version https://git-lfs.github.com/spec/"
+
+
+class Revision:
+    """One commit of the repository that a folder lies in. Raises UsageError where git doesn't know it."""
+
+    def __init__(self, name: str, folder: str = "") -> None:
+        self.name = name
+        self.folder = folder or "."
+        if not name or name.startswith("-"):
+            raise UsageError(f"found the revision {shown(name)}, wanted one of git, such as origin/main")
+        root = self._git(["rev-parse", "--show-toplevel"], "")
+        self.root = os.path.realpath(root.decode("utf-8", "surrogateescape").strip())
+        known = self._run(["rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}"])
+        if known.returncode:
+            raise UsageError(
+                f"found no revision {shown(name)} in {shown(self.root, 200)}; fetch it: git fetch origin, or "
+                "fetch-depth: 0 of actions/checkout"
+            )
+        self.commit = known.stdout.decode("ascii").split()[-1]
+
+    def inside(self, path: str) -> str:
+        """The path from the root of the repository. Raises UsageError for a file elsewhere."""
+        # The folder is resolved, the file is not: a link is a file of its own in git.
+        folder, name = os.path.split(os.path.abspath(path))
+        found = os.path.relpath(os.path.join(os.path.realpath(folder), name), self.root).replace(os.sep, "/")
+        if found.startswith("../"):
+            raise UsageError(f"{shown(path, 200)}: lies outside the repository {shown(self.root, 200)}")
+        return found
+
+    def is_same(self, path: str) -> bool:
+        """Whether a file is as it is in the commit; of a file in Git LFS without its content being there."""
+        there = self._run(["rev-parse", "--verify", "--quiet", f"{self.commit}:{self.inside(path)}"])
+        if there.returncode or not os.path.isfile(path):
+            return False
+        here = self._run(["hash-object", f"--path={self.inside(path)}", "--", os.path.abspath(path)])
+        return not here.returncode and here.stdout.split() == there.stdout.split()[-1:]
+
+    def read(self, path: str) -> bytes | None:
+        """The file in the commit, None where it is not there. Raises UsageError for a pointer of Git LFS."""
+        inside = self.inside(path)
+        if self._run(["cat-file", "-e", f"{self.commit}:{inside}"]).returncode:
+            return None
+        data = self._git(["cat-file", "blob", f"{self.commit}:{inside}"], inside)
+        if data.startswith(_LFS):
+            raise UsageError(
+                f"{visible(self.name)}:{visible(inside)}: is a Git LFS pointer, whose content git doesn't hold; run "
+                f"git lfs fetch origin {visible(self.name)}, keep the graph in git and only the weights in LFS as "
+                "external data, or commit a baseline: onnx-roofline baseline update"
+            )
+        return data
+
+    def _git(self, arguments: Sequence[str], what: str) -> bytes:
+        done = self._run(arguments)
+        if done.returncode:
+            reason = visible(done.stderr.decode("utf-8", "replace").strip().partition("\n")[0])
+            raise UsageError(f"git {arguments[0]} {visible(what)}: {reason or 'failed'}".replace("  ", " "))
+        return done.stdout
+
+    def _run(self, arguments: Sequence[str]) -> subprocess.CompletedProcess[bytes]:
+        command = ["git", "-C", self.folder, *arguments]
+        try:
+            return subprocess.run(command, capture_output=True, timeout=_LIMIT_S, stdin=subprocess.DEVNULL, check=False)  # noqa: S603
+        except FileNotFoundError:
+            raise UsageError("found no git, which --against and git: need; install it") from None
+        except subprocess.TimeoutExpired:
+            raise UsageError(f"git {arguments[0]}: took more than {_LIMIT_S:.0f} s") from None

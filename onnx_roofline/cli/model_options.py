@@ -1,0 +1,190 @@
+"""The options of an analysis: what they are called, what they mean, and how their texts become settings."""
+
+import argparse
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from onnx_roofline.base.errors import UsageError
+from onnx_roofline.base.text import shown
+
+if TYPE_CHECKING:
+    from onnx_roofline.analysis.settings import Settings
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse that raises what every other refusal raises."""
+
+    def error(self, message: str) -> NoReturn:
+        """Raise UsageError with where to look."""
+        raise UsageError(f"{message}; see {self.prog} --help")
+
+
+def add_model_options(parser: argparse.ArgumentParser) -> None:
+    """The options of an analysis, whatever its models are called."""
+    parser.add_argument(
+        "--dim",
+        action="append",
+        default=[],
+        metavar="NAME=SIZE",
+        help="size of a dim, by its name (batch=8) or by input and axis (images.2=640), also where the file fixes it",
+    )
+    parser.add_argument(
+        "--input-shape", action="append", default=[], metavar="NAME=1x3x224x224", help="shape of one input"
+    )
+    parser.add_argument(
+        "--system",
+        default="teaching",
+        metavar="NAME|FILE",
+        help="GPU, PIM and link (default: teaching; see onnx-roofline hw list)",
+    )
+    parser.add_argument(
+        "--assume-dtype", default="", metavar="DTYPE", help="cost floating tensors at this width, such as float16"
+    )
+    parser.add_argument(
+        "--backend",
+        default="compiler",
+        metavar="NAME|FILE",
+        help="which ops fuse into one kernel: compiler, ort, none (default: compiler)",
+    )
+    parser.add_argument(
+        "--pim-model",
+        default="full",
+        metavar="full|roofline",
+        help="time on the PIM: with passes, rows and overheads, or the plain roofline (default: full)",
+    )
+    parser.add_argument(
+        "--math",
+        default="",
+        metavar="tf32|fp32|bf16x3",
+        help="in what float32 products and convolutions run on a GPU (default: tf32 for compiler and ort, else fp32)",
+    )
+    parser.add_argument(
+        "--dispatch",
+        default="graph",
+        metavar="graph|eager",
+        help="kernels from a graph or engine, or one by one from a host (default: graph)",
+    )
+    parser.add_argument(
+        "--objective",
+        default="latency",
+        metavar="latency|energy|energy-delay",
+        help="what the placement makes least (default: latency)",
+    )
+    parser.add_argument(
+        "--on-chip",
+        default="",
+        metavar="SIZE",
+        help="on-chip memory of every device, such as 20MB or unlimited (default: its cache)",
+    )
+    parser.add_argument(
+        "--no-residency", action="store_true", help="nothing stays in the last-level cache between kernels"
+    )
+    parser.add_argument(
+        "--trip",
+        action="append",
+        default=[],
+        metavar="NODE=N",
+        help="trip count of a Loop, by its id, its name or a tensor that it makes",
+    )
+    parser.add_argument(
+        "--branch",
+        action="append",
+        default=[],
+        metavar="[NODE.]then=P",
+        help="probability of an If's branch (default: the costlier branch)",
+    )
+    parser.add_argument(
+        "--value",
+        action="append",
+        default=[],
+        metavar="NAME=N[,N]",
+        help="what an integer input holds, such as how full a cache is: one number for all its elements, or each",
+    )
+    parser.add_argument(
+        "--cache",
+        action="append",
+        default=[],
+        metavar="IN=OUT",
+        help="take an input for a cache of keys and values, and an output for what this run makes of it",
+    )
+    parser.add_argument(
+        "--no-cache",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="take an input for no cache, whatever it is called",
+    )
+    parser.add_argument(
+        "--observe",
+        default="",
+        metavar="FILE.npz|random",
+        help="run the model once in onnxruntime, in a child process, and take the true shapes, trip "
+        "counts and branches; needs the weights, or random (extra: ort)",
+    )
+    parser.add_argument(
+        "--observe-limit-s", type=_number, default=60.0, metavar="S", help="seconds that the run may take (default: 60)"
+    )
+    parser.add_argument(
+        "--observe-limit-gb", type=_number, default=8.0, metavar="GB", help="memory that the run may take (default: 8)"
+    )
+    parser.add_argument(
+        "--limit",
+        action="append",
+        default=[],
+        metavar="NAME=N",
+        help="nodes, nesting, rank, graph_bytes or value_elements",
+    )
+
+
+def _number(text: str) -> float | str:
+    """A number, or the text as it is: the settings refuse it in their own words."""
+    try:
+        return float(text)
+    except ValueError:
+        return text
+
+
+def settings_of(options: argparse.Namespace) -> "Settings":
+    """The settings that a model command's options stand for. Raises UsageError for a text that means nothing."""
+    from onnx_roofline.analysis.options import (
+        parse_branch,
+        parse_cache,
+        parse_dim,
+        parse_input_shape,
+        parse_trip,
+        parse_value,
+    )
+    from onnx_roofline.analysis.settings import Settings
+    from onnx_roofline.load import Limits
+
+    return Settings(
+        dims=_unique("--dim", [parse_dim(text) for text in options.dim]),
+        input_shapes=_unique("--input-shape", [parse_input_shape(text) for text in options.input_shape]),
+        system=options.system,
+        assume_dtype=options.assume_dtype,
+        trips=_unique("--trip", [parse_trip(text) for text in options.trip]),
+        branches=_unique("--branch", [parse_branch(text) for text in options.branch]),
+        caches=_unique("--cache", [parse_cache(text) for text in options.cache]),
+        no_caches=tuple(options.no_cache),
+        values=_unique("--value", [parse_value(text) for text in options.value]),
+        limits=Limits().override(tuple(options.limit)),
+        backend=options.backend,
+        pim_model=options.pim_model,
+        math=options.math,
+        dispatch=options.dispatch,
+        objective=options.objective,
+        on_chip=options.on_chip,
+        residency=not options.no_residency,
+        observe=options.observe,
+        observe_limit_s=options.observe_limit_s,
+        observe_limit_gb=options.observe_limit_gb,
+    )
+
+
+def _unique(option: str, pairs: "Sequence[tuple[str, Any]]") -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in found and found[name] != value:
+            raise UsageError(f"{option} {shown(name, quotes=False)}: found two values, {found[name]} and {value}")
+        found[name] = value
+    return found

@@ -1,0 +1,6 @@
+"""Lets the tests of the gate import their shared helpers, whatever the import mode."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
