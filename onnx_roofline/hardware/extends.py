@@ -51,6 +51,32 @@ def extended(root: Node, parent_of: Callable[[Node], Node | None]) -> Extended:
     return Extended(merged, tuple(layers))
 
 
+def all_sources(found: Extended) -> dict[str, Node]:
+    """The sources of a merged profile: those of the one file, or of each figure what stands for it in its file."""
+    if len(found.layers) == 1:
+        return dict(found.layers[0].sources)
+    sources: dict[str, Node] = {}
+    for depth, layer in enumerate(found.layers):
+        for path in sorted(layer.paths):
+            if any(nearer.holds(path) for nearer in found.layers[:depth]):
+                continue
+            covering = next((parent for parent in parents_of(path) if parent in layer.sources), None)
+            if covering is not None:
+                # What a PIM can do is stated in parts that have no source of their own.
+                sources.setdefault(covering if path.startswith("pim.") else path, layer.sources[covering])
+    return sources
+
+
+def parents_of(path: str) -> tuple[str, ...]:
+    """A dotted path, its parents and `all`, nearest first.
+
+    >>> parents_of("energy.mac_pj")
+    ('energy.mac_pj', 'energy', 'all')
+    """
+    parts = path.split(".")
+    return (*(".".join(parts[:count]) for count in range(len(parts), 0, -1)), "all")
+
+
 def layer_of(root: Node) -> Layer:
     """The values and sources of one file."""
     sources = root.entries.get("sources")

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 from onnx_roofline.base.text import did_you_mean
 from onnx_roofline.base.yaml_nodes import Node
-from onnx_roofline.hardware.extends import Layer
+from onnx_roofline.hardware.extends import Layer, parents_of
 from onnx_roofline.hardware.records import Fact, Figure, Label
 
 # Powers of ten from the unit of a key to the base unit.
@@ -108,7 +108,7 @@ class Figures:
         layer = next((one for one in self._layers if one.holds(path)), None)
         inherited = layer is not None and layer is not self._layers[0]
         known: Mapping[str, object] = own if layer is None or not inherited else layer.sources
-        covering = next((parent for parent in with_parents(path) if parent in known), None)
+        covering = next((parent for parent in parents_of(path) if parent in known), None)
         if covering is None:
             node.report(f"found no source; add {path} (or a parent of it, or all) under sources")
             return None
@@ -116,16 +116,6 @@ class Figures:
             return _source(layer.sources[covering])
         used.add(covering)
         return own[covering]
-
-
-def with_parents(path: str) -> tuple[str, ...]:
-    """A dotted path, its parents and `all`, nearest first.
-
-    >>> with_parents("energy.mac_pj")
-    ('energy.mac_pj', 'energy', 'all')
-    """
-    parts = path.split(".")
-    return (*(".".join(parts[:count]) for count in range(len(parts), 0, -1)), "all")
 
 
 def scaled(value: float, power: int) -> float:

@@ -11,7 +11,7 @@ from onnx_roofline.base.terms import KERNEL_CLASSES
 from onnx_roofline.base.text import did_you_mean, shown
 from onnx_roofline.base.units import DTYPE_BITS
 from onnx_roofline.base.yaml_nodes import Node
-from onnx_roofline.hardware.extends import Extended, extended
+from onnx_roofline.hardware.extends import Extended, all_sources, extended
 from onnx_roofline.hardware.figures import (
     GIGA,
     MEGA,
@@ -73,6 +73,13 @@ def profile_kind(name_or_path: str | os.PathLike[str]) -> str | None:
     """
     kind = _root(name_or_path)[1].root.entries.get("kind")
     return None if kind is None else kind.characters
+
+
+def merged_profile(name_or_path: str | os.PathLike[str]) -> tuple[Mapping[str, Node], Mapping[str, Node]]:
+    """(what a profile states with all that it starts from, the sources of that by path), not yet checked."""
+    found = _root(name_or_path)[1]
+    own = {key: node for key, node in found.root.entries.items() if key not in ("extends", "sources")}
+    return own, all_sources(found)
 
 
 def load_device(name_or_path: str | os.PathLike[str], scale: Mapping[str, float] | None = None) -> Device:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from onnx_roofline.analysis.analyze import Analysis
 from onnx_roofline.base.text import csv_cell
+from onnx_roofline.hardware import Device
 from onnx_roofline.ir.placed_records import Placement, Roof, Roofline
 from onnx_roofline.ir.records import COUNT_CLASSES, Executions, Kernel, Traffic, TypedOp, Work
 
@@ -50,7 +51,7 @@ def table_rows(analysis: Analysis) -> Iterator[Row]:
             _intensity(work, traffics[key]),
             kernels[key].id,
             kernels[key].pattern,
-            *(cell for device in devices for cell in _time(placements[key], roof[device.slug], device.slug)),
+            *(cell for device in devices for cell in _time(placements[key], roof[device.slug], device)),
             placements[key].device,
             placements[key].reason,
             held.parameters,
@@ -63,14 +64,28 @@ def _columns(analysis: Analysis) -> list[str]:
     header = ["id", "name", "op_type", "domain", "module", "role", "executions", "status", "rule", "compute_dtype",
               "macs", "flops", *COUNT_CLASSES[1:], "naive_bytes", "compulsory_bytes", "intensity_flops_per_byte",
               "kernel", "pattern"]  # fmt: skip
-    header += [f"{device.slug}_{figure}" for device in analysis.system.devices for figure in ("time_s", "bound")]
+    for device in analysis.system.devices:
+        figures = ("time_s", "bound", "low_s", "high_s", "launch_s", *(f"{name}_s" for name in _engines(device)))
+        header += [f"{device.slug}_{figure}" for figure in figures]
     return [*header, "placement", "placement_reason", "parameters", "weight_bytes"]
 
 
-def _time(placement: Placement, roof: Roof, slug: str) -> tuple[float | None, str]:
-    """Seconds and bound under the placement's time model; those of the roofline where nothing was placed."""
-    entry = placement.devices.get(slug)
-    return (roof.total_time_s, roof.bound) if entry is None else (entry.time_s, entry.bound)
+def _time(placement: Placement, roof: Roof, device: Device) -> tuple[float | str | None, ...]:
+    """Seconds and bound under the placement's time model, its band, launch and engines; seconds and bound of the
+    roofline where nothing was placed.
+    """
+    entry, names = placement.devices.get(device.slug), _engines(device)
+    if entry is None:
+        return (roof.total_time_s, roof.bound, None, None, None, *(None for _ in names))
+    launch_s = None if entry.time_s is None else entry.launch_s
+    return (entry.time_s, entry.bound, entry.low_s, entry.high_s, launch_s, *(entry.engines.get(n) for n in names))
+
+
+def _engines(device: Device) -> tuple[str, ...]:
+    """What the time of a kernel on a device is made of."""
+    if device.gpu is not None:
+        return ("matrix", "vector", "special", "l2", "dram", "latency")
+    return ("stream", "activate", "io", "refresh") if device.pim is not None else ("compute", "memory")
 
 
 def _intensity(work: Work, traffic: Traffic) -> float | None:

@@ -15,6 +15,7 @@ from msgspec.structs import replace
 from onnx_roofline.base import strict_yaml, yaml_nodes
 from onnx_roofline.base.errors import ProfileError, UsageError
 from onnx_roofline.base.units import DTYPE_BITS
+from onnx_roofline.cli.main import main
 from onnx_roofline.hardware import (
     Alignment,
     Device,
@@ -25,6 +26,7 @@ from onnx_roofline.hardware import (
     lint,
     load_device,
     load_system,
+    profile_kind,
     shipped_profiles,
 )
 from onnx_roofline.report.encoding import encode
@@ -820,3 +822,22 @@ def test_an_efficiency_above_what_the_rows_reach_is_found():
     assert lint(device) == ()
     bold = replace(device, pim=replace(device.pim, elementwise_efficiency=0.7))
     assert [(one.code, one.path) for one in lint(bold)] == [("pim-efficiency", "pim.efficiency.elementwise")]
+
+
+@pytest.mark.parametrize("slug", ["h200-sxm", "a100-pcie-40gb", "hbm-pim", "a100-hbm-pim"])
+def test_a_profile_printed_as_yaml_is_the_same_profile(slug, tmp_path, capsys):
+    assert main(["hw", "show", slug, "--yaml"]) == 0
+    path = tmp_path / f"{slug}.yaml"
+    path.write_text(capsys.readouterr().out)
+    load = load_system if profile_kind(slug) == "system" else load_device
+    assert load(str(path)) == load(slug)
+
+
+@pytest.mark.parametrize("arguments", [[], ["--from", "l4"], ["--from", "hbm-pim"]])
+def test_a_new_profile_can_be_loaded(arguments, tmp_path, capsys):
+    assert main(["hw", "new", *arguments]) == 0
+    path = tmp_path / "new.yaml"
+    path.write_text(capsys.readouterr().out)
+    device = load_device(str(path))
+    assert lint(device) == ()
+    assert all(figure.source for figure in device.figures.values())
