@@ -81,7 +81,7 @@ def gpu_time(gpu: GpuModel, work: KernelWork, size: Bytes, *, bandwidth_share: f
     engines |= {name: seconds for name, seconds in arithmetic.items() if seconds}
     longest_s = max(busy.busy_s, memory_s, busy.vector_s, busy.special_s)
     layout_s = 0.0
-    if work.layout_bytes:
+    if work.layout_bytes and busy.matrix_s:  # the vector units take images as they come
         layout_s = work.layout_bytes / (gpu.dram_bytes_per_s * LAYOUT_SHARE * bandwidth_share)
         engines["dram"] = engines.get("dram", 0.0) + layout_s
         layout_s += gpu.launch_s

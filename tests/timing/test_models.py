@@ -11,7 +11,8 @@ from onnx_roofline.analysis.analyze import Analysis, analyze
 from onnx_roofline.analysis.settings import Settings
 from onnx_roofline.cli.main import main
 from onnx_roofline.hardware import load_device
-from onnx_roofline.ir.kernel_work import KernelWork
+from onnx_roofline.ir.kernel_work import KernelWork, Product
+from onnx_roofline.ir.masking import Masking
 from onnx_roofline.ir.placed_records import Placement, PlacementSummary
 from onnx_roofline.ir.records import Kernel
 from onnx_roofline.report.document import build_document
@@ -208,3 +209,56 @@ def test_energy_is_on_the_page_and_may_be_limited(capsys: pytest.CaptureFixture[
     assert document["placement"]["alternatives"][-1]["energy_j"]["macs"] == parts.macs_j
     assert main(["check", *arguments, "--max", f"energy_j.placement={parts.total_j * 2}"]) == 0
     assert main(["check", *arguments, "--max", f"energy_j.placement={parts.total_j / 2}"]) == 1
+
+
+def one_op(
+    path: Path, op_type: str, shapes: list[list[int]], out: list[int], weights: int = 0, **attributes: object
+) -> Path:
+    """A model of one op in float16, the last `weights` inputs stored."""
+    kind, names = helper.make_tensor_value_info, [f"i{index}" for index in range(len(shapes))]
+    stored = []
+    for name, shape in list(zip(names, shapes, strict=True))[len(shapes) - weights :]:
+        found = TensorProto(name=name, data_type=TensorProto.FLOAT16, dims=shape, data_location=TensorProto.EXTERNAL)
+        found.external_data.add(key="location", value="weights.bin")
+        stored.append(found)
+    node = helper.make_node(op_type, names, ["y"], **attributes)
+    fed = [kind(n, TensorProto.FLOAT16, s) for n, s in zip(names, shapes, strict=True)][: len(shapes) - weights]
+    graph = helper.make_graph([node], "one", fed, [kind("y", TensorProto.FLOAT16, out)], stored)
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 24)], ir_version=11), path)
+    return path
+
+
+def test_the_work_of_one_op_is_what_the_score_times(tmp_path: Path) -> None:
+    """So that the errors of docs/time.md are those of the tool: products, masks, rows, classes and bytes by hand."""
+    path = one_op(tmp_path / "m.onnx", "MatMul", [[32, 4096], [4096, 1024]], [32, 1024], 1)
+    (work,) = works(analyze(path, Settings(system="l40s"))).values()
+    assert work.products == (Product(1, 1024, 4096, 32, resident_bytes=2 * 4096 * 1024),)
+    assert work.moved_bytes("l40s") == work.on_chip_bytes("l40s") == 2 * (32 * 4096 + 4096 * 1024 + 32 * 1024)
+
+    shapes = [[2, 32, 512, 128], [2, 8, 1024, 128], [2, 8, 1024, 128]]
+    path = one_op(tmp_path / "a.onnx", "Attention", shapes, [2, 32, 512, 128], is_causal=1)
+    (work,) = works(analyze(path, Settings(system="l40s"))).values()
+    # 16 key heads, the 512 queries of 4 heads each one after the other.
+    assert work.kernel_class == "attention"
+    assert work.masking == Masking(group=4, causal=True)
+    parts = [(one.batch, one.vectors, one.outputs, one.depth, one.part) for one in work.products]
+    assert parts == [(16, 2048, 1024, 128, "scores"), (16, 2048, 128, 1024, "values")]
+    assert work.moved_bytes("l40s") == 2 * 2 * 128 * (2 * 32 * 512 + 2 * 8 * 1024)
+
+    path = one_op(tmp_path / "c.onnx", "Conv", [[4, 64, 28, 28], [128, 64, 3, 3]], [4, 128, 14, 14], 1,
+                  kernel_shape=[3, 3], strides=[2, 2], pads=[1] * 4)  # fmt: skip
+    (work,) = works(analyze(path, Settings(system="l40s"))).values()
+    (one,) = work.products
+    assert (one.batch, one.outputs, one.depth, one.vectors, one.taps) == (1, 128, 64 * 9, 4 * 14 * 14, 9)
+
+    for op_type, extra, kernel_class, specials in (
+        ("Softmax", 0, "softmax", 2 * 64 * 4096),  # an exponential and a division an element
+        ("LayerNormalization", 1, "norm", 64 * 3),  # a root and two divisions a row
+        ("RMSNormalization", 1, "rms_norm", 64 * 2),
+    ):
+        shapes = [[64, 4096], *[[4096]] * extra]
+        (work,) = works(
+            analyze(one_op(tmp_path / "r.onnx", op_type, shapes, [64, 4096], extra), Settings(system="l40s"))
+        ).values()
+        assert (work.kernel_class, work.row_elements) == (kernel_class, 4096)
+        assert sum(one.special for one in work.operations) == specials
