@@ -1,5 +1,5 @@
 """`python -m onnx_roofline`: the command line."""
 
-from onnx_roofline.cli.main import main
+from onnx_roofline.cli.process import run
 
-raise SystemExit(main())
+run()

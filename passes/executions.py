@@ -132,9 +132,15 @@ def _scope_costs(model: Model, members: Mapping[str, list[str]], order: list[str
     for scope in order:
         operations: Cost = 0
         moved: Cost = 0
+        # Ops that are alike share their counts.
+        known: dict[int, int] = {}
         for key in members.get(scope, ()):
             counts = works[key].counts
-            operations += 0 if counts is None else counts.operations
+            if counts is not None:
+                each = known.get(id(counts))
+                if each is None:
+                    each = known[id(counts)] = counts.operations
+                operations += each
             moved += traffics[key].naive_bytes or 0
             for body in rows[key].bodies:
                 share = _repeat(body, rows[key].bodies, costs)

@@ -8,6 +8,7 @@ Ignores what depends on the device: registers and shared memory that a large ker
 """
 
 from collections.abc import Sequence
+from itertools import islice
 from typing import ClassVar
 
 from msgspec import Struct
@@ -81,7 +82,7 @@ def _kernel(view: ScopeView, groups: Groups, place: int, members: list[int], kin
         id=view.keys[_root(members, kinds)],
         members=tuple(view.keys[node] for node in members),
         pattern=groups.patterns.get(place, _ALONE),
-        refused=tuple(dict.fromkeys(groups.refused.get(place, ())))[:_MAX_REFUSED],
+        refused=tuple(islice(groups.refused.get(place, ()), _MAX_REFUSED)),
         role=_role(view, groups, place, members),
     )
 

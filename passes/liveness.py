@@ -59,9 +59,10 @@ def _live_bytes(
     last_use: dict[str, int] = dict.fromkeys(inputs, -1)
     for position, key in enumerate(keys):
         # What asks for a shape, or works on shapes, reads no byte of the tensor and does not keep it alive.
-        if rows[key].role != "compute":
+        row = rows[key]
+        if row.role != "compute":
             continue
-        op, work = rows[key].op, works[key]
+        op, work = row.op, works[key]
         reads = op_reads(op)
         for name in reads:
             root = owner.get(name, name)
@@ -69,10 +70,11 @@ def _live_bytes(
                 last_use[root] = position
         viewed = op.inputs[work.aliases or 0] if op.inputs else ""
         source = owner.get(viewed, viewed)
-        for name, kind in zip(op.outputs, foldings[key].written(rows[key].outputs), strict=True):
+        is_view = not work.moves_data and not row.bodies
+        for name, kind in zip(op.outputs, foldings[key].written(row.outputs), strict=True):
             if not name:
                 continue
-            if not work.moves_data and not rows[key].bodies:
+            if is_view:
                 # A view: it keeps what it views alive, and a view of a weight costs nothing.
                 if source in size:
                     owner[name] = source
@@ -106,18 +108,19 @@ def _swept(
         alive -= size[name] or 0
         unknown -= size[name] is None
     result: dict[str, Live] = {}
+    nothing: tuple[str, ...] = ()
     for position, key in enumerate(keys):
         row = rows[key]
         for name in row.op.outputs:
             if name in size and name not in inputs:
                 alive += size[name] or 0
                 unknown += size[name] is None
-        inner = [peaks.get(body.scope, 0) for body in row.bodies]
+        inner = [peaks.get(body.scope, 0) for body in row.bodies] if row.bodies else ()
         if unknown or None in inner:
             result[key] = Live(None)
         else:
-            result[key] = Live(alive + max((peak or 0 for peak in inner), default=0))
-        for name in ends.get(position, ()):
+            result[key] = Live(alive + max((peak or 0 for peak in inner), default=0) if inner else alive)
+        for name in ends.get(position, nothing):
             alive -= size[name] or 0
             unknown -= size[name] is None
     return result

@@ -37,53 +37,61 @@ class MemoryTraffic(Struct, frozen=True):
         kernels = model.column(Kernel)
         uses = model.whole(TensorIndex)
         in_place = model.column(InPlace)
-        # Of each kernel of several ops: its members, and what it has fetched of each outer tensor so far.
-        fused: dict[str, tuple[frozenset[str], dict[str, int]]] = {}
+        fused: dict[str, _Fused] = {}
+        # What ops that are alike move alone, where they read no tensor twice.
+        of_class: dict[tuple[int, int], Traffic] = {}
         found: dict[str, Traffic] = {}
         for key, row in rows.items():
-            reads, writes = _naive(row, works[key], foldings[key])
-            kernel = kernels[key]
+            folding, kernel = foldings[key], kernels[key]
+            is_of_class = row.alike >= 0 and len(set(row.op.inputs)) == len(row.op.inputs)
+            alone = of_class.get((row.alike, id(folding))) if is_of_class else None
+            if alone is None:
+                alone = _alone(row, works[key], folding)
+                if is_of_class:
+                    of_class[row.alike, id(folding)] = alone
             if not kernel.id or len(kernel.members) == 1:
-                naive = total((*reads, *writes))
-                found[key] = Traffic(reads, writes, naive, naive)
+                found[key] = alone
             else:
                 if kernel.id not in fused:
-                    fused[kernel.id] = frozenset(kernel.members), {}
-                members, paid = fused[kernel.id]
-                found[key] = _fused(row, kernel.pattern, members, reads, writes, uses, paid)
+                    fused[kernel.id] = _Fused(kernel, uses)
+                found[key] = fused[kernel.id].part_of(row, alone)
             if self.appends_in_place and in_place[key].kept:
                 found[key] = _in_place(row, found[key], in_place[key].kept)
         return PassResult(found)
 
 
-def _fused(
-    row: TypedOp,
-    pattern: str,
-    members: frozenset[str],
-    reads: tuple[int | None, ...],
-    writes: tuple[int | None, ...],
-    uses: TensorIndex,
-    paid: dict[str, int],
-) -> Traffic:
-    """One member's part: `paid` holds what the kernel has fetched of each outer tensor so far."""
-    savings: list[Saving] = []
-    for name, size in zip(row.op.inputs, reads, strict=True):
-        if not size:
-            continue
-        root = uses.root(row.scope, name)
-        if uses.makers.get((row.scope, root)) in members:
-            savings.append(Saving(name, size, f"{pattern}: made and read inside the kernel", "inside"))
-            continue
-        already = min(size, paid.get(root, 0))
-        paid[root] = max(size, paid.get(root, 0))
-        if already:
-            savings.append(Saving(name, already, f"{pattern}: fetched once for the whole kernel", "once"))
-    for name, size in zip(row.op.outputs, writes, strict=True):
-        if size and not uses.leaves(row.scope, name, members):
-            savings.append(Saving(name, size, f"{pattern}: made and read inside the kernel", "inside"))
-    naive = total((*reads, *writes))
-    saved = sum(saving.bytes for saving in savings)
-    return Traffic(reads, writes, naive, None if naive is None else naive - saved, tuple(savings))
+class _Fused:
+    """A kernel of several ops, with what it has fetched of each outer tensor so far."""
+
+    def __init__(self, kernel: Kernel, uses: TensorIndex) -> None:
+        self.members, self.uses = frozenset(kernel.members), uses
+        self.paid: dict[str, int] = {}
+        self.inside = f"{kernel.pattern}: made and read inside the kernel"
+        self.once = f"{kernel.pattern}: fetched once for the whole kernel"
+
+    def part_of(self, row: TypedOp, alone: Traffic) -> Traffic:
+        """One member's part of the traffic; `alone` is what it moves as a kernel of its own."""
+        scope, uses, paid, savings = row.scope, self.uses, self.paid, list[Saving]()
+        for name, size in zip(row.op.inputs, alone.read_bytes, strict=True):
+            if not size:
+                continue
+            root = uses.root(scope, name)
+            if uses.makers.get((scope, root)) in self.members:
+                savings.append(Saving(name, size, self.inside, "inside"))
+                continue
+            before = paid.get(root, 0)
+            if size > before:
+                paid[root] = size
+            if before:
+                savings.append(Saving(name, min(size, before), self.once, "once"))
+        for name, size in zip(row.op.outputs, alone.write_bytes, strict=True):
+            if size and not uses.leaves(scope, name, self.members):
+                savings.append(Saving(name, size, self.inside, "inside"))
+        if not savings:
+            return alone
+        naive = alone.naive_bytes
+        compulsory = None if naive is None else naive - sum([saving.bytes for saving in savings])
+        return Traffic(alone.read_bytes, alone.write_bytes, naive, compulsory, tuple(savings))
 
 
 def _in_place(row: TypedOp, traffic: Traffic, kept: tuple[Kept, ...]) -> Traffic:
@@ -102,6 +110,13 @@ def _in_place(row: TypedOp, traffic: Traffic, kept: tuple[Kept, ...]) -> Traffic
     assert traffic.naive_bytes is not None, "what is known after fusion is known before"
     compulsory = traffic.naive_bytes - sum(saving.bytes for saving in savings)
     return replace(traffic, compulsory_bytes=compulsory, savings=tuple(savings))
+
+
+def _alone(row: TypedOp, work: Work, folding: Folding) -> Traffic:
+    """The traffic of an op that is a kernel of its own."""
+    reads, writes = _naive(row, work, folding)
+    naive = total((*reads, *writes))
+    return Traffic(reads, writes, naive, naive)
 
 
 def _naive(row: TypedOp, work: Work, folding: Folding) -> tuple[tuple[int | None, ...], tuple[int | None, ...]]:

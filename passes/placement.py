@@ -42,6 +42,7 @@ from onnx_roofline.placement.solver import (
     Assignment,
     Cost,
     Problem,
+    Schedule,
     Solution,
     baselines,
     evaluate,
@@ -80,7 +81,7 @@ class PlacementPass(Struct, frozen=True):
     produces: ClassVar[type] = Placement
 
     def run(self, model: Model) -> PassResult:
-        """A Placement for every row, the PlacementSummary and the KernelGraph."""
+        """A Placement for every row, the PlacementSummary, the KernelGraph, and the Schedule where one is made."""
         if self.objective != "latency":
             missing = _missing_energies(self.system)
             if missing:
@@ -102,7 +103,7 @@ class PlacementPass(Struct, frozen=True):
                 rows[key] = placed[key]
             else:
                 rows[key] = self._member(placed[kernel.id], kernel.id)
-        summary = self._summary(model, graph, problem, solution, placed)
+        summary, overlap = self._summary(model, graph, problem, solution, placed)
         if self.objective == "latency" and self.system.concurrency != "exclusive":
             total_s, changed = with_splits(graph, problem, solution.assignment, self.system, self.pim_model)
             rows.update((key, replace(rows[key], with_splits=how)) for key, how in changed.items())
@@ -114,7 +115,7 @@ class PlacementPass(Struct, frozen=True):
                 kernels_split=kinds.count("split"),
                 kernels_pipelined=kinds.count("pipeline"),
             )
-        return PassResult(rows, wholes=(summary, graph))
+        return PassResult(rows, wholes=(summary, graph, *([] if overlap is None else [overlap])))
 
     def _solved(self, graph: KernelGraph) -> tuple[Problem, Solution]:
         if self.objective != "energy-delay":
@@ -212,7 +213,8 @@ class PlacementPass(Struct, frozen=True):
         problem: Problem,
         solution: Solution,
         placed: Mapping[str, Placement],
-    ) -> PlacementSummary:
+    ) -> tuple[PlacementSummary, Schedule | None]:
+        """What holds of the whole, and the schedule of both devices at once where one is made."""
         in_seconds = self.objective == "latency"
         latency = problem if in_seconds else graph.problem(self.system, "latency")
         launches = sum(item.count for item in graph.kernels)
@@ -223,12 +225,12 @@ class PlacementPass(Struct, frozen=True):
             for one in baselines(latency, picks):
                 alternatives.append(self._alternative(graph, one.name, one.assignment, one.cost, dispatch_s, one.moved))
         cost = evaluate(latency, solution.assignment)
-        makespan, bound, note = self._scheduled(graph, latency, solution if in_seconds else None)
+        overlap, note = self._scheduled(graph, latency, solution if in_seconds else None)
         alternatives.append(self._alternative(graph, "optimum", solution.assignment, cost, dispatch_s))
         slugs = [device.slug for device in self.system.devices]
         on = [item.devices[slugs[device]] for item, device in zip(graph.kernels, solution.assignment, strict=False)]
         robust = [placed[item.kernel.id].decision != "near tie" for item in graph.kernels]
-        return PlacementSummary(
+        summary = PlacementSummary(
             objective_name=self.objective,
             objective=solution.objective,
             lower_bound=solution.lower_bound,
@@ -239,8 +241,8 @@ class PlacementPass(Struct, frozen=True):
             resident_bytes=cost.resident_bytes,
             capacity_bytes=problem.capacity_bytes,
             alternatives=tuple(alternatives),
-            makespan_s=makespan,
-            makespan_bound_s=bound,
+            makespan_s=None if overlap is None else overlap.makespan,
+            makespan_bound_s=None if overlap is None else overlap.lower_bound,
             makespan_note=note,
             untimed_kernels=len(graph.refused),
             with_splits_note=_NO_SPLITS if in_seconds else "splits are found for latency alone",
@@ -250,6 +252,7 @@ class PlacementPass(Struct, frozen=True):
             dispatch=self.dispatch,
             dispatch_s=dispatch_s,
         )
+        return summary, overlap
 
     def _dispatch_s(self, launches: float) -> float:
         """What an eager host needs to dispatch all kernels; nothing where they come from a graph."""
@@ -264,19 +267,17 @@ class PlacementPass(Struct, frozen=True):
         energy = placement_energy(graph, self.system, assignment, total_s)
         return Alternative(name, total_s, cost.node, cost.transfer, sum(assignment), moved, energy)
 
-    def _scheduled(
-        self, graph: KernelGraph, latency: Problem, serial: Solution | None
-    ) -> tuple[float | None, float | None, str]:
-        """(makespan, lower bound, note) with both devices at work at once, where the system allows it."""
+    def _scheduled(self, graph: KernelGraph, latency: Problem, serial: Solution | None) -> tuple[Schedule | None, str]:
+        """(schedule, note) with both devices at work at once, where the system allows it."""
         if self.system.concurrency == "exclusive":
-            return None, None, "the devices exclude each other: one after the other is all there is"
+            return None, "the devices exclude each other: one after the other is all there is"
         if latency.size > SCHEDULED_KERNELS:
-            return None, None, f"not scheduled: more than {SCHEDULED_KERNELS:,} kernels"
+            return None, f"not scheduled: more than {SCHEDULED_KERNELS:,} kernels"
         together = None
         if self.system.concurrency == "partitioned" and self.system.gpu_bandwidth_share < 1:
             together = at_bandwidth_share(graph, self.system, self.pim_model).problem(self.system, "latency")
         found = schedule(latency, self.system.concurrency, serial, together)
-        return found.makespan, found.lower_bound, found.note
+        return found, found.note
 
 
 def _proof(proof: str, placed: int, untimed: int) -> str:

@@ -44,7 +44,15 @@ OWNERS = {
     "matplotlib": {"report/plot"},
     "onnxruntime": {"analysis/observe"},
     "yaml": {"base"},
-    "networkx": {"ir", "load", "placement.solver", "report/networkx_graph.py", "face.py"},
+    "networkx": {
+        "ir",
+        "load",
+        "placement.solver",
+        "report/networkx_graph.py",
+        "face.py",
+        "report/flat_graph.py",
+        "report/graphml.py",
+    },
     "rich": {"cli", "report/table.py"},
     "scipy": set(),
 }

@@ -83,7 +83,7 @@ def diff_nodes(old: Sequence[NodeFigures], new: Sequence[NodeFigures]) -> tuple[
     found += [_whole("added", node, 1) for position, node in enumerate(new) if position not in taken]
     same = 0
     for mine, theirs in pairs.items():
-        changed = _changed(old[mine], new[theirs])
+        changed = node_change(old[mine], new[theirs])
         if changed is None:
             same += 1
         else:
@@ -109,7 +109,7 @@ def _types(node: NodeFigures) -> str:
     return f"{', '.join(filter(None, node.operands)) or 'nothing'} -> {', '.join(filter(None, node.results))}"
 
 
-def _changed(old: NodeFigures, new: NodeFigures) -> NodeChange | None:
+def node_change(old: NodeFigures, new: NodeFigures) -> NodeChange | None:
     """What changed of an op, None where nothing did. Times alone are the kernel's, which a neighbour can change."""
     about = []
     if (old.operands, old.results) != (new.operands, new.results):

@@ -40,7 +40,8 @@ def _cells(row: tuple[str, Value, Value]) -> tuple[str, str, str, str]:
     return name, amount(old, unit), amount(new, unit), relative
 
 
-def _verdict(diff: Diff) -> str:
+def verdict(diff: Diff) -> str:
+    """How many ops differ, by kind, and how many are the same."""
     if not diff.has_nodes:
         return "one of the two has no ops, so only totals are compared"
     counts = {kind: sum(node.kind == kind for node in diff.nodes) for kind in ("added", "removed", "changed", "moved")}
@@ -56,7 +57,7 @@ def _text(diff: Diff, rows: Sequence[tuple[str, Value, Value]], top: int) -> Ite
     for row in rows:
         name, old, new, relative = _cells(row)
         yield f"  {name:<{widths[0]}}  {old:>{widths[1]}}  {new:>{widths[2]}}  {relative}".rstrip()
-    yield _verdict(diff)
+    yield verdict(diff)
     for node in diff.nodes[:top]:
         yield visible(f"  {_sign(node)} {node.label} ({node.op_type}): {node.about}{_delta(node)}", 2000)
     if len(diff.nodes) > top:
@@ -85,7 +86,7 @@ def _markdown(diff: Diff, rows: Sequence[tuple[str, Value, Value]], top: int) ->
     for row in rows:
         yield "| " + " | ".join(map(cell, _cells(row))) + " |"
     yield ""
-    yield cell(_verdict(diff))
+    yield cell(verdict(diff))
     if diff.nodes:
         yield ""
         yield "| | op | type | what | change |"

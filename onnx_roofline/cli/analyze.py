@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from onnx_roofline.base.errors import UsageError
@@ -13,9 +14,12 @@ from onnx_roofline.cli.printing import console, one_line, print_table, print_war
 
 if TYPE_CHECKING:
     from onnx_roofline.analysis.analyze import Analysis
+    from onnx_roofline.what_if.sweep import Sweep
 
 # Figures named in one line of those that were not varied.
 SHOWN_FIGURES = 6
+# Outputs that can show a sweep; the others are of one size of the model.
+_OF_A_SWEEP = ("--json", "--html")
 
 
 def _refuse_what_shows_nothing(options: argparse.Namespace) -> None:
@@ -30,13 +34,16 @@ def _refuse_what_shows_nothing(options: argparse.Namespace) -> None:
         raise UsageError(f"found {' and '.join(views)}: each prints a report of its own; run one after the other")
     if options.format == "csv" and views and views != ["--convention"]:
         raise UsageError(f"--format csv: {views[0]} has no CSV; leave one of them out, or write --json FILE")
-    if options.sweep and options.plot is not None:
-        raise UsageError("--plot: it draws one size of the model, and --sweep is of many; leave one of them out")
+    single = [output.option for output in _outputs(options) if output.option not in _OF_A_SWEEP]
+    if options.sweep and single:
+        raise UsageError(f"{single[0]}: it shows one size of the model, and --sweep is of many; leave one of them out")
 
 
 def _outputs(options: argparse.Namespace) -> list[Output]:
-    named = (("--json", options.json), ("--plot", options.plot))
-    return [Output(option, path) for option, path in named if path is not None]
+    from onnx_roofline.report.formats import asked_for
+
+    files = [Output(one.option, path) for one, path in asked_for(vars(options))]
+    return files if options.plot is None else [*files, Output("--plot", options.plot)]
 
 
 def run_analyze(options: argparse.Namespace) -> int:
@@ -50,20 +57,12 @@ def run_analyze(options: argparse.Namespace) -> int:
         return _run_sweep(options)
     analysis = analyzed(options, _outputs(options))
     print_warnings(analysis)
-    if options.json is not None:
-        from onnx_roofline.report.document import write_document
-        from onnx_roofline.report.files import write_atomically
-
-        text = write_document(analysis)
-        if options.json == STDOUT:
-            sys.stdout.writelines(text)
-        else:
-            write_atomically(options.json, text)
+    is_printed = _write_formats(analysis, options)
     if options.plot is not None:
         from onnx_roofline.report.plot.points import draw_analysis
 
         draw_analysis(analysis, options.plot)
-    if options.json == STDOUT:
+    if is_printed:
         return DONE
     if options.convention:
         return _print_conventions(analysis, options)
@@ -89,8 +88,27 @@ def run_analyze(options: argparse.Namespace) -> int:
     return DONE
 
 
-def _run_sweep(options: argparse.Namespace) -> int:
+def _write_formats(analysis: "Analysis", options: argparse.Namespace) -> bool:
+    """Write the files that are asked for; whether one of them was stdout, which then has nothing else."""
+    from onnx_roofline.report.formats import asked_for
+
+    is_printed = False
+    for one, path in asked_for(vars(options)):
+        is_printed = is_printed or path == STDOUT
+        _write(path, one.parts(analysis))
+    return is_printed
+
+
+def _write(path: str, parts: Iterable[str]) -> None:
     from onnx_roofline.report.files import write_atomically
+
+    if path == STDOUT:
+        sys.stdout.writelines(parts)
+    else:
+        write_atomically(path, parts)
+
+
+def _run_sweep(options: argparse.Namespace) -> int:
     from onnx_roofline.report.header import open_bodies
     from onnx_roofline.report.sweeps import flip_rows, point_rows, sweep_document
     from onnx_roofline.what_if.sweep import parse_sweep, sweep
@@ -99,13 +117,15 @@ def _run_sweep(options: argparse.Namespace) -> int:
     dim, values = parse_sweep(options.sweep)
     found = sweep(options.model, settings_of(options), dim, values)
     notes = [f"ASSUMED dims: {', '.join(found.assumed)}"] if found.assumed else []
+    is_printed = STDOUT in (options.json, options.html)
     for line in (*notes, *open_bodies(found.open)):
-        print(one_line(line), file=sys.stderr if options.json == STDOUT else sys.stdout)
-    if options.json == STDOUT:
-        sys.stdout.write(sweep_document(found))
-        return DONE
+        print(one_line(line), file=sys.stderr if is_printed else sys.stdout)
     if options.json is not None:
-        write_atomically(options.json, [sweep_document(found)])
+        _write(options.json, [sweep_document(found)])
+    if options.html is not None:
+        _write(options.html, _sweep_page(options, found))
+    if is_printed:
+        return DONE
     print_table(*point_rows(found))
     if options.objective != "latency":
         print(f"optimum: the placement of least {options.objective}, and the time that it takes")
@@ -115,6 +135,18 @@ def _run_sweep(options: argparse.Namespace) -> int:
     else:
         print(f"no kernel changes its device over {dim}")
     return DONE
+
+
+def _sweep_page(options: argparse.Namespace, found: "Sweep") -> Iterator[str]:
+    """The page of the model at the first value of the sweep, with all of its points."""
+    from msgspec.structs import replace
+
+    from onnx_roofline.analysis.analyze import analyze
+    from onnx_roofline.report.html.page import write_page
+
+    settings = settings_of(options)
+    first = replace(settings, dims={**settings.dims, found.dim: found.points[0].value})
+    return write_page(analyze(options.model, first), found)
 
 
 def _print_sensitivity(analysis: "Analysis") -> int:

@@ -86,6 +86,7 @@ def _add_diff(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--format", choices=("full", "markdown", "json"), default="full", help="default: full")
     parser.add_argument("--only-changed", action="store_true", help="leave out what is the same on both sides")
     parser.add_argument("--top", type=int, default=20, metavar="N", help="ops that are listed, by impact (default: 20)")
+    parser.add_argument("--html", metavar="FILE", help="write the comparison as one page that needs no network")
     parser.add_argument("--exit-code", action="store_true", help="exit 1 if anything differs")
     add_model_options(parser)
     parser.set_defaults(run="diff")

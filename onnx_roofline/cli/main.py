@@ -78,6 +78,7 @@ def _command(run: str) -> Callable[[argparse.Namespace], int]:
 
 _COMMANDS = {
     "analyze": "analyze:run_analyze",
+    "annotate": "annotate:run_annotate",
     "check": "check:run_check",
     "baseline_update": "baselines:run_baseline_update",
     "baseline_show": "baselines:run_baseline_show",

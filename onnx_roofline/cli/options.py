@@ -5,11 +5,12 @@ import argparse
 from onnx_roofline import __version__
 from onnx_roofline.cli.gate_options import add_gate_commands
 from onnx_roofline.cli.model_options import Parser, add_model_options
+from onnx_roofline.report.formats import FORMATS
 
 _EXAMPLES = """examples:
   onnx-roofline analyze model.onnx
   onnx-roofline analyze bert.onnx --dim batch=8 --dim sequence=128 --system a100-hbm-pim --assume-dtype float16
-  onnx-roofline analyze model.onnx --json model.json --plot model.svg
+  onnx-roofline analyze model.onnx --html model.html --json model.json
   onnx-roofline check model.onnx --max flops=9G --max naive_bytes=120MB
   onnx-roofline check --against origin/main --format full --format sarif=out.sarif
 """
@@ -26,6 +27,7 @@ def command_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"onnx-roofline {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=Parser)
     _add_analyze(commands.add_parser("analyze", help="what each op of a model costs and where it should run"))
+    _add_annotate(commands.add_parser("annotate", help="write the model with the figures as metadata of its nodes"))
     add_gate_commands(commands)
     _add_explain(commands.add_parser("explain", help="one op as a person would explain it: cost, bytes, place, why"))
     _add_hardware(commands.add_parser("hw", help="hardware profiles: list, show, lint"))
@@ -50,7 +52,8 @@ def command_parser() -> argparse.ArgumentParser:
 def _add_analyze(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model", metavar="MODEL", help="an .onnx file; its weights are not read")
     add_model_options(parser)
-    parser.add_argument("--json", metavar="FILE", help="write the annotated graph; - is stdout")
+    for one in FORMATS:
+        parser.add_argument(one.option, metavar="FILE", help=one.help)
     parser.add_argument("--plot", metavar="FILE", help="draw the roofline as .svg, .png or .pdf (extra: plot)")
     parser.add_argument("--format", choices=("table", "csv"), default="table", help="what stdout gets (default: table)")
     parser.add_argument(
@@ -80,6 +83,24 @@ def _add_analyze(parser: argparse.ArgumentParser) -> None:
         help="another counter's total, explained: mac, fvcore, xla, thop, torch, all",
     )
     parser.set_defaults(run="analyze")
+
+
+def _add_annotate(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("model", metavar="MODEL", help="an .onnx file; its weights are copied and not read")
+    add_model_options(parser)
+    parser.add_argument(
+        "-o",
+        "--output",
+        required=True,
+        metavar="OUT.onnx",
+        help="the same model with metadata_props on its nodes, which Netron and Model Explorer show",
+    )
+    parser.add_argument(
+        "--layer-annotations",
+        action="store_true",
+        help="also layer_ann=DEVICE, by which onnxruntime's session.layer_assignment_settings places nodes",
+    )
+    parser.set_defaults(run="annotate")
 
 
 def _add_explain(parser: argparse.ArgumentParser) -> None:

@@ -21,7 +21,8 @@ class Groups(Struct):
     members: dict[int, list[int]] = field(default_factory=dict)
     patterns: dict[int, str] = field(default_factory=dict)
     roles: dict[int, KernelRole] = field(default_factory=dict)
-    refused: dict[int, list[str]] = field(default_factory=dict)
+    # Why a kernel is no larger, each reason once, in the order in which they were found.
+    refused: dict[int, dict[str, None]] = field(default_factory=dict)
     # Nodes outside a group that its members wait for, and that wait for them; what a merge has to look at.
     before: dict[int, list[int]] = field(default_factory=dict)
     after: dict[int, list[int]] = field(default_factory=dict)
@@ -47,24 +48,26 @@ class Groups(Struct):
             return "it runs a body"
         if sum(len(self.members[part]) for part in parts) > self.max_group:
             return f"the kernel would hold over {self.max_group} ops"
-        own = set(parts)
-        before = [node for part in parts for node in self.before[part] if self.group[node] not in own]
-        after = [node for part in parts for node in self.after[part] if self.group[node] not in own]
-        latest = max(before, key=lambda node: self.group[node], default=-1)
-        latest_before = self.group[latest] if before else -1
-        earliest_after = min((self.group[node] for node in after), default=len(self.group))
+        own, group = set(parts), self.group
+        before = [node for part in parts for node in self.before[part] if group[node] not in own]
+        after = [node for part in parts for node in self.after[part] if group[node] not in own]
+        latest_before = max(map(group.__getitem__, before), default=-1)
+        earliest_after = min(map(group.__getitem__, after), default=len(group))
         between = [part for part in parts if latest_before < part < earliest_after]
         if not between:
+            latest = max(before, key=group.__getitem__)
             return f"its other operand comes from a later kernel ({view.label(latest)})"
         place = between[-1]
-        merged = sorted(node for part in parts for node in self.members[part])
+        merged = [node for part in parts for node in self.members[part]]
+        merged.sort()
         for part in parts:
             if part != place:
                 for node in self.members[part]:
-                    self.group[node] = place
+                    group[node] = place
                 del self.members[part], self.before[part], self.after[part]
                 self.patterns.pop(part, None)
-                self.refused.setdefault(place, []).extend(self.refused.pop(part, ()))
+                if part in self.refused:
+                    self.refused.setdefault(place, {}).update(self.refused.pop(part))
         roles = [stated for part in parts if (stated := self.roles.pop(part, None)) is not None]
         if role is not None or roles:
             self.roles[place] = role if role is not None else roles[0]
@@ -74,9 +77,7 @@ class Groups(Struct):
 
     def refuse(self, node: int, reason: str) -> None:
         """Notes at the kernel of a node that a fusion was looked at and not done."""
-        reasons = self.refused.setdefault(self.group[node], [])
-        if reason not in reasons:
-            reasons.append(reason)
+        self.refused.setdefault(self.group[node], {})[reason] = None
 
     def is_alone(self, node: int) -> bool:
         """Whether no other node has joined this one."""

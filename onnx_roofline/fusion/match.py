@@ -83,9 +83,22 @@ class Matcher:
         inputs = self.view.inputs[node]
         if len(args) > len(inputs):
             return
-        yield from self._in_order(args, range(len(args)), node, found)
-        if len(args) == 2 and len(inputs) == 2 and self.view.types[node] in _COMMUTATIVE:
+        if self._fit(args, inputs):
+            yield from self._in_order(args, range(len(args)), node, found)
+        is_commutative = len(args) == 2 and len(inputs) == 2 and self.view.types[node] in _COMMUTATIVE
+        if is_commutative and self._fit(args, inputs[::-1]):
             yield from self._in_order(args, range(1, -1, -1), node, found)
+
+    def _fit(self, args: tuple[Template, ...], tensors: tuple[int, ...]) -> bool:
+        """Whether the ops that make these operands are of types that the templates can end with."""
+        view = self.view
+        for arg, tensor in zip(args, tensors, strict=False):
+            wanted = arg.last_types
+            if wanted is not None:
+                producer = view.producer[tensor] if tensor != ABSENT else ABSENT
+                if producer == ABSENT or view.types[producer] not in wanted:
+                    return False
+        return True
 
     def _in_order(self, args: tuple[Template, ...], slots: range, node: int, found: _Found) -> Iterator[_Found]:
         """Readings in which each template matches the operand at its slot."""

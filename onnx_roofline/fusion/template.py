@@ -12,6 +12,7 @@ constant, `#s` a constant of one element, `#v` a constant row (a bias), a number
 
 import re
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Literal
 
 from msgspec import Struct
@@ -24,7 +25,7 @@ _TOKEN = re.compile(
 _ANY_TYPES = "_"
 
 
-class Template(Struct, frozen=True):
+class Template(Struct, frozen=True, dict=True):
     """One place of a template and what stands above it.
 
     `op`: an op of `types` with `args`; `choice`: one of `args`; `same`: the tensor named `name`, which `args`, if any,
@@ -45,6 +46,18 @@ class Template(Struct, frozen=True):
         if self.kind == "op":
             return self.types | (self.args[0].first_types() if self.optional else frozenset())
         return frozenset().union(*(arg.first_types() for arg in self.args))
+
+    @cached_property
+    def last_types(self) -> frozenset[str] | None:
+        """Types of the op that makes a tensor which it matches; None where any op, or none, may make it."""
+        if self.kind in ("any", "constant") or (self.kind == "same" and not self.args):
+            return None
+        if self.kind == "op" and not self.optional:
+            return self.types
+        found = [arg.last_types for arg in (self.args if self.kind != "op" else self.args[:1])]
+        types = [one for one in found if one is not None]
+        own = self.types if self.kind == "op" else frozenset[str]()
+        return own.union(*types) if len(types) == len(found) else None
 
     def needed_types(self) -> tuple[frozenset[str], ...]:
         """Sets of op types: a graph that lacks one of each set has no match.

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from onnx_roofline.base.units import dtype_number, product
+from onnx_roofline.inference.onnx_library import node_of
 from onnx_roofline.ir.graph import Op, StoredTensor, TensorType
 
 if TYPE_CHECKING:
@@ -116,7 +117,7 @@ def evaluator_of(op_type: str) -> Evaluator:
 def _by_reference(op: Op, values: "Sequence[Array | None]") -> tuple[Any, ...]:
     from onnx.reference import ReferenceEvaluator
 
-    evaluator = ReferenceEvaluator(op.proto, opsets={op.domain: op.version})
+    evaluator = ReferenceEvaluator(node_of(op), opsets={op.domain: op.version})
     feeds = {name: value for name, value in zip(op.inputs, values, strict=True) if name}
     return tuple(evaluator.run(None, feeds))
 

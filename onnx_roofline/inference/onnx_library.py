@@ -83,7 +83,7 @@ def infer_outputs(
 def _ask(
     op: Op, schema: "onnx.defs.OpSchema", inputs: tuple[TensorType | None, ...], values: tuple["Array | None", ...]
 ) -> tuple[TensorType, ...] | None:
-    from onnx import NodeProto, numpy_helper
+    from onnx import numpy_helper
     from onnx.checker import ValidationError
     from onnx.shape_inference import InferenceError, infer_node_outputs
 
@@ -95,8 +95,7 @@ def _ask(
         types[name] = _type_proto(kind)
         if value is not None:
             data[name] = numpy_helper.from_array(value, name)
-    assert isinstance(op.proto, NodeProto)
-    node = _with_lists(op.proto, op.attributes)
+    node = _with_lists(node_of(op), op.attributes)
     try:
         imports = _imports(op.domain, max(op.version, schema.since_version))
         found = infer_node_outputs(schema, node, types, data, opset_imports=imports)
@@ -242,14 +241,24 @@ def known_attributes(attributes: Mapping[str, object]) -> tuple[tuple[str, objec
                  for name, value in attributes.items())  # fmt: skip
 
 
-def node_with_attributes(proto: object, attributes: Mapping[str, object]) -> "onnx.NodeProto":
+def node_of(op: Op) -> "onnx.NodeProto":
+    """The node of an op as a message."""
+    from onnx import NodeProto
+
+    if isinstance(op.proto, bytes):
+        node: onnx.NodeProto = NodeProto.FromString(op.proto)
+        return node
+    assert isinstance(op.proto, NodeProto)
+    return op.proto
+
+
+def node_with_attributes(op: Op, attributes: Mapping[str, object]) -> "onnx.NodeProto":
     """A copy of a node whose attribute references are replaced by the values of a call; others are dropped."""
     import onnx
     from onnx import helper
 
     node = onnx.NodeProto()
-    assert isinstance(proto, onnx.NodeProto)
-    node.CopyFrom(proto)
+    node.CopyFrom(node_of(op))
     kept = [attribute for attribute in node.attribute if not attribute.ref_attr_name]
     references = [attribute.name for attribute in node.attribute if attribute.ref_attr_name]
     del node.attribute[:]

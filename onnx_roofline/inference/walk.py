@@ -195,7 +195,7 @@ class Walk:
                 attributes[name] = value
             elif value.name in scope.attributes:
                 attributes[name] = scope.attributes[value.name]
-        return replace(op, attributes=attributes, proto=node_with_attributes(op.proto, attributes))
+        return replace(op, attributes=attributes, proto=node_with_attributes(op, attributes))
 
     def _infer_graph(self, scope: Scope) -> GraphSteps:
         graph = scope.graph

@@ -193,8 +193,8 @@ class Op(Struct, frozen=True, eq=False):
 
     `id` is unique in its graph and stable (`12:Loop`); `name` is a label and may be empty or repeated. `inputs` and
     `outputs` are tensor names, "" for an absent optional one. `bodies` are the graphs of a control-flow op by attribute
-    name, `function` the key of the model-local function it calls. `proto` is the node as parsed, which only the onnx
-    library's own inference reads.
+    name, `function` the key of the model-local function it calls. `proto` is the node for the onnx library, which alone
+    reads it: as bytes, an eighth of a parsed message, or as a message where it has bodies.
     """
 
     id: str
@@ -276,7 +276,7 @@ def body_scope(scope: str, op: Op, attribute: str) -> str:
 
 def op_reads(op: Op) -> tuple[str, ...]:
     """Names of the tensors of its own graph that an op needs: its inputs, then what its bodies capture."""
-    names = tuple(name for name in op.inputs if name)
+    names = op.inputs if "" not in op.inputs else tuple(name for name in op.inputs if name)
     return names if not op.bodies else names + captured_names(op)
 
 

@@ -111,7 +111,8 @@ def _check_rows(item: Pass, model: Model, rows: Mapping[str, object]) -> None:
             raise PipelineError(
                 f"pass {item.name}: wanted one row for every op, the first difference is {difference!r}"
             )
-    wrong = next((row for row in rows.values() if not isinstance(row, item.produces)), None)
+    kinds = {type(row): row for row in rows.values()}
+    wrong = next((row for kind, row in kinds.items() if not issubclass(kind, item.produces)), None)
     if wrong is not None:
         raise PipelineError(
             f"pass {item.name}: found a row of type {type(wrong).__name__}, wanted {item.produces.__name__}"

@@ -77,15 +77,17 @@ class TensorIndex(Struct, frozen=True, eq=False):
     def root(self, scope: str, name: str) -> str:
         """The tensor whose bytes a name stands for; a name that a body captures is that of the graph around it."""
         while (found := self.roots.get((scope, name))) is None:
-            scope, captured = self._outer.get(scope, ("", frozenset()))
-            if name not in captured:
+            around = self._outer.get(scope)
+            if around is None or name not in around[1]:
                 return name
+            scope = around[0]
         return found
 
     def leaves(self, scope: str, name: str, members: frozenset[str]) -> bool:
         """Whether a tensor is needed outside a group of rows: read there, an output, or captured by a body."""
         root = self.root(scope, name)
-        return (scope, root) in self.kept or not self.readers.get((scope, root), set()) <= members
+        readers = self.readers.get((scope, root))
+        return (scope, root) in self.kept or (readers is not None and not readers <= members)
 
     def boundary(self, kernel: Kernel, traffics: Mapping[str, Traffic]) -> Boundary:
         """What a kernel fetches and leaves behind, each tensor once."""
@@ -95,9 +97,11 @@ class TensorIndex(Struct, frozen=True, eq=False):
         for key in kernel.members:
             row, traffic = rows[key], traffics[key]
             for name, size in zip(row.op.inputs, traffic.read_bytes, strict=True):
+                if not size:
+                    continue
                 root = self.root(row.scope, name)
-                if size and self.makers.get((row.scope, root)) not in members:
-                    found.reads[root] = max(size, found.reads.get(root, 0))
+                if size > found.reads.get(root, 0) and self.makers.get((row.scope, root)) not in members:
+                    found.reads[root] = size
             for name, size in zip(row.op.outputs, traffic.write_bytes, strict=True):
                 if size and self.leaves(row.scope, name, members):
                     found.writes[self.root(row.scope, name)] = size
@@ -114,21 +118,25 @@ class TensorIndex(Struct, frozen=True, eq=False):
         waits: dict[str, set[str]] = {}
         # What must have run before a tensor is there: nothing for a shape, which is known without the tensor it is of;
         # for a view all that its operands need.
-        needed: dict[tuple[str, str], frozenset[str]] = {}
+        needed: dict[tuple[str, str], set[str]] = {}
         for position, (key, row) in enumerate(rows.items()):
             if row.role != "compute":
                 continue
-            before = frozenset[str]().union(*(needed.get((row.scope, name), ()) for name in op_reads(row.op)))
+            scope, before = row.scope, set[str]()
+            for name in op_reads(row.op):
+                before.update(needed.get((scope, name), ()))
             if not works[key].moves_data and not row.bodies:
                 # An answer that follows from a shape waits for nothing.
-                needed.update(
-                    ((row.scope, name), before if _is_view(row, works[key]) else frozenset()) for name in row.op.outputs
-                )
+                if _is_view(row, works[key]):
+                    needed.update([((scope, name), before) for name in row.op.outputs])
                 continue
             step = kernels[key].id or key
-            place.setdefault(step, position)
-            waits.setdefault(step, set()).update(before - {step})
-            needed.update(((row.scope, name), frozenset((step,))) for name in row.op.outputs)
+            if step not in waits:
+                place[step], waits[step] = position, set()
+            before.discard(step)
+            waits[step] |= before
+            own = {step}
+            needed.update([((scope, name), own) for name in row.op.outputs])
         after: dict[str, list[str]] = {}
         for name, makers in waits.items():
             for maker in makers:

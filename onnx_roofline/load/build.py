@@ -7,6 +7,8 @@ import hashlib
 import re
 from collections import Counter
 from collections.abc import Container, Iterable, Mapping, Sequence
+from functools import lru_cache
+from sys import intern
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
@@ -43,6 +45,11 @@ _DEFAULT_DOMAINS = ("", "ai.onnx")
 _UNSAFE = re.compile(r"[^A-Za-z0-9_.-]")
 # Levels of nesting that a message names; deeper ones would only make it longer.
 _NAMED_DEPTH = 4
+
+
+# What all ops without any share.
+_NO_ATTRIBUTES: dict[str, AttributeValue | AttributeReference] = {}
+_NO_BODIES: dict[str, Graph] = {}
 
 
 class ParsedModel(Struct, frozen=True):
@@ -161,14 +168,12 @@ def _build_graph(proto: "onnx.GraphProto", context: Context, depth: int, outer: 
                 "nothing that makes it",
                 "an op, input or initializer of that name",
             )
-    for op in ops:
-        for name in op.outputs:
-            if name and (name in seen or name in stored):
-                raise context.malformed(
-                    f"node {_label(op)}: output {shown(name)}",
-                    "an input or initializer of that name",
-                    "a name of its own",
-                )
+    taken = {name for name in (*(made & seen), *(made & stored.keys())) if name}
+    if taken:
+        clash, name = next((op, name) for op in ops for name in op.outputs if name in taken)
+        raise context.malformed(
+            f"node {_label(clash)}: output {shown(name)}", "an input or initializer of that name", "a name of its own"
+        )
     return Graph(proto.name, ops, tuple(inputs), outputs, stored, declared)
 
 
@@ -176,7 +181,8 @@ def _stored_tensors(proto: "onnx.GraphProto", context: Context, where: str) -> d
     stored: dict[str, StoredTensor] = {}
     for tensor in proto.initializer:
         _check_initializer_name(tensor.name, stored, context, where)
-        stored[tensor.name] = read_tensor(tensor, context, f"initializer {shown(tensor.name)}")
+        name = intern(tensor.name)
+        stored[name] = read_tensor(tensor, context, f"initializer {shown(name)}")
     for sparse in proto.sparse_initializer:
         name = sparse.values.name
         _check_initializer_name(name, stored, context, where)
@@ -185,7 +191,8 @@ def _stored_tensors(proto: "onnx.GraphProto", context: Context, where: str) -> d
 
 
 def _check_initializer_name(name: str, stored: Container[str], context: Context, where: str) -> None:
-    context.check_text(f"{where}: initializer", name)
+    if type(name) is not str:
+        context.check_text(f"{where}: initializer", name)
     if not name:
         raise context.malformed(where, "an initializer without a name", "a name")
     if name in stored:
@@ -193,7 +200,10 @@ def _check_initializer_name(name: str, stored: Container[str], context: Context,
 
 
 def _is_visible(name: str, scopes: Visible) -> bool:
-    return any(name in scope for scope in reversed(scopes))
+    for scope in reversed(scopes):  # noqa: SIM110  # a generator costs more than most of these look-ups
+        if name in scope:
+            return True
+    return False
 
 
 def _build_function(proto: "onnx.FunctionProto", key: str, context: Context) -> Function:
@@ -242,23 +252,37 @@ def _build_ops(
                     "one producer",
                 )
             if name:
-                producers[name] = index
+                producers[intern(name) if type(name) is str else name] = index
     inner_visible = (*visible, producers)
     ops = [_build_op(node, index, context, depth, inner_visible) for index, node in enumerate(nodes)]
     return _in_order(ops, producers, visible, context, where)
 
 
+@lru_cache(maxsize=1024)
+def _id_of(op_type: str) -> str:
+    """What an op's id takes over from its type."""
+    return _UNSAFE.sub("_", op_type)[:60]
+
+
 def _build_op(node: "onnx.NodeProto", index: int, context: Context, depth: int, visible: Visible) -> Op:
-    name, op_type, inputs, outputs = node.name, node.op_type, tuple(node.input), tuple(node.output)
-    context.check_text(f"node {index}", name, op_type, node.domain, node.overload, *inputs, *outputs)
+    name, op_type, given_domain, overload = node.name, node.op_type, node.domain, node.overload
+    try:
+        # A name stands at every op that makes or reads the tensor: kept once, and found by identity.
+        inputs, outputs = tuple(map(intern, node.input)), tuple(map(intern, node.output))
+        op_type, overload = intern(op_type), intern(overload)
+        "".join((name, given_domain))
+    except TypeError:  # bytes among them
+        context.check_text(f"node {index}", name, op_type, given_domain, overload, *node.input, *node.output)
+        raise
     if not op_type:
         raise context.malformed(f"node {index} ({shown(name)})", "no op type", "one")
-    domain = "" if node.domain in _DEFAULT_DOMAINS else node.domain
-    label = _UNSAFE.sub("_", op_type)[:60]
-    attributes: dict[str, AttributeValue | AttributeReference] = {}
-    bodies: dict[str, Graph] = {}
-    where = f"node {index}:{label}" + (f" {shown(name)}" if name else "")
+    domain = "" if given_domain in _DEFAULT_DOMAINS else given_domain
+    label = _id_of(op_type)
+    attributes: dict[str, AttributeValue | AttributeReference] = {} if node.attribute else _NO_ATTRIBUTES
+    bodies: dict[str, Graph] = {} if node.attribute else _NO_BODIES
+    where = ""
     for attribute in node.attribute:
+        where = where or f"node {index}:{label}" + (f" {shown(name)}" if name else "")
         value = read_attribute(attribute, context, where)
         if attribute.name in attributes or attribute.name in bodies:
             raise context.malformed(f"{where}: attribute {shown(attribute.name)}", "it twice", "it once")
@@ -267,8 +291,10 @@ def _build_op(node: "onnx.NodeProto", index: int, context: Context, depth: int, 
             bodies[attribute.name] = _build_graph(attribute.g, context, depth + 1, visible, inside)
         elif value is not None:
             attributes[attribute.name] = value
-    key = _key(node.domain, op_type, node.overload)
-    function = key if key in context.function_keys else None
+    function = None
+    if context.function_keys:
+        key = _key(given_domain, op_type, overload)
+        function = key if key in context.function_keys else None
     version = context.opsets.get(domain)
     if version is None and function is None:
         context.missing_imports.add(domain)
@@ -285,7 +311,7 @@ def _build_op(node: "onnx.NodeProto", index: int, context: Context, depth: int, 
         module=module_path(node),
         bodies=bodies,
         function=function,
-        proto=node,
+        proto=node if bodies else node.SerializeToString(),
     )
 
 
@@ -294,13 +320,10 @@ def _in_order(
 ) -> tuple[Op, ...]:
     """The ops in file order if that is topological, else sorted with a notice; a cycle is refused."""
     is_sorted = True
-    dependencies: list[list[int]] = []
     for position, op in enumerate(ops):
-        needs = []
         for name in op_reads(op):
             producer = producers.get(name)
             if producer is not None:
-                needs.append(producer)
                 is_sorted = is_sorted and producer < position
             elif not _is_visible(name, visible):
                 raise context.malformed(
@@ -308,14 +331,15 @@ def _in_order(
                     "nothing that makes it",
                     "an op, input or initializer of that name",
                 )
-        dependencies.append(needs)
     if is_sorted:
         return tuple(ops)
     import networkx as nx
 
     graph = nx.DiGraph()
     graph.add_nodes_from(range(len(ops)))
-    graph.add_edges_from((need, position) for position, needs in enumerate(dependencies) for need in needs)
+    graph.add_edges_from(
+        (producers[name], position) for position, op in enumerate(ops) for name in op_reads(op) if name in producers
+    )
     try:
         order = list(nx.lexicographical_topological_sort(graph))
     except nx.NetworkXUnfeasible:

@@ -1,6 +1,7 @@
 """Names from the file: they are labels, may be empty, repeated or hostile, and are shown escaped and cut."""
 
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -43,9 +44,13 @@ def module_path(node: "onnx.NodeProto") -> str:
     for entry in node.metadata_props:
         if entry.key == _SCOPES_KEY:
             return _module_of_scopes(entry.value)
-    if "/" not in node.name:
-        return ""
-    return "/".join(part for part in node.name.split("/")[:-1] if part)
+    return _module_of_name(node.name.rpartition("/")[0])
+
+
+@lru_cache(maxsize=1024)
+def _module_of_name(prefix: str) -> str:
+    """`/encoder//layer.0` -> `encoder/layer.0`: what stands before the last slash of a name."""
+    return "/".join(part for part in prefix.split("/") if part)
 
 
 def _module_of_scopes(text: str) -> str:

@@ -2,6 +2,8 @@
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
+from sys import intern
 from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct, field
@@ -155,7 +157,7 @@ def read_tensor(
     dtype = dtype_name(proto.data_type)
     if not dtype:
         raise context.malformed(where, f"element type {proto.data_type}", "one that ONNX defines")
-    kind = TensorType(dtype, _checked_dims(proto.dims, context, where))
+    kind = _type_of(dtype, _checked_dims(proto.dims, context, where))
     if proto.data_location == 1:
         return StoredTensor(kind, None, is_constant_node, _external_place(proto, kind, context, where))
     elements = product(kind.dims)
@@ -164,6 +166,12 @@ def read_tensor(
     followed = elements <= min(context.limits.value_elements, FLOAT_VALUE_ELEMENTS if is_float else elements)
     value = _value(proto, context, where) if followed and dtype != "string" else None
     return StoredTensor(kind, value, is_constant_node)
+
+
+@lru_cache(maxsize=4096)
+def _type_of(dtype: str, shape: tuple[int, ...]) -> TensorType:
+    """One record for all tensors of a type and shape."""
+    return TensorType(dtype, shape)
 
 
 def _checked_dims(dims: Any, context: Context, where: str) -> tuple[int, ...]:
@@ -212,28 +220,36 @@ def _external_place(
     """(location, offset, length) of external data, which is checked as text and never opened; None where the reader
     left the payload out, which it marks by an entry without a key.
     """
-    for entry in proto.external_data:
-        context.check_text(f"{where}: external data", entry.key, entry.value)
     entries = {entry.key: entry.value for entry in proto.external_data}
+    for key, value in entries.items():
+        if type(key) is not str or type(value) is not str:
+            context.check_text(f"{where}: external data", key, value)
     location = entries.get("location", "")
     if "" in entries and not location:
         return None
-    parts = re.split(r"[/\\]", location)
-    if not location or "\0" in location or location.startswith(("/", "\\")) or ".." in parts or ":" in parts[0]:
+    if not _is_inside(location):
         raise context.malformed(
             where, f"external data location {shown(location)}", "the path of a file inside the model's folder"
         )
     numbers = {}
     for key in ("offset", "length"):
         text = entries.get(key, "")
-        if text and not re.fullmatch(r"[0-9]{1,19}", text):
+        if text and not (len(text) <= 19 and text.isascii() and text.isdigit()):
             raise context.malformed(where, f"external data {key} {shown(text)}", "a whole number of bytes")
         numbers[key] = int(text) if text else -1
     wanted = kind.bytes
     if numbers["length"] >= 0 and wanted is not None and numbers["length"] != wanted:
         raise context.malformed(where, f"external data length {numbers['length']:,}", f"{wanted:,} for {kind}")
     length = wanted if wanted is not None else numbers["length"]
-    return location, max(0, numbers["offset"]), length
+    return intern(location), max(0, numbers["offset"]), length
+
+
+@lru_cache(maxsize=64)
+def _is_inside(location: str) -> bool:
+    """Whether a location is a relative path that stays inside the model's folder."""
+    parts = re.split(r"[/\\]", location)
+    is_relative = bool(location) and "\0" not in location and not location.startswith(("/", "\\"))
+    return is_relative and ".." not in parts and ":" not in parts[0]
 
 
 def read_sparse(proto: "onnx.SparseTensorProto", context: Context, where: str) -> StoredTensor:

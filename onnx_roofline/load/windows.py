@@ -40,6 +40,31 @@ class Reader:
             offset, length = offset + len(data), length - len(data)
         return b"".join(parts)
 
+    def pass_small_fields(self, offset: int, end: int, limit: int, counted: int, room: int) -> tuple[int, int]:
+        """(offset behind the small length-delimited fields from `offset` on, how many of them have the tag `counted`).
+
+        It stops at the end of the window or of the message, at a field of `limit` bytes or more, at any other kind of
+        field or a long tag, and where `room` counted fields have passed.
+        """
+        window, base = self.window, self.base
+        at, until, last = offset - base, end - base, len(window) - 2
+        left = room
+        while 0 <= at < last:
+            tag, length = window[at], window[at + 1]
+            if tag & 0x87 != 2 or tag < 8:
+                break
+            after = at + 2 + length
+            if length > 0x7F:
+                high = window[at + 2]
+                if high >= limit >> 7:
+                    break
+                after = at + 3 + (length & 0x7F | high << 7)
+            if after > until or (tag == counted and not left):
+                break
+            left -= tag == counted
+            at = after
+        return base + at, room - left
+
     def varint(self, offset: int) -> tuple[int, int]:
         """The varint at `offset` and the offset behind it."""
         start = offset - self.base

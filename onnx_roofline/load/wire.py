@@ -186,6 +186,13 @@ def _strip(reader: _Reader, limits: Limits, kind: str) -> Slim:
             stack[-1].parts += (varint(frame.tag), varint(len(body)), body)
             stack[-1].copied = offset
             continue
+        if frame.kind in _NODES:
+            node_tag = _NODES[frame.kind] << 3 | 2
+            room = limits.nodes - reader.nodes
+            offset, nodes = reader.pass_small_fields(offset, frame.end, SMALL_BYTES, node_tag, room)
+            reader.nodes += nodes
+            if offset >= frame.end:
+                continue
         start = offset
         tag, offset = reader.varint(start)
         number, wire = tag >> 3, tag & 7

@@ -7,6 +7,13 @@ from collections.abc import Iterable, Iterator
 from onnx_roofline.base.errors import UsageError
 
 
+def refuse_inputs(path: str, inputs: Iterable[str]) -> None:
+    """Raise UsageError where `path` is one of the files that are read, by whatever name."""
+    for name in inputs:
+        if os.path.exists(path) and os.path.exists(name) and os.path.samefile(path, name):
+            raise UsageError(f"{path}: is a file that is read ({name}); name another one")
+
+
 def write_atomically(path: str, parts: Iterable[str | bytes]) -> None:
     """Write bytes, or text as UTF-8, to `path`; on any failure the old file, or none, is what stays.
 

@@ -16,6 +16,7 @@ from onnx_roofline.ir.placed_records import Alternative, Placement, PlacementSum
 from onnx_roofline.ir.records import Counts, Executions, Kernel, TypedOp, Work
 from onnx_roofline.report.caches import caches_line
 from onnx_roofline.report.header import NAME_WIDTH, first_line, model_line, plural, without_time
+from onnx_roofline.report.time_rows import time_rows
 from onnx_roofline.what_if.sensitivity import assumed_figures
 
 if TYPE_CHECKING:
@@ -89,33 +90,9 @@ def _totals_table(analysis: Analysis) -> "Table":
         table.add_row("placed", time, _placed_note(placed, optimum))
     else:
         table.add_row("time", time, f"all kernels, time model {placed.pim_model}")
-    for name, value, note in _time_rows(placed, optimum, is_pair=system.pim is not None):
+    for name, value, note in time_rows(placed, optimum, is_pair=system.pim is not None):
         table.add_row(name, value, note)
     return table
-
-
-def _time_rows(placed: PlacementSummary, optimum: Alternative, *, is_pair: bool) -> Iterator[tuple[str, str, str]]:
-    """What the time is made of, how sure it is, and the joules, where the full model and the profiles say so."""
-    if placed.launch_s and optimum.kernel_s is not None:
-        work = f"{format_si(optimum.kernel_s - placed.launch_s, 's')} of work + {placed.launches:,.10g} launches"
-        if placed.dispatch == "eager":
-            work += f"; an eager host dispatches them in {format_si(placed.dispatch_s, 's')}"
-        yield "launches", format_si(placed.launch_s, "s"), work
-    found = placed.certainty
-    if found is not None:
-        origins = ", ".join(f"{share:.0%} {origin}" for origin, share in found.by_origin.items())
-        robust = f"; {found.robust_share:.0%} of it is placed robustly" if is_pair else ""
-        band = f"{format_si(found.low_s, 's')} to {format_si(found.high_s, 's')}, by its constants: {origins}"
-        yield "band", f"{found.high_s / found.low_s:.3g} x" if found.low_s else "–", band + robust
-    energy = optimum.energy
-    if energy is not None:
-        parts = {"memory": energy.dram_j, "on-chip": energy.on_chip_j, "link": energy.link_j, "MACs": energy.macs_j,
-                 "static": energy.static_j}  # fmt: skip
-        yield (
-            "energy",
-            format_si(energy.total_j, "J"),
-            ", ".join(f"{name} {format_si(value, 'J')}" for name, value in parts.items() if value),
-        )
 
 
 def _sum_cell(value: float | None, unit: str, missing: int) -> str:
@@ -306,21 +283,34 @@ def merge_modules(groups: tuple[Group, ...], depth: int, weights: Weights) -> tu
     """Module roll-up with paths cut to `depth` levels; 0 leaves them whole."""
     if depth <= 0:
         return groups
-    merged: dict[str, Group] = {}
+    parts: dict[str, list[Group]] = {}
     for group in groups:
-        name = "/".join(group.name.split("/")[:depth])
-        known = merged.get(name)
-        merged[name] = replace(group, name=name) if known is None else _sum(name, known, group, weights)
-    return tuple(sorted(merged.values(), key=lambda group: (-group.time_s, -group.flops, group.name)))
+        parts.setdefault("/".join(group.name.split("/")[:depth]), []).append(group)
+    merged = [_sum(name, found, weights) for name, found in parts.items()]
+    return tuple(sorted(merged, key=lambda group: (-group.time_s, -group.flops, group.name)))
 
 
-def _sum(name: str, a: Group, b: Group, weights: Weights) -> Group:
-    readers = a.weight_readers + b.weight_readers
+def _sum(name: str, groups: list[Group], weights: Weights) -> Group:
+    """Several groups as one; a weight that several of them read is in it once."""
+    if len(groups) == 1:
+        return replace(groups[0], name=name)
+    readers = tuple(reader for group in groups for reader in group.weight_readers)
     held = weights.of(readers)
-    return Group(name, a.ops + b.ops, a.macs + b.macs, a.flops + b.flops, a.operations + b.operations,
-                 a.naive_bytes + b.naive_bytes, a.time_s + b.time_s, a.unknown_ops + b.unknown_ops,
-                 a.unknown_bytes_ops + b.unknown_bytes_ops, a.untimed_kernels + b.untimed_kernels,
-                 held.parameters, held.weight_bytes, readers)  # fmt: skip
+    return Group(
+        name=name,
+        ops=sum(group.ops for group in groups),
+        macs=sum(group.macs for group in groups),
+        flops=sum(group.flops for group in groups),
+        operations=sum(group.operations for group in groups),
+        naive_bytes=sum(group.naive_bytes for group in groups),
+        time_s=sum(group.time_s for group in groups),
+        unknown_ops=sum(group.unknown_ops for group in groups),
+        unknown_bytes_ops=sum(group.unknown_bytes_ops for group in groups),
+        untimed_kernels=sum(group.untimed_kernels for group in groups),
+        parameters=held.parameters,
+        weight_bytes=held.weight_bytes,
+        weight_readers=readers,
+    )
 
 
 def _groups_table(title: str, groups: tuple[Group, ...], summary: Summary, top: int, width: int) -> "Table":

@@ -1,11 +1,13 @@
 """Whole-process time and memory, as ratios to peers in one run: `make bench`.
 
 Every figure is of a fresh process, taken from the operating system's accounting of the finished child; the commands are
-run in turn, so that a drift of the machine's speed hits all alike. Medians and ratios are printed; nothing is judged.
-Models are made in a temporary folder: BERT-base from the sample with its weights as zeros, chains of a given length.
+run in turn, so that a drift of the machine's speed hits all alike. Medians and ratios are printed, those that have a
+target beside it; nothing is judged. Peers are run where they are installed. Models are made in a temporary folder:
+BERT-base from the sample with its weights as zeros, and others by `scale_models.py`.
 """
 
 import argparse
+import importlib.util
 import math
 import os
 import statistics
@@ -17,6 +19,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import scale_models
+
 if TYPE_CHECKING:
     import onnx
 
@@ -27,6 +31,11 @@ EXTERNAL_BYTES = 8 * 2**30
 
 OURS = [sys.executable, "-m", "onnx_roofline", "analyze"]
 IMPORTS = "import onnx, numpy, networkx, yaml"
+# Shape inference of the onnx library with data propagation, on the file alone.
+INFERENCE = """
+import sys, onnx
+onnx.shape_inference.infer_shapes(onnx.load(sys.argv[1], load_external_data=False), data_prop=True)
+"""
 ONNX_TOOL = """
 import sys, numpy, onnx_tool
 model = onnx_tool.Model(sys.argv[1])
@@ -48,6 +57,13 @@ for value in model.graph.input:
 info = model_info.ModelInfo(model)
 print("MACS", int(getattr(info, "macs", getattr(info, "total_macs", 0)) or 0))
 """
+
+
+# The optional peers: the module that tells whether one is installed, and what it runs.
+PEERS = {"onnx-tool": ("onnx_tool", ONNX_TOOL), "onnxsim": ("onnxsim", ONNXSIM)}
+DIMS = ["--dim", "batch=1", "--dim", "sequence=128"]
+# Models of the ratios, by kind and ops.
+SCALED = (("blocks", 50_000), ("plain", 20_000), ("wide", 20_000))
 
 
 @dataclass(frozen=True)
@@ -139,25 +155,6 @@ def drop_nan_guards(model: "onnx.ModelProto") -> None:
     model.graph.node.extend(kept)
 
 
-def make_chain(path: Path, ops: int) -> None:
-    """A chain of alternating Relu and Add with one weight."""
-    import onnx
-    from onnx import TensorProto, helper
-
-    nodes = []
-    for index in range(ops):
-        source = f"t{index}" if index else "x"
-        if index % 2:
-            nodes.append(helper.make_node("Add", [source, "w"], [f"t{index + 1}"]))
-        else:
-            nodes.append(helper.make_node("Relu", [source], [f"t{index + 1}"]))
-    kind = helper.make_tensor_value_info("x", TensorProto.FLOAT, (1, 64))
-    out = helper.make_tensor_value_info(f"t{ops}", TensorProto.FLOAT, (1, 64))
-    weight = helper.make_tensor("w", TensorProto.FLOAT, (64,), [0.5] * 64)
-    graph = helper.make_graph(nodes, "chain", [kind], [out], [weight])
-    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)]), path)
-
-
 def make_models(folder: Path, lengths: tuple[int, ...]) -> None:
     """BERT-base with dynamic axes: weights inline, external and absent, external and present; and the chains."""
     import onnx
@@ -175,25 +172,28 @@ def make_models(folder: Path, lengths: tuple[int, ...]) -> None:
         data.truncate(EXTERNAL_BYTES)
     fill_weights(model)
     onnx.save(model, folder / "bert_inline.onnx")
-    for ops in lengths:
-        make_chain(folder / f"chain_{ops}.onnx", ops)
+    for kind, ops in (*SCALED, *(("plain", ops) for ops in lengths)):
+        scale_models.make(kind, ops, folder / f"{kind}_{ops}.onnx")
+
+
+def installed_peers(model: Path) -> dict[str, list[str]]:
+    """The commands of the peers that are installed, by name."""
+    found = {name: script for name, (module, script) in PEERS.items() if importlib.util.find_spec(module)}
+    return {name: [sys.executable, "-c", script, str(model)] for name, script in found.items()}
 
 
 def bench_bert(folder: Path, runs: int, peers: bool) -> None:
     """The same model by every tool, and by this one with its weights in three places."""
     inline, absent, present = folder / "bert_inline.onnx", folder / "absent", folder / "present"
     megabytes = inline.stat().st_size / 1e6
-    dims = ["--dim", "batch=1", "--dim", "sequence=128"]
     commands = {
         "imports alone": [sys.executable, "-c", IMPORTS],
-        "onnx-roofline": [*OURS, str(inline), *dims],
-        "onnx-roofline, JSON too": [*OURS, str(inline), *dims, "--json", str(folder / "out.json")],
-        "onnx-roofline, external absent": [*OURS, str(absent / "bert.onnx"), *dims],
-        "onnx-roofline, external 8 GB": [*OURS, str(present / "bert.onnx"), *dims],
+        "onnx-roofline": [*OURS, str(inline), *DIMS],
+        "onnx-roofline, JSON too": [*OURS, str(inline), *DIMS, "--json", str(folder / "out.json")],
+        "onnx-roofline, external absent": [*OURS, str(absent / "bert.onnx"), *DIMS],
+        "onnx-roofline, external 8 GB": [*OURS, str(present / "bert.onnx"), *DIMS],
     }
-    if peers:
-        commands["onnx-tool"] = [sys.executable, "-c", ONNX_TOOL, str(inline)]
-        commands["onnxsim"] = [sys.executable, "-c", ONNXSIM, str(inline)]
+    commands |= installed_peers(inline) if peers else {}
     show(f"BERT-base, {megabytes:.0f} MB of weights inline", in_turn(commands, runs), "onnx-roofline")
 
 
@@ -203,11 +203,59 @@ def bench_chains(folder: Path, lengths: tuple[int, ...]) -> None:
     floor = min(run_once([sys.executable, "-c", IMPORTS]).wall_s for _ in range(3))
     times = []
     for ops in lengths:
-        result = run_once([*OURS, str(folder / f"chain_{ops}.onnx")])
+        result = run_once([*OURS, str(folder / f"plain_{ops}.onnx")])
         times.append(result.wall_s - floor)
         print(f"  {ops:>9,} ops {result.wall_s:7.2f} s  peak {result.peak_mb:6.0f} MB  exit {result.code}")
     exponent = math.log(times[-1] / times[-2]) / math.log(lengths[-1] / lengths[-2])
     print(f"  exponent of the growth from {lengths[-2]:,} to {lengths[-1]:,} ops: {exponent:.2f}")
+
+
+def bench_ratios(folder: Path, runs: int, peers: bool) -> None:
+    """Ratios of CPU time and of memory that have a target, from the quickest of the runs: noise only adds."""
+    inline, blocks, plain, wide = (
+        str(folder / f"{name}.onnx") for name in ("bert_inline", "blocks_50000", "plain_20000", "wide_20000")
+    )
+    nodes = ["1:Add", "10001:Add", "19999:Add"]
+    commands = {
+        "nothing": [sys.executable, "-c", "pass"],
+        "imports": [sys.executable, "-c", IMPORTS],
+        "import onnx": [sys.executable, "-c", "import onnx"],
+        "hw list": [*OURS[:-1], "hw", "list"],
+        "bert": [*OURS, str(folder / "absent" / "bert.onnx"), *DIMS],
+        "bert inline": [*OURS, inline, *DIMS, "--json", str(folder / "out.json")],
+        **(installed_peers(Path(inline)) if peers else {}),
+        "blocks": [*OURS, blocks],
+        "inference": [sys.executable, "-c", INFERENCE, blocks],
+        "plain": [*OURS, plain],
+        "wide": [*OURS, wide],
+        "explain": [*OURS[:-1], "explain", plain, *nodes],
+    }
+    results = in_turn(commands, runs)
+    failed = {name: found[-1] for name, found in results.items() if any(run.code for run in found)}
+    for name, run in failed.items():
+        print(f"  {name}: exit {run.code}: {run.output.strip()[-200:]!r}")
+    cpu = {name: min(run.cpu_s for run in found) for name, found in results.items()}
+    peak = {name: statistics.median(run.peak_mb for run in found) for name, found in results.items()}
+    start = cpu["imports"]
+    rows = [
+        ("BERT-base / importing onnx, numpy, networkx, yaml", cpu["bert"] / start, "at most", 1.25),
+        ("hw list / python -c pass", cpu["hw list"] / cpu["nothing"], "at most", 8),
+        (
+            "50,000 ops of blocks / onnx.shape_inference, each less its start",
+            (cpu["blocks"] - start) / (cpu["inference"] - cpu["import onnx"]),
+            "at most",
+            8,
+        ),
+        ("the same, peak memory", peak["blocks"] / peak["inference"], "at most", 1.3),
+        ("wide / plain, 20,000 ops, less the start", (cpu["wide"] - start) / (cpu["plain"] - start), "at most", 1),
+        ("explain of 3 ops / analyze, 20,000 ops", cpu["explain"] / cpu["plain"], "at most", 1.5),
+    ]
+    if "onnx-tool" in cpu:
+        times = cpu["onnx-tool"] / cpu["bert inline"]
+        rows.append(("onnx-tool / BERT-base, 435 MB inline, with JSON", times, "at least", 9))
+    print(f"ratios of CPU time, the quickest of {runs} runs each")
+    for name, found, bound, target in rows:
+        print(f"  {name:<68} {found:6.2f}  wanted {bound} {target:g}")
 
 
 def main() -> None:
@@ -215,6 +263,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--no-peers", action="store_true")
+    parser.add_argument("--ratios", action="store_true", help="only the ratios that have a target")
     parser.add_argument("--make", metavar="FOLDER", help=argparse.SUPPRESS)
     options = parser.parse_args()
     lengths = (20_000, 100_000, 200_000)
@@ -225,8 +274,10 @@ def main() -> None:
         folder = Path(name)
         # In a process of its own: a child's peak memory is never below what its parent had when it was started.
         subprocess.run([sys.executable, __file__, "--make", name], check=True)
-        bench_bert(folder, options.runs, not options.no_peers)
-        bench_chains(folder, lengths)
+        bench_ratios(folder, options.runs, not options.no_peers)
+        if not options.ratios:
+            bench_bert(folder, options.runs, not options.no_peers)
+            bench_chains(folder, lengths)
 
 
 if __name__ == "__main__":

@@ -7,9 +7,10 @@ from msgspec import Struct
 
 from onnx_roofline.base.errors import UsageError
 from onnx_roofline.hardware.records import Device, System
+from onnx_roofline.report.colours import DEVICE_COLOURS
 
-# Okabe and Ito's blue and vermilion, told apart by all kinds of colour vision; and a marker each for print.
-COLOURS, MARKERS = ("#0072B2", "#D55E00"), ("o", "s")
+# A marker each for print.
+MARKERS = ("o", "s")
 
 
 class RoofLine(Struct, frozen=True):
@@ -36,7 +37,7 @@ def roof_lines(system: System, dtype: str) -> tuple[RoofLine, ...]:
     """The roofs of the devices that compute the dtype, the GPU's first."""
     roofs = tuple(
         RoofLine(device, device.kind.upper(), peak, device.bandwidth_bytes_per_s, colour, marker)
-        for device, colour, marker in zip(system.devices, COLOURS, MARKERS, strict=False)
+        for device, colour, marker in zip(system.devices, DEVICE_COLOURS, MARKERS, strict=False)
         if (peak := device.peak_flops_per_s(dtype)) is not None
     )
     if not roofs:

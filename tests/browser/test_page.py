@@ -1,0 +1,377 @@
+"""The page in a browser: it asks for nothing, says nothing on the console, and its parts are linked."""
+
+import json
+import os
+import re
+from itertools import pairwise
+from pathlib import Path
+
+import onnx
+import pytest
+from headless import Browser
+from onnx import TensorProto, helper
+
+from onnx_roofline.analysis.analyze import Analysis, analyze
+from onnx_roofline.analysis.settings import Settings
+from onnx_roofline.analysis.timeline import overlapped, timeline
+from onnx_roofline.ir.placed_records import Placement
+from onnx_roofline.ir.records import Kernel
+from onnx_roofline.report.html.page import write_page
+from onnx_roofline.what_if.sweep import sweep
+
+ROOT = Path(__file__).resolve().parents[2]
+ATTACKS = [
+    "</script><script>window.attacked=1</script>", "<img src=x onerror=window.attacked=1>", '"><svg onload=attack()>',
+    "<!--<script>", "javascript:window.attacked=1", "__proto__", "constructor", "x\u2028y\u202ez\x00\x1b[31m",
+    "https://example.com/a.png", "${window.attacked=1}", "@DATA@", "a/b/../c", "' style=background:url(//x) '",
+]  # fmt: skip
+
+
+def written(analysis: Analysis, path: Path) -> Path:
+    path.write_text("".join(write_page(analysis)), "utf-8")
+    return path
+
+
+@pytest.fixture(scope="module")
+def decoder() -> Analysis:
+    dims = {"batch": 32, "past_sequence": 1023}
+    return analyze(
+        ROOT / "sample_models/llama_decode.onnx", Settings(dims=dims, system="a100-attacc", assume_dtype="float16")
+    )
+
+
+@pytest.fixture(scope="module")
+def page(decoder: Analysis, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return written(decoder, tmp_path_factory.mktemp("page") / "decoder.html")
+
+
+@pytest.fixture
+def opened(browser: Browser, page: Path) -> Browser:
+    browser.open(page)
+    return browser
+
+
+def chosen(browser: Browser) -> dict[str, str | None]:
+    """The kernel that each part of the page marks, by its row id."""
+    found = browser.ask("""(() => {
+        const id = (one) => one && one.getAttribute('data-kernel');
+        return {
+          row: id(document.querySelector('#table-rows tr.chosen')),
+          bar: id(document.querySelector('#timeline-chart .span.chosen')),
+          box: document.querySelector('#graph-chart .box.chosen') ? 'marked' : null,
+          ring: document.querySelector('#roofline-chart .ring') ? 'marked' : null,
+          details: document.querySelector('#details').hidden ? null : document.querySelector('#details h3').textContent,
+        };
+    })()""")
+    return dict(found)
+
+
+def rows(browser: Browser) -> list[list[str]]:
+    """The rows in sight."""
+    return list(browser.ask("[...document.querySelectorAll('#table-rows tr.row')].map((row) => "
+                            "[...row.cells].map((cell) => cell.textContent))"))  # fmt: skip
+
+
+def count(browser: Browser) -> int:
+    return int(re.sub(r" of .*|,", "", browser.ask("document.querySelector('#table-count').textContent")))
+
+
+@pytest.mark.parametrize("width", [1440, 390])
+@pytest.mark.parametrize("dark", [False, True])
+def test_the_page_asks_for_nothing_and_says_nothing(browser: Browser, page: Path, width: int, dark: bool) -> None:
+    browser.open(page, width=width, dark=dark)
+    assert browser.errors == []
+    assert browser.requests == [page.resolve().as_uri()]
+    # It reads on a phone: nothing is wider than the window.
+    assert browser.ask("document.documentElement.scrollWidth") <= width
+    assert browser.ask("document.querySelectorAll('#roofline-chart .point').length") > 50
+
+
+def test_the_table_has_every_kernel_and_sorts(opened: Browser, decoder: Analysis) -> None:
+    kernels = [key for key, kernel in decoder.model.column(Kernel).items() if kernel.id == key]
+    assert count(opened) == len(kernels)
+    placements = decoder.model.column(Placement)
+    longest = max(kernels, key=lambda key: placements[key].time_s or 0.0)
+    assert rows(opened)[0][0] == longest
+    opened.click("[data-sort=id]")
+    assert [row[0] for row in rows(opened)[:10]] == kernels[:10]
+    opened.click("[data-sort=id]")
+    assert [row[0] for row in rows(opened)[:10]] == kernels[::-1][:10]
+    assert opened.ask("document.querySelector('th[aria-sort=descending] [data-sort=id]') !== null")
+
+
+def test_filters_narrow_the_table(opened: Browser, decoder: Analysis) -> None:
+    placements = decoder.model.column(Placement)
+    roots = [key for key, kernel in decoder.model.column(Kernel).items() if kernel.id == key]
+    opened.click("#table-filter")
+    opened.type("layers.3 matmul")
+    found = {row[0] for row in rows(opened)}
+    assert len(found) == count(opened) > 3
+    assert all("layers.3/" in row[3] and "MatMul" in row[2] for row in rows(opened))
+    opened.ask("(() => { const one = document.querySelector('#table-filter'); one.value = ''; "
+               "one.dispatchEvent(new Event('input')); const two = document.querySelector('#table-device'); "
+               "two.value = '1'; two.dispatchEvent(new Event('change')); })()")  # fmt: skip
+    assert count(opened) == sum(placements[key].device == "attacc" for key in roots) == 8
+
+
+def test_ops_are_rows_too(opened: Browser, decoder: Analysis) -> None:
+    opened.ask("(() => { const one = document.querySelector('#table-kind'); one.value = 'ops'; "
+               "one.dispatchEvent(new Event('change')); })()")  # fmt: skip
+    assert count(opened) == len(decoder.model.column(Kernel))
+
+
+def test_choosing_a_row_marks_the_others(opened: Browser) -> None:
+    opened.click("#table-rows tr.row:nth-child(3)")
+    id_ = rows(opened)[2][0]
+    found = chosen(opened)
+    assert found["row"] == found["bar"] is not None
+    assert (found["box"], found["ring"]) == ("marked", "marked")
+    assert str(found["details"]).startswith(id_)
+    opened.press("Escape")
+    assert set(chosen(opened).values()) == {None}
+
+
+def test_choosing_a_point_or_a_bar_marks_the_row(opened: Browser) -> None:
+    for selector in ("#roofline-chart rect.point", "#timeline-chart .span.pim"):
+        opened.ask(f"document.querySelector('{selector}').dispatchEvent(new MouseEvent('click', {{bubbles: true}}))")
+        wanted = opened.ask(f"document.querySelector('{selector}').getAttribute('data-kernel')")
+        found = chosen(opened)
+        assert found["row"] == found["bar"] == wanted
+        assert found["box"] == "marked"
+        opened.press("Escape")
+
+
+def test_hovering_tells_what_it_is(opened: Browser) -> None:
+    opened.move("#timeline-chart .span.pim")
+    text = opened.ask("document.querySelector('#tip').hidden ? '' : document.querySelector('#tip').textContent")
+    assert "attacc" in text
+    assert "MatMul" in text
+
+
+def test_keys_walk_the_kernels(opened: Browser, decoder: Analysis) -> None:
+    spans = [span.kernel for span in timeline(decoder) if span.kind == "kernel"]
+    opened.ask("document.querySelector('#timeline-chart').focus()")
+    opened.press("ArrowRight", 3)
+    assert str(chosen(opened)["details"]).startswith(f"{spans[2]} ")
+    opened.press("ArrowLeft")
+    assert str(chosen(opened)["details"]).startswith(f"{spans[1]} ")
+    opened.ask("document.querySelector('#table-rows').focus()")
+    opened.press("Home")
+    opened.press("ArrowDown")
+    assert str(chosen(opened)["details"]).startswith(f"{rows(opened)[1][0]} ")
+
+
+def test_modules_open_close_and_filter(opened: Browser) -> None:
+    def names() -> list[str]:
+        return list(opened.ask("[...document.querySelectorAll('#module-tree [data-module]')].map((one) => "
+                               "one.getAttribute('data-module'))"))  # fmt: skip
+
+    before = names()
+    opened.ask("document.querySelector('[data-module=\"llama/model/layers.3\"]').focus()")
+    opened.press("ArrowRight")
+    assert set(names()) - set(before) >= {"llama/model/layers.3/self_attn", "llama/model/layers.3/mlp"}
+    opened.press("ArrowLeft")
+    assert names() == before
+    opened.press("Enter")
+    assert all(row[3].startswith("llama/model/layers.3") for row in rows(opened))
+    assert 3 < count(opened) < 20
+    assert opened.ask("document.querySelectorAll('#roofline-chart .point.dim').length") > 50
+    opened.click("#table-module")
+    assert count(opened) == 124
+
+
+def test_the_tree_adds_up(opened: Browser, decoder: Analysis) -> None:
+    cells = opened.ask("[...document.querySelector('#module-tree tbody tr').cells].map((cell) => cell.textContent)")
+    assert cells[2:4] == ["2.114 G", "4.249 G"]
+    assert decoder.summary.counts.macs == 2113929216
+    assert cells[5] == "945.4 µs"  # the optimum's kernels, without transfers
+
+
+def test_the_graph_opens_boxes_and_goes_back(opened: Browser) -> None:
+    inside = "document.querySelector('#graph-controls [disabled]').textContent"
+    assert opened.ask(inside) == "model"
+    opened.ask("[...document.querySelectorAll('#graph-chart [data-place]')].find((one) => "
+               "one.getAttribute('aria-label').startsWith('layers.3')).focus()")  # fmt: skip
+    opened.press("Enter")
+    assert opened.ask(inside) == "layers.3"
+    assert opened.ask("document.activeElement.hasAttribute('data-place')")
+    opened.press("Backspace")
+    assert opened.ask(inside) == "model"
+    assert opened.ask("document.querySelectorAll('#graph-chart .edge').length") > 8
+
+
+def test_the_theme_follows_the_system_and_the_button(browser: Browser, page: Path) -> None:
+    back = "getComputedStyle(document.body).backgroundColor"
+    browser.open(page)
+    light = browser.ask(back)
+    browser.click("#theme")
+    dark = browser.ask(back)
+    assert light != dark
+    browser.open(page, dark=True)
+    assert browser.ask(back) == dark
+    browser.click("#theme")
+    assert browser.ask(back) == light
+
+
+def test_the_timeline_zooms_and_every_span_is_drawn(opened: Browser, decoder: Analysis) -> None:
+    spans = timeline(decoder)
+    assert opened.ask("document.querySelectorAll('#timeline-chart .span').length") == len(spans)
+    width = opened.ask("document.querySelector('#timeline-chart svg').clientWidth")
+    opened.click("#timeline-controls button")
+    assert opened.ask("document.querySelector('#timeline-chart svg').clientWidth") == pytest.approx(2 * width, abs=2)
+    opened.ask("(() => { const one = document.querySelector('#timeline-which'); one.value = '1'; "
+               "one.dispatchEvent(new Event('change')); })()")  # fmt: skip
+    assert opened.ask("document.querySelectorAll('#timeline-chart .span').length") == len(overlapped(decoder))
+    assert opened.errors == []
+
+
+def test_names_that_attack_are_text(browser: Browser, tmp_path: Path) -> None:
+    names = ["x", *ATTACKS]
+    nodes = [helper.make_node("Relu", [a], [b], name=f"{b}/{b}") for a, b in pairwise(names)]
+    ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, (4,)) for name in (names[0], names[-1])]
+    proto = helper.make_model(helper.make_graph(nodes, ATTACKS[0], ends[:1], ends[1:]), producer_name=ATTACKS[1])
+    onnx.save(proto, tmp_path / "<b onclick=x>@DATA@ @STYLE@&quot;.onnx")
+    analysis = analyze(tmp_path / "<b onclick=x>@DATA@ @STYLE@&quot;.onnx", Settings(backend="none"))
+    page = written(analysis, tmp_path / "page.html")
+    browser.open(page)
+    assert browser.errors == []
+    assert browser.requests == [page.resolve().as_uri()]
+    assert browser.ask("window.attacked") is None
+    assert browser.ask("document.querySelectorAll('img, iframe, object, link, b[onclick], [onload]').length") == 0
+    assert browser.ask("document.scripts.length") == 2
+    assert count(browser) == len(ATTACKS)
+    assert any("<img src=x onerror=window.attacked=1>" in row[1] for row in rows(browser))
+    for kernel in range(len(ATTACKS)):
+        browser.click(f"#table-rows tr[data-kernel='{kernel}']")
+    browser.press("Escape")
+    assert browser.errors == []
+
+
+def test_the_policy_blocks_what_is_not_of_the_page(opened: Browser) -> None:
+    opened.ask("document.body.insertAdjacentHTML('beforeend', '<img src=\"https://example.com/x.png\" onerror=\"1\">')")
+    opened.ask("(() => { const s = document.createElement('script'); s.textContent = 'window.ran = 1'; "
+               "document.body.append(s); })()")  # fmt: skip
+    opened.ask("new Promise((done) => setTimeout(done, 100))")
+    assert opened.ask("window.ran") is None
+    assert any("Content Security Policy" in error for error in opened.errors)
+    assert opened.blocked == ["csp"]
+
+
+@pytest.mark.slow
+def test_a_large_model_is_small_and_quick(browser: Browser, tmp_path: Path) -> None:
+    """A decoder of 100 layers with 3,600 ops."""
+    onnx.save(layers(100), tmp_path / "large.onnx")
+    analysis = analyze(tmp_path / "large.onnx", Settings(system="a100-attacc", assume_dtype="float16"))
+    assert analysis.summary.ops >= 3600
+    page = written(analysis, tmp_path / "large.html")
+    assert page.stat().st_size < 2_500_000
+    browser.open(page)
+    paint = browser.ask("""new Promise((done) => {
+        const told = (list) => list.getEntriesByName('first-contentful-paint').forEach((one) => done(one.startTime));
+        new PerformanceObserver(told).observe({ type: 'paint', buffered: true });
+    })""")
+    assert paint < 1500
+    slowest = browser.ask("""(() => {
+        const took = [];
+        const time = (action) => {
+          const start = performance.now();
+          action();
+          document.body.offsetHeight;  // lays the page out
+          took.push(performance.now() - start);
+        };
+        const filter = document.querySelector('#table-filter');
+        for (const text of ['matmul', 'layers.77', 'nothing of that name', '']) {
+          time(() => { filter.value = text; filter.dispatchEvent(new Event('input')); });
+        }
+        const kind = document.querySelector('#table-kind');
+        time(() => { kind.value = 'ops'; kind.dispatchEvent(new Event('change')); });
+        time(() => document.querySelector('[data-sort=macs]').click());
+        return Math.max(...took);
+    })()""")
+    assert slowest < 100
+    assert browser.errors == []
+
+
+def layers(number: int) -> onnx.ModelProto:
+    """Layers of 36 ops each, with scoped names."""
+    nodes, stored, tensor = [], [], "x"
+    for layer in range(number):
+        stored.append(helper.make_tensor(f"w{layer}", TensorProto.FLOAT, (8, 8), [0.0] * 64))
+        for place in range(36):
+            kind = ("MatMul", "Add", "Relu", "Sigmoid", "Softmax", "Neg")[place % 6]
+            inputs = [tensor, f"w{layer}"] if kind == "MatMul" else [tensor, "x"] if kind == "Add" else [tensor]
+            tensor = f"t{layer}_{place}"
+            part = ("attention", "mlp")[place // 18]
+            nodes.append(helper.make_node(kind, inputs, [tensor], name=f"/layers.{layer}/{part}/{kind}_{place}"))
+    ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, (8, 8)) for name in ("x", tensor)]
+    return helper.make_model(helper.make_graph(nodes, "layers", ends[:1], ends[1:], stored))
+
+
+def test_a_sweep_is_under_a_slider(browser: Browser, tmp_path: Path) -> None:
+    settings = Settings(dims={"past_sequence": 1023, "batch": 1}, system="a100-attacc", assume_dtype="float16")
+    path = ROOT / "sample_models/llama_decode.onnx"
+    found = sweep(path, settings, "batch", (1, 8, 32))
+    page = tmp_path / "page.html"
+    page.write_text("".join(write_page(analyze(path, settings), found)), "utf-8")
+    browser.open(page)
+    notes = []
+    for point in range(3):
+        browser.ask(f"(() => {{ const one = document.querySelector('#whatif-slider'); one.value = {point}; "
+                    "one.dispatchEvent(new Event('input')); })()")  # fmt: skip
+        notes.append(browser.ask("document.querySelector('#whatif-note').textContent").split()[0])
+        shown = browser.ask("[...document.querySelector('#whatif-table tbody').rows].map((row) => "
+                            "row.cells[0].textContent)")  # fmt: skip
+        assert shown == list(found.points[point].seconds)
+    assert [int(note) for note in notes] == [point.on_pim for point in found.points] == [1, 1, 8]
+    assert browser.ask("document.querySelector('#whatif-value').textContent") == "batch = 32"
+    browser.click("#whatif-flips button")
+    assert chosen(browser)["row"] is not None
+    assert browser.errors == []
+    browser.open(written(analyze(path, settings), page))
+    assert browser.ask("document.querySelector('#whatif').hidden")
+
+
+def test_a_model_without_a_kernel_has_a_page(browser: Browser, tmp_path: Path) -> None:
+    ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, (4,)) for name in "xy"]
+    graph = helper.make_graph([helper.make_node("Identity", ["x"], ["y"])], "g", ends[:1], ends[1:])
+    onnx.save(helper.make_model(graph), tmp_path / "m.onnx")
+    browser.open(written(analyze(tmp_path / "m.onnx"), tmp_path / "page.html"))
+    assert browser.errors == []
+    assert count(browser) == 0
+
+
+def test_what_is_unknown_is_a_question_mark(browser: Browser, tmp_path: Path) -> None:
+    ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, (4,)) for name in "xy"]
+    graph = helper.make_graph([helper.make_node("Mystery", ["x"], ["y"], domain="nobody")], "g", ends[:1], ends[1:])
+    onnx.save(helper.make_model(graph), tmp_path / "m.onnx")
+    browser.open(written(analyze(tmp_path / "m.onnx"), tmp_path / "page.html"))
+    assert browser.errors == []
+    (row,) = rows(browser)
+    titles = browser.ask("[...document.querySelectorAll('#table-rows th')].map((one) => one.textContent)")
+    cells = dict(zip(titles, row, strict=True))
+    assert [cells[title] for title in ("MACs", "FLOPs", "time ▼", "place", "status")] == [
+        "?", "?", "?", "not placed", "unknown"]  # fmt: skip
+    assert "+ ?" in browser.ask("document.querySelector('#cards').textContent")
+
+
+def test_the_pictures_of_the_docs(browser: Browser, page: Path, tmp_path: Path) -> None:
+    """ONNX_ROOFLINE_UPDATE=1 takes them anew; a font moves every pixel, so that only their size is compared."""
+    for name, section, dark in (("report", "#summary", False), ("report-dark", "#graph", True)):
+        browser.open(page, width=1200, height=1000, dark=dark)
+        browser.click("#table-rows tr.row:nth-child(3)")
+        browser.ask(f"document.querySelector('{section}').scrollIntoView()")
+        if not dark:
+            browser.press("Escape")
+        taken = tmp_path / f"{name}.png"
+        browser.picture(taken)
+        if os.environ.get("ONNX_ROOFLINE_UPDATE") == "1":
+            (ROOT / f"docs/{name}.png").write_bytes(taken.read_bytes())
+        # The header of a PNG: width and height.
+        assert (ROOT / f"docs/{name}.png").read_bytes()[16:24] == taken.read_bytes()[16:24]
+
+
+def test_json_in_the_page_is_the_data(page: Path) -> None:
+    (text,) = re.findall(r'<script type="application/json" id="data">(.*?)</script>', page.read_text("utf-8"), re.S)
+    found = json.loads(text)
+    assert found["head"]["macs"] == 2113929216
+    assert not {"<", ">", "&"} & set(text)
