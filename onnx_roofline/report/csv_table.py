@@ -51,11 +51,12 @@ def table_rows(analysis: Analysis) -> Iterator[Row]:
             _intensity(work, traffics[key]),
             kernels[key].id,
             kernels[key].pattern,
-            *(cell for device in devices for cell in _time(placements[key], roof[device.slug], device)),
+            *(cell for device in devices for cell in _time(placements[key], roof[device.slug], device.slug)),
             placements[key].device,
             placements[key].reason,
             held.parameters,
             held.weight_bytes,
+            *(cell for device in devices for cell in _engine_times(placements[key], device)),
         )
         yield dict(zip(columns, cells, strict=True))
 
@@ -64,21 +65,26 @@ def _columns(analysis: Analysis) -> list[str]:
     header = ["id", "name", "op_type", "domain", "module", "role", "executions", "status", "rule", "compute_dtype",
               "macs", "flops", *COUNT_CLASSES[1:], "naive_bytes", "compulsory_bytes", "intensity_flops_per_byte",
               "kernel", "pattern"]  # fmt: skip
+    header += [f"{device.slug}_{figure}" for device in analysis.system.devices for figure in ("time_s", "bound")]
+    header += ["placement", "placement_reason", "parameters", "weight_bytes"]
     for device in analysis.system.devices:
-        figures = ("time_s", "bound", "low_s", "high_s", "launch_s", *(f"{name}_s" for name in _engines(device)))
+        figures = ("low_s", "high_s", "launch_s", *(f"{name}_s" for name in _engines(device)))
         header += [f"{device.slug}_{figure}" for figure in figures]
-    return [*header, "placement", "placement_reason", "parameters", "weight_bytes"]
+    return header
 
 
-def _time(placement: Placement, roof: Roof, device: Device) -> tuple[float | str | None, ...]:
-    """Seconds and bound under the placement's time model, its band, launch and engines; seconds and bound of the
-    roofline where nothing was placed.
-    """
+def _time(placement: Placement, roof: Roof, slug: str) -> tuple[float | None, str]:
+    """Seconds and bound under the placement's time model; those of the roofline where nothing was placed."""
+    entry = placement.devices.get(slug)
+    return (roof.total_time_s, roof.bound) if entry is None else (entry.time_s, entry.bound)
+
+
+def _engine_times(placement: Placement, device: Device) -> tuple[float | None, ...]:
+    """The band, the launch and the engines of a time; None where there is no time."""
     entry, names = placement.devices.get(device.slug), _engines(device)
-    if entry is None:
-        return (roof.total_time_s, roof.bound, None, None, None, *(None for _ in names))
-    launch_s = None if entry.time_s is None else entry.launch_s
-    return (entry.time_s, entry.bound, entry.low_s, entry.high_s, launch_s, *(entry.engines.get(n) for n in names))
+    if entry is None or entry.time_s is None:
+        return (None,) * (3 + len(names))
+    return (entry.low_s, entry.high_s, entry.launch_s, *(entry.engines.get(name) for name in names))
 
 
 def _engines(device: Device) -> tuple[str, ...]:
