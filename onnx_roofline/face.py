@@ -3,15 +3,17 @@
 import os
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
-from typing import TYPE_CHECKING, TypedDict, Unpack
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 from msgspec.structs import replace
 
+from onnx_roofline import plugin
 from onnx_roofline.analysis import analyze as analysis
 from onnx_roofline.analysis.dim_search import Progress
 from onnx_roofline.analysis.settings import Settings
 from onnx_roofline.base.errors import UsageError
-from onnx_roofline.base.text import did_you_mean, shown
+from onnx_roofline.base.text import did_you_mean, shown, visible
 from onnx_roofline.hardware import System
 from onnx_roofline.ir.placed_records import Objective, PimTimeModel
 from onnx_roofline.load import Limits, Source
@@ -19,7 +21,8 @@ from onnx_roofline.load import Limits, Source
 if TYPE_CHECKING:
     import networkx
 
-    from onnx_roofline.report.csv_table import Row
+    from onnx_roofline.ci.diff import Diff
+    from onnx_roofline.report.csv_table import Cell, Row
 
 
 class Options(TypedDict, total=False):
@@ -45,6 +48,18 @@ class Options(TypedDict, total=False):
     observe_limit_gb: float
 
 
+# Suffix of a file -> who writes its text, MODULE:FUNCTION of `report`; and those of pictures.
+_WRITERS = {
+    ".html": "html.page:write_page",
+    ".json": "document:write_document",
+    ".csv": "csv_table:write_csv",
+    ".mlir": "mlir.analysis:write_mlir",
+    ".graphml": "graphml:write_graphml",
+    ".dot": "dot:write_dot",
+}
+_PICTURES = (".svg", ".png", ".pdf")
+
+
 class Analysis(analysis.Analysis, frozen=True, eq=False):
     """A model with every column, the system it was put on, and its results in the forms that other tools read.
 
@@ -66,6 +81,69 @@ class Analysis(analysis.Analysis, frozen=True, eq=False):
 
         return list(table_rows(self))
 
+    @property
+    def totals(self) -> "dict[str, Cell]":
+        """The figures of one run by name: `macs`, `flops`, `moved_bytes`, `time_s` ...; None is unknown."""
+        from onnx_roofline.report.frames import totals
+
+        return totals(self)
+
+    def table(self, library: str = "") -> Any:
+        """`rows()` as a data frame of a library, such as "polars"; of pandas where it is installed (extra: frames)."""
+        from onnx_roofline.report.frames import frame
+
+        return frame(self.rows(), library)
+
+    def modules(self, depth: int = 0, library: str = "") -> Any:
+        """A data frame with a row a module, to `depth` levels (0: all), the most expensive first (extra: frames)."""
+        from onnx_roofline.report.frames import frame, module_rows
+
+        return frame(module_rows(self, depth), library)
+
+    def diff(self, other: analysis.Analysis) -> "Diff":
+        """What another analysis has that this has not, as `onnx-roofline diff` finds it: totals, op types and ops."""
+        from onnx_roofline.ci.diff import diff_snapshots
+        from onnx_roofline.ci.snapshot import take_snapshot
+
+        return diff_snapshots(take_snapshot(self, with_nodes=True), take_snapshot(other, with_nodes=True))
+
+    @property
+    def graph(self) -> "networkx.MultiDiGraph":
+        """`to_networkx()`."""
+        return self.to_networkx()
+
+    def plot(self, path: str | os.PathLike[str]) -> None:
+        """Draw the roofline as .svg, .png or .pdf (extra: plot).
+
+        Raises UsageError for another suffix or a folder that can't be written.
+        """
+        from onnx_roofline.report.plot.points import draw_analysis
+
+        draw_analysis(self, os.fsdecode(path))
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the analysis as its suffix says: .html, .json, .csv, .mlir, .graphml, .dot, or .svg, .png and .pdf.
+
+        Raises UsageError for another suffix or a folder that can't be written.
+        """
+        from onnx_roofline.report.files import write_atomically
+
+        name = os.fsdecode(path)
+        suffix = os.path.splitext(name)[1].lower()
+        if suffix in _PICTURES:
+            self.plot(name)
+            return
+        if suffix not in _WRITERS:
+            raise UsageError(f"{visible(name, 400)}: wanted one of {', '.join((*_WRITERS, *_PICTURES))}")
+        module, _, function = _WRITERS[suffix].partition(":")
+        write_atomically(name, getattr(import_module(f"onnx_roofline.report.{module}"), function)(self))
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: the totals and a small roofline."""
+        from onnx_roofline.report.notebook import summary_html
+
+        return summary_html(self)
+
     def to_networkx(self) -> "networkx.MultiDiGraph":
         """The main graph: a node an op with all that the JSON says of it, an edge a tensor from one op to another."""
         from onnx_roofline.report.networkx_graph import to_networkx
@@ -82,6 +160,7 @@ def analyze(
     and no weight is read. Options have the names of the settings; one that `settings` has too replaces it.
     Raises RooflineError, one sentence for the user, where the model or an option can't be used.
     """
+    plugin.load_installed()
     found = analysis.analyze(source, _settings(settings, options), progress)
     return Analysis(found.model, found.system, found.pipeline, found.settings, found.timings_s)
 

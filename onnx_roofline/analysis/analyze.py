@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 from msgspec.structs import replace
 
+from onnx_roofline import plugin
 from onnx_roofline.analysis.dim_search import Progress, _run_valid
 from onnx_roofline.analysis.settings import Settings
 from onnx_roofline.base.errors import UsageError
 from onnx_roofline.base.quantities import format_si
 from onnx_roofline.base.text import visible
 from onnx_roofline.ir.graph import Model
-from onnx_roofline.ir.pipeline import Pipeline
-from onnx_roofline.load import DimOptions, ParsedModel, Source, bind, is_file, parse
+from onnx_roofline.ir.pipeline import Pass, Pipeline, PipelineError
+from onnx_roofline.load import DimOptions, ParsedModel, Source, bind, is_file, is_mlir, parse
 
 if TYPE_CHECKING:
     from onnx_roofline.analysis.observe.run import Observation
@@ -49,7 +50,9 @@ class Analysis(Struct, frozen=True, eq=False, dict=True):
         return summarize(self.model, self.system)
 
 
-def analyze(source: Source, settings: Settings | None = None, progress: Progress | None = None) -> Analysis:
+def analyze(
+    source: "Source | ParsedModel", settings: Settings | None = None, progress: Progress | None = None
+) -> Analysis:
     """Shapes, counts, traffic, roofline and placement of every op of a model, in a file or in memory.
 
     Raises RooflineError, one sentence for the user, where the file or an option can't be used.
@@ -65,7 +68,7 @@ def analyze(source: Source, settings: Settings | None = None, progress: Progress
     chosen: Mapping[str, int] = {}
     observation = None
     if settings.observe:
-        if not is_file(source):
+        if isinstance(source, ParsedModel) or not is_file(source):
             raise UsageError("--observe: found a model in memory, wanted the path of a file: a run needs its weights")
         started = time.perf_counter()
         parsed, settings, chosen, observation = _observed(parsed, settings, system)
@@ -85,6 +88,8 @@ def _observed(
 
     if settings.trips or settings.branches:
         raise UsageError("--observe: a run shows how often loops run and which branches; drop --trip and --branch")
+    if is_mlir(parsed.path):
+        raise UsageError("--observe: onnxruntime runs no MLIR; pass the .onnx file that it was made from")
     if settings.values:
         raise UsageError("--observe: a run has the values that it is fed; drop --value")
     options = bound_by_inputs(parsed, settings.observe, DimOptions(settings.dims, settings.input_shapes))
@@ -133,19 +138,23 @@ def default_pipeline(settings: Settings, system: "System", observation: "Observa
         lengths=settings.dims,
     )
     backend = load_backend(settings.backend)
-    return Pipeline(
-        (
-            shapes,
-            QuantizationFolding(backend.folds_quantized, backend.weight_only),
-            OpCount(),
-            KvCaches(settings.caches, settings.no_caches),
-            FusionPass(backend),
-            MemoryTraffic(backend.appends_in_place),
-            CountExecutions(),
-            Liveness(),
-            ReusePass(system, settings.on_chip, settings.residency),
-            kernel_work_pass(settings),
-            RooflinePass(system),
-            PlacementPass(system, settings.pim_model, settings.objective, settings.dispatch),
-        )
+    own: tuple[Pass, ...] = (
+        shapes,
+        QuantizationFolding(backend.folds_quantized, backend.weight_only),
+        OpCount(),
+        KvCaches(settings.caches, settings.no_caches),
+        FusionPass(backend),
+        MemoryTraffic(backend.appends_in_place),
+        CountExecutions(),
+        Liveness(),
+        ReusePass(system, settings.on_chip, settings.residency),
+        kernel_work_pass(settings),
+        RooflinePass(system),
+        PlacementPass(system, settings.pim_model, settings.objective, settings.dispatch),
     )
+    if not plugin.passes():
+        return Pipeline(own)
+    try:
+        return Pipeline((*own, *plugin.passes()))
+    except PipelineError as error:
+        raise UsageError(f"a plugin's pass does not fit: {error}") from None

@@ -13,6 +13,7 @@ from onnx_roofline.base.terms import MATH_MODES, MathMode
 from onnx_roofline.hardware import DEFAULT_SYSTEM, System
 from onnx_roofline.ir.placed_records import DISPATCHES, OBJECTIVES, PIM_TIME_MODELS, Dispatch, Objective, PimTimeModel
 from onnx_roofline.load import Limits
+from onnx_roofline.timing.own_models import own_models
 
 
 class Settings(Struct, frozen=True, repr_omit_defaults=True):
@@ -40,7 +41,7 @@ class Settings(Struct, frozen=True, repr_omit_defaults=True):
     limits: Limits = Limits()
     # which ops fuse: "compiler", "ort", "none", or a pack of one's own
     backend: str | os.PathLike[str] = "compiler"
-    # the PIM's time: "full", or the plain "roofline"
+    # the PIM's time: "full", the plain "roofline", or the name of a plugin's
     pim_model: PimTimeModel = "full"
     # in what float32 products run: "tf32", "fp32", "bf16x3", or "" for what the backend does
     math: MathMode | Literal[""] = ""
@@ -82,7 +83,7 @@ _CHECKS: Mapping[str, Callable[[object], object]] = {
     "no_caches": lambda found: options.check_names("--no-cache", found),
     "limits": options.check_limits,
     "backend": lambda found: options.check_name_or_path("--backend", found, "the name of a shipped pack, or a path"),
-    "pim_model": lambda found: options.check_choice("--pim-model", found, PIM_TIME_MODELS),
+    "pim_model": lambda found: options.check_choice("--pim-model", found, (*PIM_TIME_MODELS, *own_models())),
     "math": lambda found: "" if found == "" else options.check_choice("--math", found, MATH_MODES),
     "objective": lambda found: options.check_choice("--objective", found, OBJECTIVES),
     "dispatch": lambda found: options.check_choice("--dispatch", found, DISPATCHES),

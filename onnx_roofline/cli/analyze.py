@@ -43,7 +43,20 @@ def _outputs(options: argparse.Namespace) -> list[Output]:
     from onnx_roofline.report.formats import asked_for
 
     files = [Output(one.option, path) for one, path in asked_for(vars(options))]
+    files += [Output(f"--output {name}", path) for name, path in _own_outputs(options)]
     return files if options.plot is None else [*files, Output("--plot", options.plot)]
+
+
+def _own_outputs(options: argparse.Namespace) -> list[tuple[str, str]]:
+    """The outputs of plugins that are asked for: (name, file)."""
+    from onnx_roofline.plugin import output_of
+
+    pairs = [text.partition("=") for text in options.output]
+    for name, separator, _ in pairs:
+        if not separator:
+            raise UsageError(f"--output {name}: wanted NAME=FILE")
+        output_of(name)
+    return [(name, path) for name, _, path in pairs]
 
 
 def run_analyze(options: argparse.Namespace) -> int:
@@ -96,6 +109,12 @@ def _write_formats(analysis: "Analysis", options: argparse.Namespace) -> bool:
     for one, path in asked_for(vars(options)):
         is_printed = is_printed or path == STDOUT
         _write(path, one.parts(analysis))
+    for name, path in _own_outputs(options):
+        from onnx_roofline.plugin import output_of
+
+        made = output_of(name)(analysis)
+        is_printed = is_printed or path == STDOUT
+        _write(path, [made] if isinstance(made, str) else made)
     return is_printed
 
 

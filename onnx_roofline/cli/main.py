@@ -37,6 +37,8 @@ def _run(arguments: Sequence[str] | None) -> tuple[str, int]:
         options = command_parser().parse_args(arguments)
         run = options.run
         model = getattr(options, "model", None)
+        if hasattr(options, "plugin"):
+            _load_plugins(options)
         return run, _command(run)(options)
     except SystemExit:
         # --help and --version, which argparse ends with.
@@ -55,6 +57,15 @@ def _run(arguments: Sequence[str] | None) -> tuple[str, int]:
 
         kind = f"{type(error).__name__}: {error}"
         return run, report_crash(kind, "".join(traceback.format_exception(error)), model)
+
+
+def _load_plugins(options: argparse.Namespace) -> None:
+    from onnx_roofline import plugin
+
+    if not options.no_plugins:
+        plugin.load_installed()
+    for path in options.plugin:
+        plugin.load_file(path)
 
 
 def _after_writing(code: int, run: str, out: GuardedStream) -> int:
@@ -85,6 +96,7 @@ _COMMANDS = {
     "baseline_verify": "baselines:run_baseline_verify",
     "diff": "diffs:run_diff",
     "explain": "explain:run_explain",
+    "formula": "formula:run_formula",
     "hw_list": "hardware:run_hw_list",
     "hw_show": "hardware:run_hw_show",
     "hw_lint": "hardware:run_hw_lint",

@@ -49,8 +49,8 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--pim-model",
         default="full",
-        metavar="full|roofline",
-        help="time on the PIM: with passes, rows and overheads, or the plain roofline (default: full)",
+        metavar="full|roofline|NAME",
+        help="time on the PIM: with passes, rows and overheads, the plain roofline, or a plugin's (default: full)",
     )
     parser.add_argument(
         "--math",
@@ -127,6 +127,14 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--observe-limit-gb", type=_number, default=8.0, metavar="GB", help="memory that the run may take (default: 8)"
     )
+    parser.add_argument(
+        "--plugin",
+        action="append",
+        default=[],
+        metavar="FILE.py",
+        help="read rules, passes, PIM time models and outputs of your own from a file of Python",
+    )
+    parser.add_argument("--no-plugins", action="store_true", help="leave out the plugins of installed packages")
     parser.add_argument(
         "--limit",
         action="append",

@@ -30,6 +30,7 @@ def command_parser() -> argparse.ArgumentParser:
     _add_annotate(commands.add_parser("annotate", help="write the model with the figures as metadata of its nodes"))
     add_gate_commands(commands)
     _add_explain(commands.add_parser("explain", help="one op as a person would explain it: cost, bytes, place, why"))
+    _add_formula(commands.add_parser("formula", help="what a model costs as exact polynomials of its dims"))
     _add_hardware(commands.add_parser("hw", help="hardware profiles: list, show, lint"))
     ops = commands.add_parser("ops", help="the rule table: op, counts, source")
     ops.add_argument("--domain", help="only this domain, such as ai.onnx or com.microsoft")
@@ -41,19 +42,22 @@ def command_parser() -> argparse.ArgumentParser:
         nargs="?",
         metavar="DOCUMENT",
         default="annotated-graph",
-        choices=("annotated-graph", "explanations", "sweep", "budgets"),
-        help="annotated-graph (analyze --json, the default), explanations (explain --json), sweep (analyze --sweep) or "
-        "budgets (onnx-roofline.yaml)",
+        choices=("annotated-graph", "explanations", "sweep", "formula", "budgets"),
+        help="annotated-graph (analyze --json, the default), explanations (explain --json), sweep (analyze --sweep), "
+        "formula (formula --json) or budgets (onnx-roofline.yaml)",
     )
     schema.set_defaults(run="schema")
     return parser
 
 
 def _add_analyze(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("model", metavar="MODEL", help="an .onnx file; its weights are not read")
+    parser.add_argument("model", metavar="MODEL", help="an .onnx or .mlir file; its weights are not read")
     add_model_options(parser)
     for one in FORMATS:
         parser.add_argument(one.option, metavar="FILE", help=one.help)
+    parser.add_argument(
+        "--output", action="append", default=[], metavar="NAME=FILE", help="write a plugin's output; - is stdout"
+    )
     parser.add_argument("--plot", metavar="FILE", help="draw the roofline as .svg, .png or .pdf (extra: plot)")
     parser.add_argument("--format", choices=("table", "csv"), default="table", help="what stdout gets (default: table)")
     parser.add_argument(
@@ -104,11 +108,33 @@ def _add_annotate(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_explain(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("model", metavar="MODEL", help="an .onnx file; its weights are not read")
+    parser.add_argument("model", metavar="MODEL", help="an .onnx or .mlir file; its weights are not read")
     add_model_options(parser)
     parser.add_argument("node", metavar="NODE", nargs="+", help="an op, by its id, its name or a tensor that it makes")
     parser.add_argument("--json", metavar="FILE", help="write the explanations as JSON, a list; - is stdout")
     parser.set_defaults(run="explain")
+
+
+def _add_formula(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("model", metavar="MODEL", help="an .onnx or .mlir file; its weights are not read")
+    add_model_options(parser)
+    parser.add_argument(
+        "--over",
+        required=True,
+        metavar="NAME[=LOW..HIGH],...",
+        help="dims that the formulas are over, and the sizes that they are to hold for, such as batch,sequence=1..512",
+    )
+    parser.add_argument(
+        "--by",
+        choices=("macs", "flops", "naive_bytes", "compulsory_bytes"),
+        default="macs",
+        help="the figure of modules and kernels that is printed; the JSON has all (default: macs)",
+    )
+    parser.add_argument(
+        "--depth", type=int, default=3, metavar="N", help="levels of the module roll-up, 0 for all (default: 3)"
+    )
+    parser.add_argument("--json", metavar="FILE", help="write every formula as JSON; - is stdout")
+    parser.set_defaults(run="formula")
 
 
 def _add_hardware(parser: argparse.ArgumentParser) -> None:

@@ -1,4 +1,4 @@
-"""File -> Model: the weightless reader, its limits, and the binding of dims. The only importer of onnx for reading."""
+"""File -> Model: the weightless readers of ONNX and MLIR, their limits, and the binding of dims."""
 
 import os
 
@@ -9,6 +9,7 @@ from onnx_roofline.load.assumptions import alternatives
 from onnx_roofline.load.build import ParsedModel, parse_model
 from onnx_roofline.load.dims import TOTAL_REASON, ComputedDim, DimOptions, bind
 from onnx_roofline.load.limits import Limits
+from onnx_roofline.load.names import is_mlir
 from onnx_roofline.load.sources import Source, is_file, read_source
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "alternatives",
     "bind",
     "is_file",
+    "is_mlir",
     "load",
     "parse",
 ]
@@ -28,13 +30,20 @@ __all__ = [
 NO_OPTIONS = DimOptions({}, {})
 
 
-def parse(source: Source, limits: Limits | None = None) -> ParsedModel:
+def parse(source: "Source | ParsedModel", limits: Limits | None = None) -> ParsedModel:
     """The graphs of a model, in a file or in memory, without its weights; memory and time follow the graph.
 
-    Raises NotAModelError, MalformedModelError or LimitError, each a sentence for the user, and UsageError for a source
-    of another type.
+    A file named .mlir is read as a module of ONNX ops; what is parsed already is left as it is. Raises
+    NotAModelError, MalformedModelError or LimitError, each a sentence for the user, UsageError for a source of another
+    type, and MissingExtraError where MLIR is to be read without xDSL.
     """
     limits = limits or Limits()
+    if isinstance(source, ParsedModel):
+        return source
+    if isinstance(source, str | os.PathLike) and is_mlir(os.fsdecode(source)):
+        from onnx_roofline.load.mlir.reader import read_mlir
+
+        return read_mlir(os.fsdecode(source), limits)
     slim, name = read_source(source, limits)
     parsed = parse_model(slim, name, limits)
     # Of a model in memory nobody knows where its external data would lie.

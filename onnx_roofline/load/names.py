@@ -29,6 +29,11 @@ def shown_path(path: str) -> str:
     return shown(path) if len(path) > SHOWN_PATH else path if path.isprintable() else repr(path)
 
 
+def is_mlir(path: str) -> bool:
+    """Whether a file is MLIR by its name, as text or as bytecode."""
+    return path.lower().endswith((".mlir", ".mlirbc"))
+
+
 # Metadata of PyTorch's exporter that names the module an op belongs to.
 _SCOPES_KEY = "pkg.torch.onnx.name_scopes"
 # A Python list of plain strings, as the exporter writes it.

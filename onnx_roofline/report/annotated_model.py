@@ -9,6 +9,7 @@ from onnx_roofline.analysis.analyze import Analysis
 from onnx_roofline.base.errors import UsageError
 from onnx_roofline.ir.graph import Graph, Model, nested_graphs
 from onnx_roofline.ir.records import TypedOp
+from onnx_roofline.load import is_mlir
 from onnx_roofline.load.splice import GraphEntries, NodeEntries, spliced
 from onnx_roofline.report.device_map import LAYER_KEY
 from onnx_roofline.report.files import refuse_inputs, write_atomically
@@ -35,6 +36,8 @@ def write_annotated(analysis: Analysis, path: str, *, layers: bool = False) -> A
     weights would not be found.
     """
     model = analysis.model
+    if is_mlir(model.info.path):
+        raise UsageError("annotate: it writes metadata of an .onnx file; of MLIR, analyze --mlir writes the figures")
     refuse_inputs(path, (model.info.path, *external_files(model)))
     _refuse_other_folder(model, path)
     entries = _Entries(analysis, layers)

@@ -140,7 +140,7 @@ def _placement_summary(summary: PlacementSummary) -> contract.PlacementSummary:
         gap=summary.gap,
         proof=summary.proof,
         method=summary.method,
-        pim_model=summary.pim_model,  # type: ignore[arg-type]
+        pim_model=summary.pim_model,
         resident_bytes=summary.resident_bytes,
         capacity_bytes=summary.capacity_bytes,
         alternatives=tuple(

@@ -36,6 +36,7 @@ class Format(Struct, frozen=True):
 FORMATS = (
     Format("--html", "write the report as one page that needs no network", "html.page:write_page"),
     Format("--json", "write the annotated graph as JSON; here and below, - is stdout", "document:write_document"),
+    Format("--mlir", "write the graph as MLIR, each op with its figures", "mlir.analysis:write_mlir"),
     Format("--trace", "write the placed schedule for Perfetto or chrome://tracing", "trace:write_trace"),
     Format("--schedule", "write the placed schedule as CSV: kernels and transfers in order, with start and end, "
            "operands and bytes", "schedule:write_schedule"),

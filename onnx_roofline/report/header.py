@@ -1,8 +1,9 @@
 """The lines above a report: what the figures rest on, and what the model is."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from onnx_roofline import plugin
 from onnx_roofline.analysis.analyze import Analysis
 from onnx_roofline.analysis.summary import Summary
 from onnx_roofline.base.quantities import format_si
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 # Loops and branches, and lengths that data decide, that the first line names.
 SHOWN_BODIES = 4
 SHOWN_LENGTHS = 2
+# Rules, passes and outputs of one plugin that the first line names.
+SHOWN_BROUGHT = 4
 # Characters of a name in a row or a line.
 NAME_WIDTH = 44
 
@@ -47,13 +50,20 @@ def first_line(analysis: Analysis) -> str:
     parts.append(f"system: {analysis.system.slug}")
     if math := _float32_math(analysis):
         parts.append(f"float32 products as {math} (--math)")
+    parts += [f"plugin {visible(name, 40)}: {_brought(what)}" for name, what in plugin.brought().items()]
     return " · ".join(parts)
+
+
+def _brought(what: Sequence[str]) -> str:
+    """What a plugin has brought: `rule acme.Swish, output names`."""
+    shown = ", ".join(visible(one, 40) for one in what[:SHOWN_BROUGHT])
+    return (shown or "nothing") + (f" and {len(what) - SHOWN_BROUGHT} more" if len(what) > SHOWN_BROUGHT else "")
 
 
 def _float32_math(analysis: Analysis) -> str:
     """In what a GPU runs float32 products, where it has a choice and the model has some; else ""."""
     gpu = analysis.system.gpu.gpu
-    if gpu is None or "tf32" not in gpu.matrix_flops_per_s or analysis.settings.pim_model == "roofline":
+    if gpu is None or "tf32" not in gpu.matrix_flops_per_s or analysis.settings.pim_model != "full":
         return ""
     works = (work for work in analysis.model.column(KernelWork).values() if work.products and work.dtype == "float32")
     return next((work.math or "fp32" for work in works), "")

@@ -11,6 +11,7 @@ from onnx_roofline.ir.kernel_work import KernelWork
 from onnx_roofline.ir.placed_records import PimTimeModel, TimeBound
 from onnx_roofline.timing.bands import Band, band_of, pim_band
 from onnx_roofline.timing.gpu import Bytes, gpu_time
+from onnx_roofline.timing.own_models import OwnModel, own_models
 from onnx_roofline.timing.pim_time import PimTime, pim_time, supports
 from onnx_roofline.timing.roofline import bound_of, compute_s, missing_peaks
 
@@ -47,7 +48,8 @@ def device_time(
     """A kernel on a device. `roofline`: launch + max(operations / peak, bytes / bandwidth).
 
     `full` adds the engines of a GPU (its efficiencies where the profile states none) and all that `pim_time` knows of a
-    PIM; `bandwidth_share` of a GPU's bandwidth is what a PIM that works at the same time leaves.
+    PIM; `bandwidth_share` of a GPU's bandwidth is what a PIM that works at the same time leaves. A plugin's model has
+    the PIM; the GPU is on its roofline then.
     """
     moved_bytes = work.moved_bytes(device.slug)
     if work.operations is None or moved_bytes is None:
@@ -55,6 +57,9 @@ def device_time(
     if reason := missing_peaks(device, work.operations):
         return KernelTime(False, reason, None, "unsupported")
     compute_time_s = compute_s(device, work.operations)
+    own = own_models().get(model)
+    if own is not None and device.kind == "pim":
+        return _own(own, model, device, work)
     if model == "full" and device.pim is not None:
         return _full_pim(device, device.pim, work, compute_time_s)
     if model == "full" and device.gpu is not None and (work.total_operations or moved_bytes):
@@ -67,13 +72,13 @@ def device_time(
         memory_time_s /= device.memory_efficiency
         stated = f"{device.compute_efficiency:.0%} of the peak, {device.memory_efficiency:.0%} of the bandwidth"
         lines = ("the profile has no pim part: plain roofline",) if device.kind == "pim" else (stated,)
-    launch_s = device.launch_s if model == "roofline" else device.launch_of(work.kernel_class)
+    launch_s = device.launch_of(work.kernel_class) if model == "full" else device.launch_s
     total_s = launch_s + max(compute_time_s, memory_time_s)
     bound = bound_of(launch_s, compute_time_s, memory_time_s)
     engines = {"compute": compute_time_s, "memory": memory_time_s}
     # A profile that states neither engines nor efficiencies is a roofline: no measured kernel says how far off that is.
     is_plain = not any(path.startswith("efficiency.") for path in device.figures)
-    if model == "roofline" or is_plain:
+    if model != "full" or is_plain:
         return KernelTime(True, "", total_s, bound, lines, engines=engines, launch_s=launch_s)
     origin = device.origin("launch_us" if bound == "launch" else f"efficiency.{bound}")
     return _banded(total_s, bound, lines, engines, launch_s, origin, band_of(work.kernel_class, origin))
@@ -105,6 +110,15 @@ def _full_gpu(gpu: GpuModel, work: KernelWork, size: Bytes, bandwidth_share: flo
     line = f"{parts}, launch {format_si(found.launch_s, 's')} (a kernel of class {work.kernel_class}{math})"
     band = band_of(work.kernel_class, found.origin)
     return _banded(found.total_s, found.bound, (line,), engines, found.launch_s, found.origin, band)
+
+
+def _own(own: OwnModel, name: str, device: Device, work: KernelWork) -> KernelTime:
+    """The time of a plugin's model, of a kernel that the PIM can run."""
+    for op_type in work.op_types:
+        supported, reason = supports(device.pim, op_type, work) if device.pim is not None else (True, "")
+        if not supported:
+            return KernelTime(False, reason, None, "unsupported")
+    return KernelTime(True, "", own(device, work), "stream", (f"by the model {name} of a plugin",))
 
 
 def _full_pim(device: Device, pim: PimModel, work: KernelWork, compute_time_s: float) -> KernelTime:

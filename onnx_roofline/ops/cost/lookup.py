@@ -45,6 +45,11 @@ def _traits(domain: str, op_type: str, version: int) -> Traits:
     return NO_TRAITS if rule is None else rule.traits
 
 
+def forget() -> None:
+    """Forget what was found to have no rule, since there is one more."""
+    _traits.cache_clear()
+
+
 def all_rules() -> tuple[Rule, ...]:
     """Every rule, sorted by domain, op and version."""
     _load(_COMMON)

@@ -1,4 +1,4 @@
-"""The documents: the annotated graph of `analyze`, the answers of `explain`, and the sweep over a dim."""
+"""The documents: the annotated graph of `analyze`, the answers of `explain`, the sweep over a dim, the formulas."""
 
 from typing import Annotated, Literal
 
@@ -236,3 +236,63 @@ class SweepDocument(Record, frozen=True):
     schema_version: Version
     tool: Annotated[Tool, Meta(description="what wrote it")]
     sweep: Annotated[Sweep, Meta(description="the model over the values of the dim")]
+
+
+class FormulaTerm(Record, frozen=True):
+    """A coefficient times powers of the dims."""
+
+    exponents: Annotated[tuple[Count, ...], Meta(description="of each dim, in the order of `dims`")]
+    numerator: Annotated[int, Meta(description="of the coefficient")]
+    denominator: Annotated[int, Meta(gt=0, description="of the coefficient; mostly 1")]
+
+
+class FormulaPiece(Record, frozen=True):
+    """A polynomial and where it holds; pieces do not overlap."""
+
+    text: Annotated[str, Meta(description="the polynomial for people")]
+    terms: Annotated[tuple[FormulaTerm, ...], Meta(description="highest total degree first; none for 0")]
+    low: Annotated[tuple[Count, ...], Meta(description="the smallest size of each dim")]
+    high: Annotated[tuple[Count, ...], Meta(description="the largest size of each dim at which it was checked")]
+    step: Annotated[tuple[Count, ...], Meta(description="it holds for the sizes `remainder` + n x `step`")]
+    remainder: Annotated[tuple[Count, ...], Meta(description="0 where `step` is 1")]
+
+
+class Formula(Record, frozen=True):
+    """A figure of the model, of a module or of a class of kernels."""
+
+    kind: Annotated[Literal["model", "module", "kernel"], Meta(description="what it is of")]
+    name: Annotated[str, Meta(description="path of the module, op type and pattern of the kernels, or empty")]
+    figure: Annotated[
+        Literal[
+            "macs", "flops", "parameters", "weight_bytes", "naive_bytes", "compulsory_bytes", "cache_bytes",
+            "activation_bytes",
+        ],
+        Meta(description="`cache_bytes`: keys and values of earlier runs; `activation_bytes`: the most alive at once"),
+    ]  # fmt: skip
+    pieces: Annotated[tuple[FormulaPiece, ...], Meta(description="none where there is no formula")]
+    reason: Annotated[str, Meta(description="why there is no formula, or none for some sizes")]
+
+
+class FormulaDim(Record, frozen=True):
+    """A dim that the formulas are over."""
+
+    name: Annotated[str, Meta(description="as it was asked for")]
+    low: Annotated[Count, Meta(description="smallest size of the range")]
+    high: Annotated[Count, Meta(description="largest size of the range")]
+
+
+class Formulas(Record, frozen=True):
+    """Figures as exact polynomials of dims."""
+
+    dims: Annotated[tuple[FormulaDim, ...], Meta(description="in the order of exponents and sizes")]
+    sizes: Annotated[dict[str, Count], Meta(description="the other dims, as they were assumed")]
+    points: Annotated[Count, Meta(description="analyses that the formulas are fitted on and checked at")]
+    formulas: Annotated[tuple[Formula, ...], Meta(description="those of the model first")]
+
+
+class FormulaDocument(Record, frozen=True):
+    """What `formula --over DIMS --json` writes."""
+
+    schema_version: Version
+    tool: Annotated[Tool, Meta(description="what wrote it")]
+    formula: Annotated[Formulas, Meta(description="figures over dims")]

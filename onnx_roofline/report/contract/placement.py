@@ -5,7 +5,7 @@ from typing import Annotated
 from msgspec import Meta
 
 from onnx_roofline.base.terms import Origin
-from onnx_roofline.ir.placed_records import Dispatch, Objective, PimTimeModel
+from onnx_roofline.ir.placed_records import Dispatch, Objective
 from onnx_roofline.report.contract.common import Count, Measured, Seconds, Share
 
 
@@ -49,7 +49,7 @@ class PlacementSummary(Measured, frozen=True):
     gap: Annotated[float, Meta(description="the difference of the two as a share")]
     proof: Annotated[str, Meta(description="what is proven, in words")]
     method: Annotated[str, Meta(description="how the placement was found")]
-    pim_model: Annotated[PimTimeModel, Meta(description="the time model of the PIM")]
+    pim_model: Annotated[str, Meta(description="the time model of the PIM: `full`, `roofline`, or that of a plugin")]
     resident_bytes: Annotated[Count, Meta(description="weights of the kernels on the PIM")]
     capacity_bytes: Annotated[
         Count | None, Meta(description="memory of the PIM; null where it is not stated or shared")

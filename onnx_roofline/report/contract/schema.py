@@ -5,13 +5,14 @@ from typing import Any
 import msgspec
 
 from onnx_roofline.report.contract.common import SCHEMA_VERSION
-from onnx_roofline.report.contract.documents import AnnotatedGraph, Explanation, SweepDocument
+from onnx_roofline.report.contract.documents import AnnotatedGraph, Explanation, FormulaDocument, SweepDocument
 
 # What `onnx-roofline schema NAME` prints, and what is written in that form.
 DOCUMENTS: dict[str, Any] = {
     "annotated-graph": AnnotatedGraph,
     "explanations": tuple[Explanation, ...],
     "sweep": SweepDocument,
+    "formula": FormulaDocument,
 }
 
 

@@ -1,0 +1,1 @@
+"""MLIR modules of ONNX ops as ONNX models: onnx-mlir's dialect, torch-mlir's `torch.operator`, and what we write."""

@@ -1,0 +1,1 @@
+"""The graph as MLIR in generic form, each op with its figures."""

@@ -1,0 +1,1 @@
+"""What a model costs as exact polynomials of its dims."""
