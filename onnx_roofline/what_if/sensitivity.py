@@ -18,6 +18,11 @@ from onnx_roofline.passes.reuse import ReusePass
 _PEAK = "peak_tflops"
 # Figures that no time and no energy is computed from: what `hw lint` compares, and what other reports use.
 _UNUSED = ("check.", "layout.", "energy.cache_pj_per_bit", "energy.idle_w")
+# Figures that the plain roofline has no use for.
+_OF_THE_FULL_MODEL = (
+    "pim.", "efficiency.", "sm_count", "vector_tflops.", "special_gops", "bandwidth_gb_per_s.l2", "sustained.",
+    "bandwidth_share.", "attention.", "row_step_us", "launch_us_by_class.",
+)  # fmt: skip
 _ENERGY = ("energy.", "link.pj_per_bit")
 
 
@@ -97,6 +102,8 @@ def _why_unused(analysis: Analysis, path: str, dtypes: frozenset[str]) -> str:
     figures = owner.figures if owner is not None else {} if system.link is None else system.link.figures
     if own.startswith(_UNUSED):
         return "the placement does not use them"
+    if own == "dispatch_us" and settings.dispatch == "graph":
+        return "kernels come from a graph"
     if own == "gpu_bandwidth_share_when_active":
         return "only both devices at once depend on them"
     if own.startswith(_ENERGY) and settings.objective == "latency":
@@ -117,7 +124,7 @@ def _why_unused(analysis: Analysis, path: str, dtypes: frozenset[str]) -> str:
         return "nothing is copied in a shared memory"
     if own == "capacity_gb" and owner is system.gpu:
         return "the placement does not use them"
-    if settings.pim_model == "roofline" and own.startswith(("pim.", "efficiency.")):
+    if settings.pim_model == "roofline" and own.startswith(_OF_THE_FULL_MODEL):
         return "the plain roofline does not use them"
     return ""
 
