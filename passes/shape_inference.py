@@ -73,9 +73,9 @@ class ShapeInference(Struct, frozen=True):
 
 
 def _input_dims(model: Model) -> set[str]:
-    """Names of dims that the inputs have."""
+    """Names of dims that the inputs have, those that the file fixes among them."""
     return {
-        f"{graph_input.name}.{axis}" if symbol is None else str(symbol)
+        symbol if isinstance(symbol, str) else f"{graph_input.name}.{axis}"
         for graph_input in model.graph.inputs
         for axis, symbol in enumerate(graph_input.symbols or ())
     }

@@ -52,7 +52,10 @@ class Form(Struct, frozen=True):
 
 
 class Equation(Struct, frozen=True):
-    """Two lengths that have to be equal; `length` may also be 1, or up to `room`. Ops demand it or the file says so."""
+    """Two lengths that have to be equal; `length` may also be 1, unless it `is_strict`, or up to `room`.
+
+    Ops demand it or the file says so.
+    """
 
     length: int
     wanted: int
@@ -60,6 +63,7 @@ class Equation(Struct, frozen=True):
     room: int = 0
     is_demanded: bool = True
     fixes_constants: bool = True
+    is_strict: bool = False
 
 
 def solve_ties(parsed: ParsedModel, options: DimOptions, inference: "ShapeInference") -> dict[str, ComputedDim]:
@@ -77,7 +81,7 @@ def solve_ties(parsed: ParsedModel, options: DimOptions, inference: "ShapeInfere
     probed = {key: kind for key, kind in kinds.items() if any(kind in group for group in _GROUPS)}
     if not _is_worthwhile(parsed, probed):
         return {}
-    solver = _Solver(parsed, options, unranked, probed)
+    solver = _Solver(parsed, options, unranked, kinds, probed)
     quiet = replace(inference, trips={}, branches={})
     deadline = time.monotonic() + TIME_S
     for _ in range(ROUNDS):
@@ -161,12 +165,16 @@ class _Solver:
         parsed: ParsedModel,
         options: DimOptions,
         unranked: Mapping[str, tuple[int, ...]],
+        all_kinds: Mapping[str, str],
         kinds: Mapping[str, str],
     ) -> None:
         self.parsed, self.unranked, self.kinds, self.probes = parsed, unranked, kinds, probes_of(kinds)
         now = bind(parsed, options)
         self.stated = {key: dim.value for key, dim in now.dims.items() if dim.origin == "bound" and not dim.is_computed}
-        self.assumed = {key: dim.value for key, dim in now.dims.items() if _kind_of(dim) != "computed"}
+        # the primes fix what an expression of dims is, whether it is stated or not
+        self.assumed = {
+            key: dim.value for key, dim in now.dims.items() if "computed" not in (_kind_of(dim), all_kinds.get(key))
+        }
         # sizes of dims that are assumed and not probed: a length that is one of them tells nothing
         self.guesses = {size for key, size in self.assumed.items() if key not in self.stated and key not in kinds}
         self.order = {key: place for place, key in enumerate(now.dims)}
@@ -178,7 +186,11 @@ class _Solver:
         """Infers shapes with primes; whether that solved one more dim."""
         free = {key: value for key, value in self.probes.items() if key not in self.eliminated}
         dims = {key: value for key, value in self.assumed.items() if key not in self.eliminated} | free
-        model = _shortened(bind(self.parsed, DimOptions(dims, self.unranked), computed=self.eliminated))
+        try:
+            model = _shortened(bind(self.parsed, DimOptions(dims, self.unranked), computed=self.eliminated))
+        except UsageError:
+            # An expression that has no size for the primes, such as 2**n.
+            return False
         try:
             found = Pipeline((inference,)).run(model)
         except ShapeError as error:
@@ -220,7 +232,7 @@ class _Solver:
 
     def _refuse_contradiction(self, equation: Equation, length: Form, wanted: Form, forms: Mapping[int, Form]) -> None:
         found, other = length.value(self.stated), wanted.value(self.stated)
-        if found == other or 1 in (found, other):
+        if found == other or (1 in (found, other) and not equation.is_strict):
             return
         room = forms.get(equation.room, Form(constant=equation.room))
         if all(name in self.stated for name in room.terms) and found <= room.value(self.stated):
@@ -260,7 +272,8 @@ def _of_ties(model: Model) -> Iterator[Equation]:
         if is_tying(row.op.domain, row.op.op_type):
             for tie in ties_of(view_of(row)):
                 if tie.length != tie.wanted:
-                    yield Equation(tie.length, tie.wanted, f"{row.scope}{row.op.id} ({tie.what})", tie.room)
+                    where = f"{row.scope}{row.op.id} ({tie.what})"
+                    yield Equation(tie.length, tie.wanted, where, tie.room, is_strict=tie.is_strict)
 
 
 def _of_outputs(model: Model) -> Iterator[Equation]:

@@ -1,4 +1,4 @@
-"""Reshapes that hard-code a size which the user overrides: the model can't be run with another one as it is."""
+"""Reshapes and states that hard-code a size which the user overrides: the model can't run with another as it is."""
 
 from typing import TYPE_CHECKING
 
@@ -9,13 +9,16 @@ from onnx_roofline.ir.graph import Model
 from onnx_roofline.ir.pipeline import Pipeline
 from onnx_roofline.ir.records import TypedOp
 from onnx_roofline.load import DimOptions, ParsedModel, bind
+from onnx_roofline.ops.shape.ties import is_tying, ties_of
+from onnx_roofline.ops.view import view_of
 
 if TYPE_CHECKING:
     from onnx_roofline.passes.shape_inference import ShapeInference
 
 
 def refuse_hard_coded(parsed: ParsedModel, options: DimOptions, model: Model, inference: "ShapeInference") -> None:
-    """Raises ShapeError where a Reshape writes the size of the file though its input has another one.
+    """Raises ShapeError where a Reshape writes the size of the file though its input has another one, or where an op
+    ties operands together of which one keeps it, such as the initial state of an LSTM.
 
     The shapes with the sizes of the file are compared with those that are asked for: where the first axis of what goes
     in follows the option and the first axis of what comes out does not, the shape is a constant.
@@ -31,16 +34,27 @@ def refuse_hard_coded(parsed: ParsedModel, options: DimOptions, model: Model, in
     }
     lenient = Pipeline((replace(inference, leaves_contradictions=True),))
     fixed = lenient.run(bind(parsed, DimOptions(others, unranked))).column(TypedOp)
+    stated = ", ".join(f"{key}={dim.value}" for key, dim in overridden.items())
     for key, row in lenient.run(model).column(TypedOp).items():
+        if not row.contradiction and is_tying(row.op.domain, row.op.op_type):
+            _refuse_broken_tie(parsed.info.path, key, row, stated)
         if row.op.op_type != "Reshape" or row.op.domain or key not in fixed:
             continue
         if row.contradiction or _keeps_first_axis(row, fixed[key]):
             name = f" ({row.op.name!r})" if row.op.name else ""
-            stated = ", ".join(f"{key}={dim.value}" for key, dim in overridden.items())
             before, after = fixed[key].outputs[0], row.inputs[0]
             raise ShapeError(
                 f"{parsed.info.path}: node {key}{name}: the Reshape hard-codes the size that {stated} overrides: it "
                 f"makes {before} of the file's sizes and found {after} to reshape; export the model with that dim open"
+            )
+
+
+def _refuse_broken_tie(path: str, key: str, row: TypedOp, stated: str) -> None:
+    for tie in ties_of(view_of(row)):
+        if tie.is_strict and tie.length != tie.wanted:
+            raise ShapeError(
+                f"{path}: node {key}: {tie.what}: found {tie.length}, wanted {tie.wanted} for {stated}, which "
+                "overrides the size of the file; export the model with that dim open"
             )
 
 

@@ -148,9 +148,17 @@ class Lengths:
         return sized, frozenset(own)
 
     def _as_stated(self, label: str, key: str, op: Op, kind: TensorType, axis: int, hangs: frozenset[str]) -> int:
-        """The size that the user states of an axis. Raises UsageError where the file fixes another one."""
+        """The size that the user states of an axis. Raises UsageError where the file fixes another one, or a bound."""
         stated = self._stated[label]
         assert kind.shape is not None
+        bound = kind.shape[axis]
+        # Where not even the rank is sure, a size of one branch bounds no other.
+        is_bound = not (kind.exact or kind.assumed) and kind.sure_axes is not None
+        if is_bound and axis not in kind.known_axes() and bound is not None and stated > bound:
+            raise UsageError(
+                f"{self._path}: --dim {shown(label)}: found {stated}, but node {key} makes it at most {bound}; "
+                "correct it"
+            )
         if axis in kind.known_axes():
             if kind.shape[axis] != stated:
                 raise UsageError(

@@ -155,6 +155,7 @@ def _found_trip_count(op: Op, scope: Scope, inputs: tuple[Known | None, ...], co
         return 0, "exact"
     has_condition = len(inputs) > 1 and inputs[1] is not None
     limit = scalar_of(inputs[0] if inputs else None)
+    at_most = _bound_of(inputs[0]) if inputs and limit is None else None
     again = scalar_of(condition)
     if again == 0 and (limit is None or limit >= 1):
         is_sure = limit is not None or not inputs or inputs[0] is None
@@ -164,12 +165,21 @@ def _found_trip_count(op: Op, scope: Scope, inputs: tuple[Known | None, ...], co
     if counted is not None:
         count, is_exact = counted
         is_sure = is_exact and initial is not None and (limit is not None or not has_limit)
-        return count if limit is None else max(0, min(count, limit)), "exact" if is_sure else "data"
+        least = count if at_most is None else min(count, at_most)
+        return least if limit is None else max(0, min(least, limit)), "exact" if is_sure else "data"
+    if at_most is not None:
+        return max(0, at_most), "data" if at_most > 0 else "exact"
     if limit is None or limit in UNBOUNDED_TRIPS:
         return 1, "assumed"
     count = max(0, limit)
     stays = again == 1 or _condition_stays_true(op)
     return count, "exact" if count == 0 or (stays and (initial is not None or not has_condition)) else "data"
+
+
+def _bound_of(known: Known | None) -> int | None:
+    """The most that a trip count can be which follows from a length that has an upper bound."""
+    bound = None if known is None else known.bound
+    return int(bound.reshape(-1)[0]) if bound is not None and bound.size == 1 and bound.dtype.kind in "iu" else None
 
 
 def _counted(op: Op, scope: Scope, inputs: tuple[Known | None, ...]) -> tuple[int, bool] | None:

@@ -16,7 +16,7 @@ from onnx_roofline.base.errors import UsageError
 from onnx_roofline.ir.graph import Dim, Graph, GraphInput, Model, Notice, TensorType, nested_graphs
 from onnx_roofline.load.assumptions import assume
 from onnx_roofline.load.build import ParsedModel
-from onnx_roofline.load.expressions import LARGEST_DIM, Expression, evaluate, names_in, parse_expression
+from onnx_roofline.load.expressions import LARGEST_DIM, Expression, evaluate, least_solution, names_in, parse_expression
 from onnx_roofline.load.names import shown, shown_path
 from onnx_roofline.load.overrides import BATCH, Override, fixed_batches, overrides
 from onnx_roofline.load.uses import InputUses
@@ -147,14 +147,16 @@ def _sizes_of(axes: list[_Axis], known: _Known, uses: InputUses, path: str) -> d
     dims.update(_totals({key: dim for key, dim in dims.items() if key not in known.computed}))
     dims.update(_tied(dims, known))
     for axis in axes:
+        expression = expressions.get(axis.key, ())
+        # A hyphen may be part of a label, `sequence-length`; other operators are arithmetic.
+        for name in () if ("operator", "-") in expression else names_in(expression):
+            if name not in dims:
+                dims[name] = assume(name, axis.input, axis.position, axis.rank, uses, alternative)
+    dims.update(_fitted(expressions, dims))
+    for axis in axes:
         if axis.key not in expressions:
             continue
         expression = expressions[axis.key]
-        # A hyphen may be part of a label, `sequence-length`; other operators are arithmetic.
-        if ("operator", "-") not in expression:
-            for name in names_in(expression):
-                if name not in dims:
-                    dims[name] = assume(name, axis.input, axis.position, axis.rank, uses, alternative)
         found = _computed(axis.key, expression, dims, path)
         if found is not None:
             dims[axis.key] = found
@@ -179,6 +181,29 @@ def _tied(dims: Mapping[str, Dim], known: _Known) -> dict[str, Dim]:
                 continue
             is_sure = all(part is not None and part.origin != "assumed" for part in parts.values())
             found[key] = Dim(value, "bound" if is_sure else "assumed", f"computed: {one}, by {one.where}")
+    return found
+
+
+def _fitted(expressions: Mapping[str, Expression], dims: Mapping[str, Dim]) -> dict[str, Dim]:
+    """Assumed dims that an expression of them fixes: its size is stated, or it would be 0."""
+    found: dict[str, Dim] = {}
+    for key, expression in expressions.items():
+        parts = {name: found.get(name) or dims.get(name) for name in names_in(expression)}
+        sizes = {name: part.value for name, part in parts.items() if part is not None}
+        free = [name for name, part in parts.items() if part is not None and part.origin == "assumed"]
+        if len(free) != 1 or len(sizes) < len(parts) or free[0] in found:
+            continue
+        stated = dims.get(key)
+        if stated is None and evaluate(expression, sizes) != 0:
+            continue
+        wanted = 1 if stated is None else stated.value
+        size = least_solution(expression, free[0], sizes, wanted)
+        if size is None:
+            continue
+        if stated is not None and evaluate(expression, {**sizes, free[0]: size + 1}) != wanted:
+            found[free[0]] = Dim(size, "bound", f"computed: {shown(key)} is {wanted}")
+        else:
+            found[free[0]] = Dim(size, "assumed", f"the least with which {shown(key)} is {wanted}")
     return found
 
 

@@ -2,6 +2,7 @@
 
 import math
 import re
+from bisect import bisect_left
 from collections.abc import Callable, Mapping
 from fractions import Fraction
 
@@ -11,6 +12,8 @@ LONGEST_EXPRESSION = 200
 LARGEST_DIM = 2**63 - 1
 # An exponent above it makes no dim but of 0 and 1.
 _LARGEST_EXPONENT = 64
+# Sizes above 2**40 are nobody's.
+_LARGEST_SHIFT = 41
 
 _TOKEN = re.compile(r"\s*(?:([0-9]{1,18})|([^\W\d][\w.]*)|(//|\*\*|[-+*/%(),]))")
 # "exact/" is the division inside floor() and ceiling(); "negate" is the sign.
@@ -148,6 +151,24 @@ def evaluate(expression: Expression, values: Mapping[str, int]) -> int | None:
         return None
     value = math.floor(stack.pop())
     return value if 0 <= value <= LARGEST_DIM else None
+
+
+def least_solution(expression: Expression, name: str, values: Mapping[str, int], wanted: int) -> int | None:
+    """The least size of 1 or more of `name` with which an expression has a value; None where it doesn't grow to it.
+
+    >>> least_solution(parse_expression("floor((n + k)/2)"), "n", {"k": 1}, wanted=4)
+    7
+    """
+
+    def value(size: int) -> int:
+        found = evaluate(expression, {**values, name: size})
+        return -1 if found is None else found
+
+    above = next((1 << shift for shift in range(_LARGEST_SHIFT) if value(1 << shift) >= wanted), None)
+    if above is None:
+        return None
+    found = bisect_left(range(above + 1), wanted, lo=above // 2 + 1, hi=above, key=value)
+    return found if value(found) == wanted else None
 
 
 def _operated(operator: str, left: Fraction, right: Fraction) -> Fraction:

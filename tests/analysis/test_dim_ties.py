@@ -13,7 +13,7 @@ from onnx import TensorProto, helper, numpy_helper
 from onnx_roofline.analysis.analyze import analyze
 from onnx_roofline.analysis.dim_ties import probes_of
 from onnx_roofline.analysis.settings import Settings
-from onnx_roofline.base.errors import UsageError
+from onnx_roofline.base.errors import ShapeError, UsageError
 from onnx_roofline.ci.assumptions import refuse_assumed
 from onnx_roofline.ir.graph import Dim, GraphInput, Model
 from onnx_roofline.report.header import first_line
@@ -225,3 +225,52 @@ def test_probes_are_told_apart() -> None:
     sums = [one + other for place, one in enumerate(numbers) for other in numbers[place + 1 :]]
     lengths = sorted([*numbers, *sums])
     assert min(b - a for a, b in pairwise(lengths)) > 2
+
+
+@pytest.mark.parametrize(("name", "stated", "size"), [("floor(n/2)", 4, 8), ("2**n", 32, 5), ("2**n", None, 1)])
+def test_an_expression_of_a_dim_that_is_tied_may_be_stated(
+    name: str, stated: int | None, size: int, tmp_path: Path
+) -> None:
+    """While ties are looked for, the primes fix it, or have no size for it: 2**67 is no dim."""
+    inputs = [tensor("x", ["b", name]), tensor("x2", ["c", "n"])]
+    path = write(tmp_path, [node("Concat", "x,x2", "y", axis=1)], inputs, [tensor("y")])
+    found = dims_of(path, **({} if stated is None else {name: stated}))
+    assert found["n"][0] == size
+    assert found[name][0] == (2 if stated is None else stated)
+
+
+def lstm(folder: Path, batch: int | str, state: Dims | None, layout: int = 0) -> str:
+    """One direction, hidden size 8; an initial state that is stored, or an input of the shape `state`."""
+    stored = {"w": np.zeros((1, 32, 4), np.float32), "r": np.zeros((1, 32, 8), np.float32)}
+    inputs = [tensor("x", (batch, "s", 4) if layout else ("s", batch, 4))]
+    if state is None:
+        stored["h0"] = np.zeros((1, 1, 8), np.float32)
+    else:
+        inputs.append(tensor("h0", state))
+    op = node("LSTM", "x,w,r,,,h0", "y", hidden_size=8, layout=layout)
+    return write(folder, [op], inputs, [tensor("y")], stored)
+
+
+@pytest.mark.parametrize(("state", "layout"), [((1, "b2", 8), 0), (("b2", 1, 8), 1)])
+def test_the_batch_of_an_initial_state_is_that_of_what_comes_in(state: Dims, layout: int, tmp_path: Path) -> None:
+    path = lstm(tmp_path, "b", state, layout)
+    assert dims_of(path, b=4)["b2"] == (4, "bound")
+    assert dims_of(path, b2=7)["b"] == (7, "bound")
+    with pytest.raises(UsageError, match=r"found 'b2'=1 and 'b'=4, which 0:LSTM .*: 1 is not 4; drop or correct one"):
+        analyze(path, Settings(dims={"b": 4, "b2": 1}))
+
+
+def test_a_stored_initial_state_fixes_the_batch(tmp_path: Path) -> None:
+    """onnxruntime: Input initial_h must have shape {1,8,8}. Actual:{1,1,8}."""
+    path = lstm(tmp_path, "b", None)
+    assert dims_of(path)["b"] == (1, "bound")
+    with pytest.raises(UsageError, match=r"found 1 and 'b'=8, which 0:LSTM \(batch of input 5\) ties together"):
+        analyze(path, Settings(dims={"b": 8}))
+
+
+def test_a_batch_that_a_stored_initial_state_hard_codes_is_not_overridden(tmp_path: Path) -> None:
+    path = lstm(tmp_path, 1, None)
+    with pytest.raises(
+        ShapeError, match=r"node 0:LSTM: batch of input 5: found 1, wanted 8 for x\.1=8, which overrides"
+    ):
+        analyze(path, Settings(dims={"x.1": 8}))

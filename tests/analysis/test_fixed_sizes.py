@@ -68,6 +68,7 @@ def test_reshapes_of_other_tensors_are_left_alone(tmp_path: Path) -> None:
     # of the two inputs only the first has a batch of 1; the other one's first axis is 8
     analysis = analyze(write(tmp_path, source), Settings(dims={"x.0": 4}))
     assert "OVERRIDDEN dims: x.0=4" in first_line(analysis)
+    assert [warning.code for warning in analysis.model.warnings if warning.code == "unused-option"] == []
 
 
 def test_another_op_that_relies_on_it_is_named(tmp_path: Path) -> None:

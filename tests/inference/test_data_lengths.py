@@ -132,6 +132,13 @@ def test_a_length_with_an_upper_bound_is_named_and_taken_at_it(tmp_path: Path) -
     stated = analyze(path, Settings(dims={"i.1": 5}))
     assert kind_of(stated, "y") == TensorType("float32", (2, 5))
     assert stated.summary.counts.transcendentals == 2 * 5
+    assert kind_of(analyze(path, Settings(dims={"i.1": 12})), "y") == TensorType("float32", (2, 12))
+
+
+def test_more_than_an_upper_bound_is_refused(tmp_path: Path) -> None:
+    """3 * 4 values: no 13 of them are not zero."""
+    with pytest.raises(UsageError, match=r"--dim 'i\.1': found 13, but node 0:NonZero makes it at most 12; correct it"):
+        analyze(save(FOUND, tmp_path), Settings(dims={"i.1": 13}))
 
 
 @pytest.mark.parametrize(
@@ -347,3 +354,17 @@ def test_a_speech_model_that_is_run_costs_what_its_stated_length_says(speech: st
     assert observed.summary.counts.macs == stated.summary.counts.macs == macs(40, frames)
     assert observed.summary.naive_bytes == stated.summary.naive_bytes
     assert observed.model.whole(DataLengths).found == ()
+
+
+def test_only_the_length_of_a_cache_hangs_on_a_total_that_nobody_knows(tmp_path: Path) -> None:
+    """Batch, heads and head size are those of the past; 9 past tokens and one new one are at most 10."""
+    text = """<ir_version: 10, opset_import: ["": 21, "com.microsoft": 1]>
+g (float[1, 1, 96] q, float[1, 1, 9, 16] past_k, float[1, 1, 9, 16] past_v, int32[1] last, int32 total) => (y, k, v) {
+  y, k, v = com.microsoft.GroupQueryAttention <num_heads = 4, kv_num_heads = 1> (q, , , past_k, past_v, last, total)
+}"""
+    analysis = analyze(save(text, tmp_path))
+    assert [one[:4] for one in lengths(analysis)] == [
+        ("k.2", "0:GroupQueryAttention", 10, "data"),
+        ("v.2", "0:GroupQueryAttention", 10, "data"),
+    ]
+    assert kind_of(analysis, "k").sure_axes == (0, 1, 3)

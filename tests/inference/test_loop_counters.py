@@ -230,3 +230,30 @@ def test_a_shape_that_a_loop_hands_on_is_known_inside(tmp_path: Path) -> None:
     analysis = analyze(save(text, tmp_path))
     assert kind_of(analysis, "y") == TensorType("float32", (3, 4, 6))
     assert kind_of(analysis, "r") == TensorType("float32", (4, 6))
+
+
+@pytest.mark.parametrize(
+    ("settings", "trips", "origin"),
+    [
+        ({}, 12, "data"),  # at most 3 * 4 elements are not zero
+        ({"dims": {"i.1": 5}}, 5, "exact"),
+        ({"trips": {"l": 7}}, 7, "bound"),
+    ],
+)
+def test_a_loop_over_a_length_that_has_a_bound_runs_as_often_at_most(
+    settings: dict[str, object], trips: int, origin: str, tmp_path: Path
+) -> None:
+    """One iteration for each element that is not zero, as a detector's loop over its boxes."""
+    text = """<ir_version: 10, opset_import: ["": 21]>
+g (float[3, 4] x, float[8, 8] w, float[8, 8] a) => (l) {
+  i = NonZero (x)  sh = Shape (i)  one = Constant <value_int = 1> ()  n = Gather (sh, one)
+  l = Loop (n, , a) <body = b (int64 it, bool c, float[8, 8] h) => (bool c2, float[8, 8] h2) {
+    c2 = Identity (c)  h2 = MatMul (h, w)
+  }>
+}"""
+    path = tmp_path / "m.onnx"
+    onnx.save(parser.parse_model(text), str(path))
+    analysis = analyze(str(path), Settings(**settings))
+    assert analysis.summary.counts.macs == trips * 8 * 8 * 8
+    (row,) = [row for row in analysis.model.column(TypedOp).values() if row.op.op_type == "Loop"]
+    assert [(body.repeat, body.origin) for body in row.bodies] == [(trips, origin)]

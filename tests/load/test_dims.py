@@ -14,7 +14,7 @@ from onnx import TensorProto, helper, numpy_helper
 from onnx_roofline.passes.shape_inference import ShapeInference
 
 from onnx_roofline.base.errors import ShapeError, UsageError
-from onnx_roofline.ir.graph import Model
+from onnx_roofline.ir.graph import Dim, Model
 from onnx_roofline.load import DimOptions, Limits, alternatives, bind
 from onnx_roofline.load.expressions import evaluate, names_in, parse_expression
 
@@ -288,6 +288,26 @@ def test_a_name_that_only_an_expression_has_can_be_bound(tmp_path: Path) -> None
     assert shapes_of(bound(tmp_path, proto, {"batch": 4})) == {"a": (9, 3)}
     assert shapes_of(bound(tmp_path, proto)) == {"a": (3, 3)}
     assert shapes_of(bound(tmp_path, proto, {"2*batch + 1": 5})) == {"a": (5, 3)}
+
+
+@pytest.mark.parametrize(
+    ("name", "stated", "expected"),
+    [
+        ("2*n + 1", 9, Dim(4, "bound", "computed: '2*n + 1' is 9")),
+        ("floor(n/2)", 4, Dim(8, "assumed", "the least with which 'floor(n/2)' is 4")),  # 9 does as well
+        ("floor(n/2)", None, Dim(2, "assumed", "the least with which 'floor(n/2)' is 1")),  # of 1 nothing is left
+        ("n % 4", 5, Dim(1, "assumed", "batch: by its name 'n'")),  # no size makes it 5
+    ],
+)
+def test_an_expression_fixes_the_one_dim_that_is_open(
+    name: str, stated: int | None, expected: Dim, tmp_path: Path
+) -> None:
+    proto = plain(value("n1", ["n"]), value("a", [name, 3]))
+    assert bound(tmp_path, proto, {} if stated is None else {name: stated}).dims["n"] == expected
+
+
+def test_a_dim_that_is_stated_may_leave_nothing(tmp_path: Path) -> None:
+    assert shapes_of(bound(tmp_path, plain(value("a", ["floor(n/2)", 3])), {"n": 1})) == {"a": (0, 3)}
 
 
 def test_a_hyphen_may_be_part_of_a_label(tmp_path: Path) -> None:

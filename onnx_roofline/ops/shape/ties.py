@@ -1,4 +1,7 @@
-"""Lengths that an op makes equal: those of masks, biases and caches of attention. B batch, S queries, T all keys."""
+"""Lengths that an op makes equal: of masks, biases and caches of attention, of states of recurrences.
+
+B batch, S queries, T all keys.
+"""
 
 from collections.abc import Callable, Iterator
 
@@ -9,12 +12,16 @@ from onnx_roofline.ops.view import OpView
 
 
 class Tie(Struct, frozen=True):
-    """`length` is that of an operand, `wanted` what the other operands make it; up to `room` may be fine too."""
+    """`length` is that of an operand, `wanted` what the other operands make it; up to `room` may be fine too.
+
+    One that `is_strict` must be so even where it is 1, which other operands repeat.
+    """
 
     length: int
     wanted: int
     what: str
     room: int = 0
+    is_strict: bool = False
 
 
 TieRule = Callable[[OpView], Iterator[Tie]]
@@ -24,7 +31,7 @@ def ties_of(op: OpView) -> tuple[Tie, ...]:
     """The lengths that the op ties together; none where it has no rule, or where too little of it is known."""
     rule = _RULES.get((op.domain, op.op_type))
     try:
-        return () if rule is None else tuple(tie for tie in rule(op) if tie.length != 1)
+        return () if rule is None else tuple(tie for tie in rule(op) if tie.length != 1 or tie.is_strict)
     except (NotModelledError, IndexError, ValueError):
         return ()
 
@@ -118,9 +125,25 @@ def _packed(op: OpView) -> Iterator[Tie]:
     yield from _bias(op, 5, queries, total)
 
 
+def _recurrent(op: OpView) -> Iterator[Tie]:
+    """X [S, B, D], lengths [B], initial states [dirs, B, H]; with layout 1 the batch is first.
+
+    Source: ONNX LSTM-22, GRU-22, RNN-22; onnxruntime repeats no state.
+    """
+    batch_first = bool(op.int_attr("layout", 0))
+    batch = op.x.shape[0 if batch_first else 1]
+    if op.has(4):
+        yield Tie(op.input(4).shape[0], batch, "batch of input 4", is_strict=True)
+    for position in (5, 6):
+        if op.has(position):
+            yield Tie(op.input(position).shape[0 if batch_first else 1], batch, f"batch of input {position}",
+                      is_strict=True)  # fmt: skip
+
+
 _MICROSOFT = "com.microsoft"
 _RULES: dict[tuple[str, str], TieRule] = {
     ("", "Attention"): _standard,
+    **{("", name): _recurrent for name in ("RNN", "GRU", "LSTM")},
     (_MICROSOFT, "GroupQueryAttention"): _grouped,
     (_MICROSOFT, "MultiHeadAttention"): _multi_head,
     (_MICROSOFT, "Attention"): _packed,

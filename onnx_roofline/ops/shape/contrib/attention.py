@@ -7,6 +7,7 @@ from onnx_roofline.base.units import dmax, dmin
 from onnx_roofline.ir.graph import TensorType
 from onnx_roofline.ops.cost.contrib.cached_attention import head_width, reads_cache_alone
 from onnx_roofline.ops.shape.contrib.parts import Types, contrib, like, number
+from onnx_roofline.ops.shape.merge import bound_along
 from onnx_roofline.ops.view import OpView
 
 
@@ -144,8 +145,10 @@ def group_query_attention(op: OpView) -> Types:
     stored = op.input(3).shape[3] if op.has(3) else width
     # Where nothing is added, the cache stays as it is.
     is_exact = known or not op.has(3) or not new
-    cache = TensorType(cache_dtype, (batch, op.int_attr("kv_num_heads", 1), room, stored), is_exact)
-    last = TensorType(op.x.dtype, (batch, op.int_attr("num_heads", 1), queries, total), is_exact)
+    cache = TensorType(cache_dtype, (batch, op.int_attr("kv_num_heads", 1), room, stored))
+    last = TensorType(op.x.dtype, (batch, op.int_attr("num_heads", 1), queries, total))
+    if not is_exact:
+        cache, last = bound_along((2,), cache.dtype, cache), bound_along((3,), last.dtype, last)
     if op.op_type == "DynamicSparseAttention":
         last = TensorType("int32", (1,))
     dtype = "bfloat16" if op.int_attr("output_bf16", 0) else op.x.dtype
