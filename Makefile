@@ -8,9 +8,11 @@ SAMPLE ?= sample_models/resnet50.onnx
 MARK ?= not slow
 # How many mutants `make mutants` tries; each takes some seconds.
 SAMPLED ?= 12
+# The folder of the measured kernels that `make truth` scores the times on; they are other people's, and not here.
+DATA ?= ../shared/data
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow check format lint types wheel bench mutants samples real clean
+.PHONY: help demo test test-slow check format lint types wheel bench truth mutants samples real clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -54,6 +56,9 @@ wheel: $(VENV)/.developed  ## build the wheel and look at what is in it
 types: wheel  ## mypy --strict on the unzipped wheel, which is what users get
 	rm -rf build/types && mkdir -p build/types && $(BIN)/python -m zipfile -e build/wheel/*.whl build/types
 	cd build/types && $(BIN)/python -m mypy --config-file ../../pyproject.toml -p onnx_roofline
+
+truth: $(VENV)/.developed  ## score the times on measured kernels: make truth DATA=folder
+	cd tests/truth && $(BIN)/python score.py --data $(abspath $(DATA))
 
 bench: $(VENV)/.developed  ## time and memory against peers, as ratios in one run
 	-$(BIN)/python -m pip install --quiet --disable-pip-version-check onnx-tool onnxsim  # optional

@@ -4,6 +4,7 @@ from typing import ClassVar
 
 from msgspec import Struct
 
+from onnx_roofline.base.terms import MathMode
 from onnx_roofline.ir.graph import Model
 from onnx_roofline.ir.kernel_work import NO_KERNEL_WORK, KernelWork
 from onnx_roofline.ir.pipeline import PassResult
@@ -12,7 +13,10 @@ from onnx_roofline.memory.kernel_work import kernel_works
 
 
 class KernelWorkPass(Struct, frozen=True):
-    """Sums what the members of a kernel do; takes no option."""
+    """Sums what the members of a kernel do. Options: `math` of float32 products, and the backend's `edge_layouts`."""
+
+    math: MathMode = "fp32"
+    edge_layouts: bool = False
 
     name: ClassVar[str] = "kernel-work"
     requires: ClassVar[tuple[type, ...]] = (TypedOp, Work, Kernel, Traffic, Reuse)
@@ -20,5 +24,5 @@ class KernelWorkPass(Struct, frozen=True):
 
     def run(self, model: Model) -> PassResult:
         """A KernelWork for every row: the kernel's at its root, an empty one elsewhere."""
-        found = kernel_works(model)
+        found = kernel_works(model, self.math, edge_layouts=self.edge_layouts)
         return PassResult({key: found.get(key, NO_KERNEL_WORK) for key in model.column(Kernel)})

@@ -20,7 +20,9 @@ from onnx_roofline.ir.kernel_work import KernelWork
 from onnx_roofline.ir.pipeline import PassResult
 from onnx_roofline.ir.placed_records import (
     Alternative,
+    Decision,
     DeviceTime,
+    Dispatch,
     PimTimeModel,
     Placement,
     PlacementReason,
@@ -30,9 +32,16 @@ from onnx_roofline.ir.placed_records import (
 from onnx_roofline.ir.records import Executions, Kernel, Traffic, TypedOp, Work
 from onnx_roofline.memory.footprint import footprint
 from onnx_roofline.memory.kv_caches import InPlace
-from onnx_roofline.placement.kernel_graph import KernelGraph, at_bandwidth_share, kernel_graph, roofline_pick
+from onnx_roofline.placement.kernel_graph import (
+    KernelGraph,
+    Placeable,
+    at_bandwidth_share,
+    kernel_graph,
+    roofline_pick,
+)
 from onnx_roofline.placement.solver import (
     Assignment,
+    Cost,
     Problem,
     Schedule,
     Solution,
@@ -43,6 +52,7 @@ from onnx_roofline.placement.solver import (
     solve,
 )
 from onnx_roofline.placement.splitting import with_splits
+from onnx_roofline.placement.whole import certainty, is_robust, placement_energy
 
 # Below this share of the kernel's own time a decision is a near tie: the cost model is not that good.
 NEAR_TIE_SHARE = 0.05
@@ -58,11 +68,14 @@ _WEIGHT_STEPS = range(-8, 9)
 
 
 class PlacementPass(Struct, frozen=True):
-    """Options: `pim_model` "full" or "roofline"; `objective` latency, energy or energy-delay."""
+    """Options: `pim_model` "full" or "roofline"; `objective` latency, energy or energy-delay; `dispatch` graph or
+    eager.
+    """
 
     system: System
     pim_model: PimTimeModel = "full"
     objective: str = "latency"
+    dispatch: Dispatch = "graph"
 
     name: ClassVar[str] = "placement"
     requires: ClassVar[tuple[type, ...]] = (TypedOp, Work, InPlace, Kernel, Traffic, KernelWork, Executions, Roofline)
@@ -90,9 +103,8 @@ class PlacementPass(Struct, frozen=True):
             elif kernel.id == key:
                 rows[key] = placed[key]
             else:
-                root = placed[kernel.id]
-                rows[key] = Placement(root.device, "fused", f"part of kernel {kernel.id}", 0.0)
-        summary, overlap = self._summary(model, graph, problem, solution)
+                rows[key] = self._member(placed[kernel.id], kernel.id)
+        summary, overlap = self._summary(model, graph, problem, solution, placed)
         if self.objective == "latency" and self.system.concurrency != "exclusive":
             total_s, changed = with_splits(graph, problem, solution.assignment, self.system, self.pim_model)
             rows.update((key, replace(rows[key], with_splits=how)) for key, how in changed.items())
@@ -135,7 +147,7 @@ class PlacementPass(Struct, frozen=True):
         self, graph: KernelGraph, problem: Problem, solution: Solution, flips: "list[float | None]"
     ) -> dict[str, Placement]:
         transfers = _transfers_by_kernel(graph, self.system, solution.assignment)
-        slugs = (self.system.gpu.slug, self.system.pim.slug)
+        slugs = tuple(device.slug for device in self.system.devices)
         found: dict[str, Placement] = {}
         for node, item in enumerate(graph.kernels):
             device = solution.assignment[node]
@@ -148,6 +160,7 @@ class PlacementPass(Struct, frozen=True):
                 problem.cost[node][1 - device],
                 regret,
                 is_full=bool(solution.memory_price) and device == 0,
+                is_only=self.system.pim is None,
             )
             found[item.kernel.id] = Placement(
                 device=slugs[device],
@@ -157,8 +170,22 @@ class PlacementPass(Struct, frozen=True):
                 devices=item.devices,
                 transfer_s=transfers[node],
                 regret=regret,
+                decision=self._decision(item, device, regret),
             )
         return found
+
+    def _member(self, root: Placement, kernel_id: str) -> Placement:
+        """Where a member goes: with its kernel, but for what follows a product that the PIM runs alone."""
+        if root.device is not None and root.devices[root.device].in_part:
+            return Placement(self.system.gpu.slug, "fused", f"follows the product of kernel {kernel_id}", 0.0)
+        return Placement(root.device, "fused", f"part of kernel {kernel_id}", 0.0)
+
+    def _decision(self, item: Placeable, device: int, regret: float | None) -> Decision | None:
+        """Whether a decision holds over both bands; None where there is none, or no band."""
+        entries = [item.devices[each.slug] for each in self.system.devices]
+        if self.objective != "latency" or len(entries) < 2 or any(entry.low_s is None for entry in entries):
+            return None
+        return "robust" if is_robust(entries[device], entries[1 - device], item.count, regret) else "near tie"
 
     def _sentence(
         self, times: Mapping[str, DeviceTime], chosen: str, reason: str, transfer_s: float, regret: float | None
@@ -181,26 +208,29 @@ class PlacementPass(Struct, frozen=True):
         return text
 
     def _summary(
-        self, model: Model, graph: KernelGraph, problem: Problem, solution: Solution
+        self,
+        model: Model,
+        graph: KernelGraph,
+        problem: Problem,
+        solution: Solution,
+        placed: Mapping[str, Placement],
     ) -> tuple[PlacementSummary, Schedule | None]:
         """What holds of the whole, and the schedule of both devices at once where one is made."""
         in_seconds = self.objective == "latency"
         latency = problem if in_seconds else graph.problem(self.system, "latency")
-        picks = {"roofline pick": roofline_pick(model, graph, self.system)}
-        alternatives = [
-            Alternative(
-                baseline.name,
-                baseline.cost.total,
-                baseline.cost.node,
-                baseline.cost.transfer,
-                sum(baseline.assignment),
-                baseline.moved,
-            )
-            for baseline in baselines(latency, picks)
-        ]
+        launches = sum(item.count for item in graph.kernels)
+        dispatch_s = self._dispatch_s(launches)
+        alternatives = []
+        if self.system.pim is not None:
+            picks = {"roofline pick": roofline_pick(model, graph, self.system)}
+            for one in baselines(latency, picks):
+                alternatives.append(self._alternative(graph, one.name, one.assignment, one.cost, dispatch_s, one.moved))
         cost = evaluate(latency, solution.assignment)
         overlap, note = self._scheduled(graph, latency, solution if in_seconds else None)
-        alternatives.append(Alternative("optimum", cost.total, cost.node, cost.transfer, sum(solution.assignment)))
+        alternatives.append(self._alternative(graph, "optimum", solution.assignment, cost, dispatch_s))
+        slugs = [device.slug for device in self.system.devices]
+        on = [item.devices[slugs[device]] for item, device in zip(graph.kernels, solution.assignment, strict=False)]
+        robust = [placed[item.kernel.id].decision != "near tie" for item in graph.kernels]
         summary = PlacementSummary(
             objective_name=self.objective,
             objective=solution.objective,
@@ -218,6 +248,11 @@ class PlacementPass(Struct, frozen=True):
             makespan_note=note,
             untimed_kernels=len(graph.refused),
             with_splits_note=_NO_SPLITS if in_seconds else "splits are found for latency alone",
+            certainty=certainty(graph, slugs, solution.assignment, robust),
+            launches=launches,
+            launch_s=sum(entry.launch_s * item.count for entry, item in zip(on, graph.kernels, strict=True)),
+            dispatch=self.dispatch,
+            dispatch_s=dispatch_s,
         )
         return summary, overlap
 
@@ -226,10 +261,24 @@ class PlacementPass(Struct, frozen=True):
         gpu, size = self.system.gpu, footprint(model).total_bytes
         if size is None or gpu.capacity_bytes is None:
             return ""
-        held = size - (0 if self.system.link.shared_memory else resident_bytes)
+        shares = self.system.link is not None and self.system.link.shared_memory
+        held = size - (0 if shares else resident_bytes)
         if held <= gpu.capacity_bytes:
             return ""
         return f"does not fit: {gpu.slug} would hold {format_si(held, 'B')} of {format_si(gpu.capacity_bytes, 'B')}"
+
+    def _dispatch_s(self, launches: float) -> float:
+        """What an eager host needs to dispatch all kernels; nothing where they come from a graph."""
+        gpu = self.system.gpu.gpu
+        return launches * gpu.dispatch_s if self.dispatch == "eager" and gpu is not None else 0.0
+
+    def _alternative(
+        self, graph: KernelGraph, name: str, assignment: Assignment, cost: Cost, dispatch_s: float, moved: int = 0
+    ) -> Alternative:
+        """An assignment with its time and its joules. The host dispatches while the devices work."""
+        total_s = max(cost.total, dispatch_s)
+        energy = placement_energy(graph, self.system, assignment, total_s)
+        return Alternative(name, total_s, cost.node, cost.transfer, sum(assignment), moved, energy)
 
     def _scheduled(self, graph: KernelGraph, latency: Problem, serial: Solution | None) -> tuple[Schedule | None, str]:
         """(schedule, note) with both devices at work at once, where the system allows it."""
@@ -263,7 +312,7 @@ def _transfers_by_kernel(graph: KernelGraph, system: System, assignment: Assignm
         if not away:
             continue
         owner = away[0] if item.producer is None else item.producer
-        seconds[owner] += system.link.transfer_s(item.bytes) * item.count
+        seconds[owner] += system.pair[2].transfer_s(item.bytes) * item.count
     return seconds
 
 
@@ -276,15 +325,17 @@ def _missing_energies(system: System) -> list[str]:
     ):
         if silent:
             missing.append(f"found no energy of {what} for {', '.join(silent)}, wanted {path} in the profile")
-    if system.link.j_per_byte is None and not system.link.shared_memory:
+    if system.link is not None and system.link.j_per_byte is None and not system.link.shared_memory:
         missing.append(f"found no energy of transfers for {system.slug}, wanted link.pj_per_bit in the system's file")
     return missing
 
 
 def _reason_class(
-    objective: str, here: float, there: float | None, regret: float | None, *, is_full: bool
+    objective: str, here: float, there: float | None, regret: float | None, *, is_full: bool, is_only: bool = False
 ) -> PlacementReason:
     """Why the kernel is where it is; costs and `regret` are those of all its executions, in the objective's unit."""
+    if is_only:
+        return "only device"
     if there is None:
         return "unsupported"
     if regret is not None and regret < NEAR_TIE_SHARE * here:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from onnx_roofline.analysis.summary import Summary
     from onnx_roofline.hardware import System
     from onnx_roofline.memory.footprint import Footprint
+    from onnx_roofline.passes.kernel_work import KernelWorkPass
 
 
 class Analysis(Struct, frozen=True, eq=False, dict=True):
@@ -120,12 +121,20 @@ def _observed(
     return replace(parsed, notices=seen.notices + parsed.notices), settings, chosen, seen
 
 
+def kernel_work_pass(settings: Settings) -> "KernelWorkPass":
+    """The pass that makes the kernels' work as the settings and their backend have it."""
+    from onnx_roofline.fusion.backends import load_backend
+    from onnx_roofline.passes.kernel_work import KernelWorkPass
+
+    backend = load_backend(settings.backend)
+    return KernelWorkPass(settings.math or backend.math, backend.edge_layouts)
+
+
 def default_pipeline(settings: Settings, system: "System", observation: "Observation | None" = None) -> Pipeline:
     """The passes in order."""
     from onnx_roofline.fusion.backends import load_backend
     from onnx_roofline.passes.executions import CountExecutions
     from onnx_roofline.passes.fusion import FusionPass
-    from onnx_roofline.passes.kernel_work import KernelWorkPass
     from onnx_roofline.passes.kv_caches import KvCaches
     from onnx_roofline.passes.liveness import Liveness
     from onnx_roofline.passes.memory_traffic import MemoryTraffic
@@ -157,9 +166,9 @@ def default_pipeline(settings: Settings, system: "System", observation: "Observa
         CountExecutions(),
         Liveness(),
         ReusePass(system, settings.on_chip, settings.residency),
-        KernelWorkPass(),
+        kernel_work_pass(settings),
         RooflinePass(system),
-        PlacementPass(system, settings.pim_model, settings.objective),
+        PlacementPass(system, settings.pim_model, settings.objective, settings.dispatch),
     )
     if not plugin.passes():
         return Pipeline(own)

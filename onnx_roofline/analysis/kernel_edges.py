@@ -23,8 +23,10 @@ class KernelEdge(Struct, frozen=True):
 def kernel_edges(model: Model) -> Iterator[KernelEdge]:
     """Every edge between kernels that are placed, by maker in file order."""
     graph = model.whole(KernelGraph)
-    ids = (*(item.kernel.id for item in graph.kernels), "")
+    # What follows a product that runs apart is a node of its own, in the kernel all the same.
+    ids = (*(item.kernel.id for item in graph.kernels), "", *graph.epilogues)
     for crossing in graph.crossings:
         maker = "" if crossing.producer is None else ids[crossing.producer]
-        for node in crossing.consumers:
-            yield KernelEdge(maker, ids[node], crossing.name, crossing.bytes)
+        for reader in dict.fromkeys(ids[node] for node in crossing.consumers):
+            if reader != maker or not reader:
+                yield KernelEdge(maker, reader, crossing.name, crossing.bytes)

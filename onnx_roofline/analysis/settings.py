@@ -3,13 +3,15 @@
 import os
 from collections.abc import Callable, Mapping
 from fractions import Fraction
+from typing import Literal
 
 from msgspec import Struct, field
 from msgspec.structs import force_setattr
 
 from onnx_roofline.analysis import options
+from onnx_roofline.base.terms import MATH_MODES, MathMode
 from onnx_roofline.hardware import DEFAULT_SYSTEM, System
-from onnx_roofline.ir.placed_records import OBJECTIVES, PIM_TIME_MODELS, Objective, PimTimeModel
+from onnx_roofline.ir.placed_records import DISPATCHES, OBJECTIVES, PIM_TIME_MODELS, Dispatch, Objective, PimTimeModel
 from onnx_roofline.load import Limits
 from onnx_roofline.timing.own_models import own_models
 
@@ -43,7 +45,11 @@ class Settings(Struct, frozen=True, repr_omit_defaults=True):
     backend: str | os.PathLike[str] = "compiler"
     # the PIM's time: "full", the plain "roofline", or the name of a plugin's
     pim_model: PimTimeModel = "full"
+    # in what float32 products run: "tf32", "fp32", "bf16x3", or "" for what the backend does
+    math: MathMode | Literal[""] = ""
     objective: Objective = "latency"
+    # whether kernels come from a graph or an engine, or from an eager host
+    dispatch: Dispatch = "graph"
     # bytes of on-chip memory as text, "unlimited", or "" for what the profiles say
     on_chip: str = ""
     residency: bool = True
@@ -83,7 +89,9 @@ _CHECKS: Mapping[str, Callable[[object], object]] = {
     "limits": options.check_limits,
     "backend": lambda found: options.check_name_or_path("--backend", found, "the name of a shipped pack, or a path"),
     "pim_model": lambda found: options.check_choice("--pim-model", found, (*PIM_TIME_MODELS, *own_models())),
+    "math": lambda found: "" if found == "" else options.check_choice("--math", found, MATH_MODES),
     "objective": lambda found: options.check_choice("--objective", found, OBJECTIVES),
+    "dispatch": lambda found: options.check_choice("--dispatch", found, DISPATCHES),
     "on_chip": options.check_on_chip,
     "residency": lambda found: options.check_switch("residency", found),
     "observe": _observe,

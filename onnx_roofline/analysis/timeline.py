@@ -44,30 +44,30 @@ def timeline(analysis: Analysis) -> tuple[Span, ...]:
     model, system = analysis.model, analysis.system
     graph, placements = model.whole(KernelGraph), model.column(Placement)
     sink = len(graph.kernels)
-    ids = (*(item.kernel.id for item in graph.kernels), "")
-    devices = (*(placements[key].device or "" for key in ids[:-1]), system.gpu.slug)
+    ids = (*(item.kernel.id for item in graph.kernels), "", *graph.epilogues)
+    devices = (*(placements[key].device or "" for key in ids[:sink]), *(system.gpu.slug for _ in ids[sink:]))
     order = _order(graph)
     position = {node: place for place, node in enumerate(order)}
     fetched: dict[int, list[Crossing]] = {}
     for crossing in graph.crossings:
         home = system.gpu.slug if crossing.producer is None else devices[crossing.producer]
         away = [node for node in crossing.consumers if devices[node] != home]
-        if away:
+        if away and system.link is not None:
             fetched.setdefault(min(away, key=position.__getitem__), []).append(crossing)
     spans: list[Span] = []
     now = 0.0
     for node in order:
         for crossing in fetched.get(node, ()):
             maker = sink if crossing.producer is None else crossing.producer
-            duration = system.link.transfer_s(crossing.bytes) * crossing.count
+            duration = system.pair[2].transfer_s(crossing.bytes) * crossing.count
             moved = round(crossing.bytes * crossing.count)
             spans.append(
                 Span("transfer", ids[maker], devices[node], now, duration, crossing.count, moved, crossing.name,
                      ids[node], devices[maker])
             )  # fmt: skip
             now = spans[-1].end_s
-        if node == sink:
-            continue
+        if node >= sink:
+            continue  # an epilogue's time is in that of its kernel
         item = graph.kernels[node]
         duration = (item.devices[devices[node]].time_s or 0.0) * item.count
         each = item.work.moved_bytes(devices[node])
@@ -90,8 +90,9 @@ def overlapped(analysis: Analysis) -> tuple[Span, ...]:
     if not isinstance(found, Schedule):
         return ()
     graph = model.whole(KernelGraph)
-    ids = (*(item.kernel.id for item in graph.kernels), "")
-    slugs = (system.gpu.slug, system.pim.slug)
+    ids = (*(item.kernel.id for item in graph.kernels), "", *graph.epilogues)
+    gpu, pim, link = system.pair
+    slugs = (gpu.slug, pim.slug)
     spans = []
     for node, item in enumerate(graph.kernels):
         device = slugs[found.device[node]]
@@ -105,7 +106,7 @@ def overlapped(analysis: Analysis) -> tuple[Span, ...]:
         away = [node for node in crossing.consumers if found.device[node] != home]
         if away:
             reader = min(away, key=lambda node: found.start[node])
-            duration = system.link.transfer_s(crossing.bytes) * crossing.count
+            duration = link.transfer_s(crossing.bytes) * crossing.count
             moved = round(crossing.bytes * crossing.count)
             spans.append(
                 Span("transfer", ids[maker], slugs[1 - home], start, duration, crossing.count, moved, crossing.name,
@@ -115,26 +116,28 @@ def overlapped(analysis: Analysis) -> tuple[Span, ...]:
 
 
 def _order(graph: KernelGraph) -> list[int]:
-    """Nodes in topological order, the earliest in the file first; the model outputs, node n, last."""
-    size = len(graph.kernels)
-    readers: list[set[int]] = [set() for _ in range(size)]
+    """Nodes in topological order, first in the file first, an epilogue with its kernel; the model outputs last."""
+    sink = len(graph.kernels)
+    readers: list[set[int]] = [set() for _ in range(graph.size)]
     for crossing in graph.crossings:
         if crossing.producer is not None:
             readers[crossing.producer].update(
-                node for node in crossing.consumers if node not in (size, crossing.producer)
+                node for node in crossing.consumers if node not in (sink, crossing.producer)
             )
-    waiting = [0] * size
+    ranks = {node: (graph.index[key], node) for key, node in graph.epilogues.items()}
+    waiting = [0] * graph.size
     for around in readers:
         for node in around:
             waiting[node] += 1
-    ready = [node for node in range(size) if not waiting[node]]
+    ready = [ranks.get(node, (node, node)) for node in range(graph.size) if not waiting[node] and node != sink]
+    heapq.heapify(ready)
     order: list[int] = []
     while ready:
-        node = heapq.heappop(ready)
+        _, node = heapq.heappop(ready)
         order.append(node)
         for other in readers[node]:
             waiting[other] -= 1
             if not waiting[other]:
-                heapq.heappush(ready, other)
-    assert len(order) == size, "kernels of a graph without cycles wait for each other in a circle"
-    return [*order, size]
+                heapq.heappush(ready, ranks.get(other, (other, other)))
+    assert len(order) == graph.size - 1, "kernels of a graph without cycles wait for each other in a circle"
+    return [*order, sink]

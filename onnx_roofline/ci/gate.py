@@ -266,7 +266,7 @@ def _slack(share: Fraction | None, extra: Fraction | None, old: int | float) -> 
 def unknown_because(metric: str) -> str:
     """Why a figure of a model is unknown."""
     if metric.startswith("energy_j."):
-        return "the system states no energy of what it does, or the objective is not energy"
+        return "the system states no energy of what it does"
     if metric.startswith("memory_share."):
         return "the device states no capacity, or some tensors have no size"
     return "some ops have no figure"

@@ -179,7 +179,7 @@ def _times(analysis: Analysis, *, timed: bool) -> dict[str, Value]:
         found[f"kernels_on.{slug}"] = count
         found[f"time_share.{slug}"] = None if untimed else seconds[slug] / whole if whole else 0.0
     found["energy_j.kernels"] = None if untimed else joules
-    found["energy_j.placement"] = placed.objective if placed.objective_name == "energy" and not untimed else None
+    found["energy_j.placement"] = None if untimed or optimum.energy is None else optimum.energy.total_j
     return found
 
 

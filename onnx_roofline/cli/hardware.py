@@ -18,10 +18,23 @@ def run_hw_list(options: argparse.Namespace) -> int:
 
 def run_hw_show(options: argparse.Namespace) -> int:
     """The figures of a device or system."""
-    from onnx_roofline.report.profiles import profile_rows
+    from onnx_roofline.report.profiles import profile_rows, profile_yaml
 
+    if options.yaml:
+        for line in profile_yaml(options.profile):
+            print(line)
+        return DONE
     rows = profile_rows(options.profile)
     print_table(("figure", "value", "label", "source"), rows)
+    return DONE
+
+
+def run_hw_new(options: argparse.Namespace) -> int:
+    """The lines of a profile to begin with."""
+    from onnx_roofline.report.profiles import new_profile
+
+    for line in new_profile(options.parent):
+        print(line)
     return DONE
 
 

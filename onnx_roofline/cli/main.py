@@ -101,6 +101,7 @@ _COMMANDS = {
     "hw_list": "hardware:run_hw_list",
     "hw_show": "hardware:run_hw_show",
     "hw_lint": "hardware:run_hw_lint",
+    "hw_new": "hardware:run_hw_new",
     "ops": "hardware:run_ops",
     "schema": "hardware:run_schema",
 }

@@ -61,6 +61,18 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
         help="time on the PIM: with passes, rows and overheads, the plain roofline, or a plugin's (default: full)",
     )
     parser.add_argument(
+        "--math",
+        default="",
+        metavar="tf32|fp32|bf16x3",
+        help="in what float32 products and convolutions run on a GPU (default: tf32 for compiler and ort, else fp32)",
+    )
+    parser.add_argument(
+        "--dispatch",
+        default="graph",
+        metavar="graph|eager",
+        help="kernels from a graph or engine, or one by one from a host (default: graph)",
+    )
+    parser.add_argument(
         "--objective",
         default="latency",
         metavar="latency|energy|energy-delay",
@@ -176,6 +188,8 @@ def settings_of(options: argparse.Namespace) -> "Settings":
         limits=Limits().override(tuple(options.limit)),
         backend=options.backend,
         pim_model=options.pim_model,
+        math=options.math,
+        dispatch=options.dispatch,
         objective=options.objective,
         on_chip=options.on_chip,
         residency=not options.no_residency,

@@ -8,6 +8,7 @@ from msgspec import Struct, field
 
 from onnx_roofline.base.errors import ProfileError
 from onnx_roofline.base.strict_yaml import parse, read
+from onnx_roofline.base.terms import MATH_MODES, MathMode
 from onnx_roofline.base.text import did_you_mean, shown
 from onnx_roofline.base.yaml_nodes import Node
 from onnx_roofline.fusion.kinds import KINDS
@@ -25,7 +26,8 @@ DEFAULT_BACKEND = "compiler"
 _SCHEMA = 1
 _KEYS = (
     "schema", "name", "about", "source", "patterns", "general_rule", "kinds", "max_group", "reshapes", "residual_add",
-    "concat_materialises", "absorb_transposes", "appends_in_place", "folds_quantized", "weight_only",
+    "concat_materialises", "absorb_transposes", "appends_in_place", "folds_quantized", "weight_only", "math",
+    "edge_layouts",
 )  # fmt: skip
 _PATTERN_KEYS = ("name", "types", "match", "keeps_inner", "role")
 _ROLES: tuple[KernelRole, ...] = get_args(KernelRole)
@@ -54,7 +56,9 @@ class Backend(Struct, frozen=True):
     that go before those that the ops' work gives. `through_reshapes` says that a reshape between two ops of a pattern
     does not part them, `residual_add` that a contraction takes the addition of another activation,
     `appends_in_place` that past and present of a cache share a buffer. `folds_quantized` is how far Q and DQ ops fold,
-    `weight_only` the op types that restore single stored operands as they read them (None: all that multiply).
+    `weight_only` the op types that restore single stored operands as they read them (None: all that multiply). `math`
+    is in what it runs float32 products, `edge_layouts` says that kernels of their own bring images to the layout of its
+    convolutions and back.
     """
 
     slug: str
@@ -66,6 +70,8 @@ class Backend(Struct, frozen=True):
     through_reshapes: bool = True
     residual_add: bool = True
     appends_in_place: bool = False
+    math: MathMode = "fp32"
+    edge_layouts: bool = False
     folds_quantized: Reach = "through"
     weight_only: tuple[str, ...] | None = None
     about: str = ""
@@ -107,6 +113,8 @@ def load_backend(name_or_path: str | os.PathLike[str] = DEFAULT_BACKEND) -> Back
     max_group = entries["max_group"].integer(minimum=1) if "max_group" in entries else _MAX_GROUP
     residual_add = _switch(entries.get("residual_add"), default=True)
     appends_in_place = _switch(entries.get("appends_in_place"), default=False)
+    edge_layouts = _switch(entries.get("edge_layouts"), default=False)
+    math = _text(entries.get("math"), MATH_MODES)
     reach = _text(entries.get("folds_quantized"), _REACHES)
     weight_only = (
         tuple(text for item in entries["weight_only"].sequence() if (text := item.text()))
@@ -125,6 +133,8 @@ def load_backend(name_or_path: str | os.PathLike[str] = DEFAULT_BACKEND) -> Back
         through_reshapes=reshapes == "through",
         residual_add=residual_add,
         appends_in_place=appends_in_place,
+        edge_layouts=edge_layouts,
+        math=next((one for one in MATH_MODES if one == math), "fp32"),
         folds_quantized=next((one for one in _REACHES if one == reach), "through"),
         weight_only=weight_only,
         about=texts["about"] or "",

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from onnx_roofline.fusion.groups import Groups
 from onnx_roofline.fusion.kinds import BROADCAST, CONTRACTION, ELEMENTWISE, INJECTIVE, OPAQUE, REDUCTION
 from onnx_roofline.fusion.match import CHECKS
-from onnx_roofline.fusion.scope_view import ScopeView
+from onnx_roofline.fusion.scope_view import ABSENT, ScopeView
 
 RULE_NAMES: Mapping[int, str] = {
     ELEMENTWISE: "elementwise_chain",
@@ -165,7 +165,24 @@ class _General:
                     parent, f"{self.view.label(blocked)} not fused with {label}: a residual addition is its own kernel"
                 )
                 return
+        if kind == CONTRACTION and (later := self._later_producer(number, parent)) is not None:
+            self._refuse(parent, f"{self._label(parent)} not fused with {label}: {self._label(later)} is made later")
+            return
         self._merge(number, parent, path)
+
+    def _later_producer(self, number: int, sink: int) -> int | None:
+        """Another contraction that only `sink` reads and that comes after this one: a sum of two waits for the later.
+
+        Source: TensorRT fuses a residual addition and its activation into the later of its two producers.
+        """
+        for node in self.parts[sink]:
+            for tensor in self.view.inputs[node]:
+                producer = ABSENT if tensor == ABSENT else self.view.producer[tensor]
+                part = number if producer == ABSENT else self.part_of[producer]
+                is_alike = self.kinds[part] == CONTRACTION and self.parents[part] == sink
+                if part > number and is_alike and self.edges[part] <= ELEMENTWISE:
+                    return part
+        return None
 
     def _path(self, source: int, sink: int, allowed: Callable[[int, bool], bool]) -> tuple[list[int], str]:
         """The parts on all ways from `source` to `sink`, both included; or what stands in the way."""

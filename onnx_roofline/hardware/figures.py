@@ -5,23 +5,38 @@ from decimal import Decimal
 
 from onnx_roofline.base.text import did_you_mean
 from onnx_roofline.base.yaml_nodes import Node
+from onnx_roofline.hardware.extends import Layer, parents_of
 from onnx_roofline.hardware.records import Fact, Figure, Label
 
 # Powers of ten from the unit of a key to the base unit.
 TERA, GIGA, MEGA, MICRO, NANO, PICO = 12, 9, 6, -6, -9, -12
 _BITS_PER_BYTE = 8
-_LABELS: Mapping[str, Label] = {"read": "read", "derived": "derived", "assumed": "assumed"}
+_LABELS: Mapping[str, Label] = {
+    "read": "read", "measured": "measured", "fitted": "fitted", "derived": "derived", "assumed": "assumed"
+}  # fmt: skip
 # Keys whose figure may be 0: times that a machine may hide, and shares that may be nothing.
-_MAY_BE_ZERO = ("launch_us", "latency_us", "mode_switch_us", "fence_ns", "t_rp_ns", "refresh_share", "idle_w")
+_MAY_BE_ZERO = (
+    "launch_us", "dispatch_us", "block_us", "row_step_us", "latency_us", "mode_switch_us", "fence_ns", "t_rp_ns",
+    "refresh_share", "idle_w",
+)  # fmt: skip
+_TIMES_BY_CLASS = "launch_us_by_class."
 # Keys whose figure is a share of something: at most 1.
-_SHARES = ("refresh_share", "stream", "compute", "memory", "gpu_bandwidth_share_when_active")
+_SHARES = (
+    "refresh_share", "stream", "compute", "memory", "gpu_bandwidth_share_when_active", "sustained", "bandwidth",
+    "exposed_special",
+)  # fmt: skip
+# Mappings whose figures all are shares.
+_OF_SHARES = ("sustained", "bandwidth_share")
 
 
 class Figures:
     """The numbers and texts of one profile, each waiting for its source; figures at paths in `scale` are scaled."""
 
-    def __init__(self, sources: Node | None, scale: Mapping[str, float] | None = None) -> None:
+    def __init__(
+        self, sources: Node | None, scale: Mapping[str, float] | None = None, layers: tuple[Layer, ...] = ()
+    ) -> None:
         self._sources = sources
+        self._layers = layers
         self._scale = scale or {}
         self._nodes: dict[str, tuple[Node, float | None]] = {}
         self._facts: dict[str, tuple[Node, str]] = {}
@@ -32,13 +47,14 @@ class Figures:
         if node is None:
             return None
         key = node.path.rpartition(".")[2]
-        value = node.number(zero=key in _MAY_BE_ZERO)
-        if value is not None and key in _SHARES and value > 1:
+        value = node.number(zero=key in _MAY_BE_ZERO or node.path.startswith(_TIMES_BY_CLASS))
+        is_share = key in _SHARES or node.path.partition(".")[0] in _OF_SHARES
+        if value is not None and is_share and value > 1:
             node.report(f"found {value:g}, wanted a share of at most 1")
             value = None
         if value is not None and node.path in self._scale:
             value *= self._scale[node.path]
-            value = min(1.0, value) if key in _SHARES else value
+            value = min(1.0, value) if is_share else value
         self._nodes[node.path] = node, value
         return value
 
@@ -68,16 +84,15 @@ class Figures:
         To be called once, after everything was read: it reports what has no source, and sources of nothing.
         """
         entries = {} if self._sources is None else self._sources.mapping()
-        sources = {path: _source(node) for path, node in entries.items()}
+        own = {path: _source(node) for path, node in entries.items()}
         used: set[str] = set()
         figures: dict[str, Figure] = {}
         for path, (node, value) in self._nodes.items():
-            covering = _covering(path, node, sources, used)
-            source = sources.get(covering)
+            source = self._covering(path, node, own, used)
             if source is not None and value is not None:
                 figures[path] = Figure(value, *source)
         for path, (node, text) in self._facts.items():
-            source = sources.get(_covering(path, node, sources, used))
+            source = self._covering(path, node, own, used)
             if source is not None:
                 self.facts[path] = Fact(text, *source)
         known = (*self._nodes, *self._facts)
@@ -86,15 +101,21 @@ class Figures:
                 node.report(f"found a source for no figure here{did_you_mean(path, known, listed=False)}")
         return figures
 
-
-def with_parents(path: str) -> tuple[str, ...]:
-    """A dotted path, its parents and `all`, nearest first.
-
-    >>> with_parents("energy.mac_pj")
-    ('energy.mac_pj', 'energy', 'all')
-    """
-    parts = path.split(".")
-    return (*(".".join(parts[:count]) for count in range(len(parts), 0, -1)), "all")
+    def _covering(
+        self, path: str, node: Node, own: Mapping[str, tuple[str, Label] | None], used: set[str]
+    ) -> tuple[str, Label] | None:
+        """The source that stands for `path` in the file that states it; reported where there is none."""
+        layer = next((one for one in self._layers if one.holds(path)), None)
+        inherited = layer is not None and layer is not self._layers[0]
+        known: Mapping[str, object] = own if layer is None or not inherited else layer.sources
+        covering = next((parent for parent in parents_of(path) if parent in known), None)
+        if covering is None:
+            node.report(f"found no source; add {path} (or a parent of it, or all) under sources")
+            return None
+        if layer is not None and inherited:
+            return _source(layer.sources[covering])
+        used.add(covering)
+        return own[covering]
 
 
 def scaled(value: float, power: int) -> float:
@@ -124,16 +145,6 @@ def per_byte(pj_per_bit: float | None) -> float | None:
 def text_of(node: Node | None, choices: Mapping[str, object] | tuple[str, ...] = ()) -> str | None:
     """The text of a node that may be absent; with `choices`, one of them."""
     return None if node is None else node.text(choices)
-
-
-def _covering(path: str, node: Node, sources: Mapping[str, object], used: set[str]) -> str:
-    """The path whose source stands for `path`; reported where there is none."""
-    covering = next((parent for parent in with_parents(path) if parent in sources), None)
-    if covering is None:
-        node.report(f"found no source; add {path} (or a parent of it, or all) under sources")
-        return ""
-    used.add(covering)
-    return covering
 
 
 def _source(node: Node) -> tuple[str, Label] | None:

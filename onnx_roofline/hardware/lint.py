@@ -9,7 +9,7 @@ from onnx_roofline.hardware.records import Device
 
 Code = Literal[
     "peak", "sparse-peak", "mac-peak", "bandwidth", "internal-bandwidth", "ridge", "int8-below-float16", "unit",
-    "dram-timing", "pim-alignment",
+    "dram-timing", "pim-alignment", "pim-efficiency",
 ]  # fmt: skip
 
 # Datasheets round to two or three digits; more than this apart is another figure.
@@ -39,7 +39,7 @@ def lint(device: Device) -> tuple[Finding, ...]:
     >>> lint(load_device("a100-sxm-80gb"))
     ()
     """
-    return (*_peaks(device), *_bandwidths(device), *_physics(device), *_row_timing(device))
+    return (*_peaks(device), *_bandwidths(device), *_physics(device), *_row_timing(device), *_efficiencies(device))
 
 
 def _peaks(device: Device) -> list[Finding]:
@@ -61,7 +61,8 @@ def _recomputed_peak(device: Device, dtype: str) -> tuple[float | None, str]:
     per_byte, internal = _value(device, f"check.flop_per_byte.{dtype}"), _value(device, "bandwidth_gb_per_s.internal")
     if per_byte is not None and internal is not None:
         return internal * per_byte / 1e3, f"{internal:g} GB/s x {per_byte:g} FLOP/byte"
-    units, per_clock = _value(device, "check.sm_count"), _value(device, f"check.flop_per_clk_per_sm.{dtype}")
+    units = _value(device, "sm_count") or _value(device, "check.sm_count")
+    per_clock = _value(device, f"check.flop_per_clk_per_sm.{dtype}")
     clock_mhz = _value(device, f"check.quoted_mhz.{dtype}") or _value(device, "check.boost_mhz")
     if units is None or per_clock is None or clock_mhz is None:
         return None, ""
@@ -139,6 +140,23 @@ def _row_timing(device: Device) -> list[Finding]:
         message = f"{path} is {row_elements}, not a whole number of lanes of {dram.lane_elements} elements"
         findings.append(Finding("pim-alignment", path, message))
     return findings
+
+
+def _efficiencies(device: Device) -> list[Finding]:
+    """A share of the internal bandwidth above what the rows or tiles of the same memory can reach."""
+    model = device.pim
+    if model is None or model.elementwise_efficiency is None:
+        return []
+    reached = None
+    if model.dram is not None:
+        reached = model.dram.row_share(model.align.row_elements or 1)
+    elif model.tile is not None:
+        reached = model.tile.stream_share
+    if reached is None or model.elementwise_efficiency <= reached:
+        return []
+    path = "pim.efficiency.elementwise"
+    message = f"{path} is {model.elementwise_efficiency:g}, but the rows of this memory reach {reached:.3g} at most"
+    return [Finding("pim-efficiency", path, message)]
 
 
 def _value(device: Device, path: str) -> float | None:

@@ -11,9 +11,10 @@ def shipped_name(wanted: str, slugs: Iterable[str], kind_of: Callable[[str], str
     """The slug that a name stands for, or the name as it is where it stands for none.
 
     Case and separators don't matter. The first words of a slug stand for it where they are those of one profile alone;
-    a device is preferred to the systems that it is part of. Raises ProfileError where they are those of several.
+    a device is preferred to the systems that it is part of, and the SXM module of a GPU to its cards, which are slower
+    forms of it. Raises ProfileError where they are those of several.
 
-    >>> kinds = {"h100-sxm": "gpu", "h100-hbm-pim": "system", "rtx-4090": "gpu", "rtx-4090-aim": "system"}
+    >>> kinds = {"h100-sxm": "gpu", "h100-pcie": "gpu", "h100-hbm-pim": "system", "rtx-4090": "gpu", "rtx-4090-aim": "system"}
     >>> [shipped_name(name, kinds, kinds.__getitem__) for name in ("H100", "rtx4090", "RTX 4090 AiM", "h10")]
     ['h100-sxm', 'rtx-4090', 'rtx-4090-aim', 'h10']
     """
@@ -24,6 +25,7 @@ def shipped_name(wanted: str, slugs: Iterable[str], kind_of: Callable[[str], str
         return exact[0]
     found = [slug for slug in known if key in _beginnings(slug)]
     found = [slug for slug in found if kind_of(slug) != "system"] or found
+    found = [slug for slug in found if "-sxm" in slug] or found
     if len(found) > 1:
         raise ProfileError(f"found several profiles for {shown(wanted)}: {', '.join(sorted(found))}; name one of them")
     return found[0] if found else wanted

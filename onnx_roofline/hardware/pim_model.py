@@ -39,8 +39,9 @@ class DramTiming(Struct, frozen=True):
     """How the banks stream rows into the units.
 
     All banks of all channels (`parallel_rows`) take `lane_elements` elements every `t_ccd_s`; a row costs `t_rcd_s` to
-    open and `t_rp_s` to close. `t_gwrite_s` writes one row-long vector to the channels' buffers, `t_readres_s` reads
-    the results of one vector from one set of parallel rows. An open row serves `vectors_per_activation` vectors.
+    open and `t_rp_s` to close. For each row's length of a vector, `t_gwrite_s` and `t_gwrite_column_s` for each of its
+    columns write it to the channels' buffers; `t_readres_s` reads the results of one vector from one set of parallel
+    rows. An open row serves `vectors_per_activation` vectors. With `refresh_interval_s` refreshes come whole.
     """
 
     t_ccd_s: float
@@ -53,10 +54,45 @@ class DramTiming(Struct, frozen=True):
     t_gwrite_s: float = 0.0
     t_readres_s: float = 0.0
     vectors_per_activation: int = 1
+    t_gwrite_column_s: float = 0.0
+    refresh_interval_s: float = 0.0  # 0: refresh takes its share of any time
+
+    def row_share(self, row_elements: int) -> float:
+        """Share of the internal bandwidth that reading whole rows one after the other reaches.
+
+        >>> DramTiming(1e-9, 16e-9, 16e-9, 16, 16, 16, refresh_share=0.1).row_share(512)  # 32 of 64 ns
+        0.45
+        """
+        columns_s = -(-row_elements // self.lane_elements) * self.t_ccd_s
+        return columns_s / (columns_s + self.t_rcd_s + self.t_rp_s) * (1 - self.refresh_share)
+
+
+class TileTiming(Struct, frozen=True):
+    """How HBM-PIM works through a product: tiles of `depth` x (`outputs_per_channel` x `channels`).
+
+    A tile streams its columns (`stream_s`), refills the vector registers, opens rows and turns from write to read;
+    `pass_s` is paid for every vector and set of outputs.
+    """
+
+    depth: int
+    outputs_per_channel: int
+    channels: int
+    stream_s: float
+    refill_s: float
+    open_s: float
+    turn_s: float
+    pass_s: float = 0.0
+    refresh_share: float = 0.0
+
+    @property
+    def stream_share(self) -> float:
+        """Share of the internal bandwidth that tiles one after the other reach."""
+        whole_s = self.stream_s + self.refill_s + self.open_s + self.turn_s
+        return self.stream_s / whole_s * (1 - self.refresh_share)
 
 
 class PimModel(Struct, frozen=True):
-    """The `pim` part of a profile. Without `ops` every op is supported; without `dram`, `stream_efficiency` counts."""
+    """The `pim` part of a profile. Without `ops` every op is supported; `dram` counts, else `tile`, else efficiency."""
 
     dtypes: tuple[str, ...]
     ops: Mapping[str, OpSupport] | None
@@ -67,4 +103,8 @@ class PimModel(Struct, frozen=True):
     mode_switch_s: float = 0.0  # per change between memory and PIM
     fence_s: float = 0.0  # per tile
     replicate: Replicate = "none"
+    tile: TileTiming | None = None
+    elementwise_efficiency: float | None = None  # share of the internal bandwidth for ops without a product
+    head_channels: int | None = None  # channels that take one head of a cache each; None: any bank takes any head
+    head_drain_rounds: float = 0.0  # what the last round of heads does not overlap, in rounds
     split_axes: tuple[str, ...] = ()  # axes along which an op can be shared with the GPU

@@ -4,14 +4,48 @@ from collections.abc import Mapping
 
 from onnx_roofline.base.yaml_nodes import Node
 from onnx_roofline.hardware.figures import MICRO, NANO, Figures, scaled, text_of
-from onnx_roofline.hardware.pim_model import Alignment, DramTiming, OpSupport, PimModel, Place, Replicate, Resident
+from onnx_roofline.hardware.pim_model import (
+    Alignment,
+    DramTiming,
+    OpSupport,
+    PimModel,
+    Place,
+    Replicate,
+    Resident,
+    TileTiming,
+)
 
-_KEYS = ("ops", "reuse", "align", "dram", "efficiency", "mode_switch_us", "fence_ns", "replicate", "split_axes")
+_KEYS = (
+    "ops",
+    "reuse",
+    "align",
+    "dram",
+    "efficiency",
+    "mode_switch_us",
+    "fence_ns",
+    "replicate",
+    "split_axes",
+    "tile",
+    "head_channels",
+    "head_drain_rounds",
+)
 _ALIGN_KEYS = ("k", "n", "elements", "row_elements")
-_DRAM_TIMES = ("t_ccd_ns", "t_rcd_ns", "t_rp_ns", "t_gwrite_ns", "t_readres_ns")
+_DRAM_TIMES = (
+    "t_ccd_ns",
+    "t_rcd_ns",
+    "t_rp_ns",
+    "t_gwrite_ns",
+    "t_readres_ns",
+    "t_gwrite_column_ns",
+    "refresh_interval_ns",
+)
 _DRAM_COUNTS = ("lane_elements", "parallel_rows", "banks_per_channel", "vectors_per_activation")
 _DRAM_KEYS = (*_DRAM_TIMES, *_DRAM_COUNTS, "refresh_share")
 _DRAM_REQUIRED = ("t_ccd_ns", "t_rcd_ns", "t_rp_ns", "lane_elements", "parallel_rows", "banks_per_channel")
+_TILE_TIMES = ("stream_ns", "refill_ns", "open_ns", "turn_ns", "pass_ns")
+_TILE_COUNTS = ("depth", "outputs_per_channel", "channels")
+_TILE_KEYS = (*_TILE_TIMES, *_TILE_COUNTS, "refresh_share")
+_TILE_REQUIRED = (*_TILE_COUNTS, "stream_ns", "refill_ns", "open_ns", "turn_ns")
 _OP_LIMITS = ("group", "dilation", "max_batch")
 _RESIDENTS: Mapping[str, Resident] = {"weight": "weight", "kv": "kv", "any": "any", "none": "none"}
 _PLACES: Mapping[str, Place] = {"bank": "bank", "interface": "interface"}
@@ -26,9 +60,13 @@ def read_pim(node: Node | None, dtypes: tuple[str, ...], figures: Figures) -> Pi
     entries = node.mapping(_KEYS)
     align = _align(entries.get("align"), figures)
     dram = _dram(entries.get("dram"), figures)
-    efficiency = figures.numbers(entries.get("efficiency"), ("stream",), ("stream",)).get("stream")
-    if "dram" in entries and "efficiency" in entries:
-        entries["efficiency"].report("found beside dram, whose timings give the efficiency; keep one of the two")
+    tile = _tile(entries.get("tile"), figures)
+    efficiencies = figures.numbers(entries.get("efficiency"), ("stream", "elementwise"))
+    for timings in ("dram", "tile"):
+        if timings in entries and "stream" in efficiencies:
+            entries["efficiency"].report(
+                f"found beside {timings}, whose times give the efficiency; keep one of the two"
+            )
     if dram is not None and align.row_elements is None:
         entries["dram"].report("found no align.row_elements, which the row timings need; add it")
     if dram is not None and dram.parallel_rows % dram.banks_per_channel:
@@ -44,7 +82,11 @@ def read_pim(node: Node | None, dtypes: tuple[str, ...], figures: Figures) -> Pi
         reuse=figures.count(entries.get("reuse")) or 1,
         align=align,
         dram=dram,
-        stream_efficiency=efficiency,
+        tile=tile,
+        stream_efficiency=efficiencies.get("stream"),
+        elementwise_efficiency=efficiencies.get("elementwise"),
+        head_channels=figures.count(entries.get("head_channels")),
+        head_drain_rounds=figures.number(entries.get("head_drain_rounds")) or 0.0,
         mode_switch_s=scaled(figures.number(entries.get("mode_switch_us")) or 0.0, MICRO),
         fence_s=scaled(figures.number(entries.get("fence_ns")) or 0.0, NANO),
         replicate=_REPLICATES.get(text_of(replicate, _REPLICATES) or "", "none"),
@@ -106,6 +148,27 @@ def _dram(node: Node | None, figures: Figures) -> DramTiming | None:
         t_gwrite_s=scaled(times["t_gwrite_ns"] or 0.0, NANO),
         t_readres_s=scaled(times["t_readres_ns"] or 0.0, NANO),
         vectors_per_activation=counts["vectors_per_activation"] or 1,
+        t_gwrite_column_s=scaled(times["t_gwrite_column_ns"] or 0.0, NANO),
+        refresh_interval_s=scaled(times["refresh_interval_ns"] or 0.0, NANO),
+    )
+
+
+def _tile(node: Node | None, figures: Figures) -> TileTiming | None:
+    if node is None:
+        return None
+    entries = node.mapping(_TILE_KEYS, _TILE_REQUIRED)
+    times = {key: scaled(figures.number(entries.get(key)) or 0.0, NANO) for key in _TILE_TIMES}
+    counts = {key: figures.count(entries.get(key)) or 1 for key in _TILE_COUNTS}
+    return TileTiming(
+        depth=counts["depth"],
+        outputs_per_channel=counts["outputs_per_channel"],
+        channels=counts["channels"],
+        stream_s=times["stream_ns"],
+        refill_s=times["refill_ns"],
+        open_s=times["open_ns"],
+        turn_s=times["turn_ns"],
+        pass_s=times["pass_ns"],
+        refresh_share=figures.number(entries.get("refresh_share")) or 0.0,
     )
 
 

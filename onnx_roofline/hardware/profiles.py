@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 
 from onnx_roofline.base.errors import ProfileError
 from onnx_roofline.base.strict_yaml import parse, read
+from onnx_roofline.base.terms import KERNEL_CLASSES
 from onnx_roofline.base.text import did_you_mean, shown
 from onnx_roofline.base.units import DTYPE_BITS
 from onnx_roofline.base.yaml_nodes import Node
+from onnx_roofline.hardware.extends import Extended, all_sources, extended
 from onnx_roofline.hardware.figures import (
     GIGA,
     MEGA,
@@ -23,6 +25,7 @@ from onnx_roofline.hardware.figures import (
     text_of,
     whole,
 )
+from onnx_roofline.hardware.gpu_profile import GPU_KEYS, MATH_TYPES, GpuKeys
 from onnx_roofline.hardware.names import shipped_name
 from onnx_roofline.hardware.pim_profile import read_pim
 from onnx_roofline.hardware.records import Concurrency, Constants, Device, Duplex, Figure, Kind, Layout, Link, System
@@ -33,10 +36,10 @@ if TYPE_CHECKING:
 DEFAULT_SYSTEM = "teaching"
 
 _SCHEMA = 1
-_COMMON_KEYS = ("schema", "name", "kind", "sources", "notes")
+_COMMON_KEYS = ("schema", "name", "kind", "extends", "sources", "notes")
 _DEVICE_NUMBERS = ("capacity_gb", "cache_mb", "launch_us")
-_DEVICE_PARTS = ("peak_tflops", "bandwidth_gb_per_s", "efficiency", "energy", "pim", "check")
-_DEVICE_KEYS = (*_COMMON_KEYS, *_DEVICE_NUMBERS, *_DEVICE_PARTS)
+_DEVICE_PARTS = ("launch_us_by_class", "peak_tflops", "bandwidth_gb_per_s", "efficiency", "energy", "pim", "check")
+_DEVICE_KEYS = (*_COMMON_KEYS, *_DEVICE_NUMBERS, *_DEVICE_PARTS, *GPU_KEYS)
 _SYSTEM_KEYS = (*_COMMON_KEYS, "gpu", "pim", "link", "layout", "concurrency", "gpu_bandwidth_share_when_active")
 _LINK_NUMBERS = ("gb_per_s", "latency_us", "pj_per_bit")
 _ENERGY_KEYS = ("dram_pj_per_bit", "cache_pj_per_bit", "mac_pj", "idle_w")
@@ -56,7 +59,10 @@ def shipped_profiles() -> tuple[tuple[str, str, str], ...]:
 
 
 def _kind_and_name(slug: str, data: bytes) -> tuple[str, str]:
+    """From the head of the file; one that starts from another may have its kind there."""
     head = parse(data, f"{slug}.yaml", until=("kind", "name")).entries
+    if "kind" not in head:
+        head = _root(slug)[1].root.entries
     return head["kind"].characters, head["name"].characters
 
 
@@ -66,8 +72,15 @@ def profile_kind(name_or_path: str | os.PathLike[str]) -> str | None:
     >>> profile_kind("teaching"), profile_kind("teaching-pim")
     ('system', 'pim')
     """
-    kind = _root(name_or_path)[1].entries.get("kind")
+    kind = _root(name_or_path)[1].root.entries.get("kind")
     return None if kind is None else kind.characters
+
+
+def merged_profile(name_or_path: str | os.PathLike[str]) -> tuple[Mapping[str, Node], Mapping[str, Node]]:
+    """(what a profile states with all that it starts from, the sources of that by path), not yet checked."""
+    found = _root(name_or_path)[1]
+    own = {key: node for key, node in found.root.entries.items() if key not in ("extends", "sources")}
+    return own, all_sources(found)
 
 
 def load_device(name_or_path: str | os.PathLike[str], scale: Mapping[str, float] | None = None) -> Device:
@@ -78,7 +91,8 @@ def load_device(name_or_path: str | os.PathLike[str], scale: Mapping[str, float]
     >>> load_device("teaching-pim").ridge("float32") == 20 / 6
     True
     """
-    slug, root, _ = _root(name_or_path)
+    slug, found, _ = _root(name_or_path)
+    root = found.root
     kind_node = root.entries.get("kind")
     if kind_node is not None and kind_node.characters == "system":
         raise ProfileError(
@@ -87,20 +101,25 @@ def load_device(name_or_path: str | os.PathLike[str], scale: Mapping[str, float]
     required = ("schema", "name", "kind", "peak_tflops", "bandwidth_gb_per_s", "sources")
     entries = _entries(root, _DEVICE_KEYS, required)
     own = {path.removeprefix(f"{slug}."): f for path, f in (scale or {}).items() if path.startswith(f"{slug}.")}
-    figures = Figures(entries.get("sources"), own)
+    figures = Figures(entries.get("sources"), own, found.layers)
     name = text_of(entries.get("name"))
     kind: Kind | None = _KINDS.get(text_of(entries.get("kind"), _KINDS) or "")
-    peaks = figures.numbers(entries.get("peak_tflops"), tuple(DTYPE_BITS))
+    all_peaks = figures.numbers(entries.get("peak_tflops"), (*DTYPE_BITS, *MATH_TYPES))
+    peaks = {dtype: peak for dtype, peak in all_peaks.items() if dtype not in MATH_TYPES}
     if "peak_tflops" in entries and not entries["peak_tflops"].entries:
         entries["peak_tflops"].report("found no dtype, wanted at least one, such as float16: 312")
     needed = {"gpu": ("external",), "cpu": ("external",), "pim": ("internal",), None: ()}[kind]
-    bandwidths = figures.numbers(entries.get("bandwidth_gb_per_s"), ("external", "internal"), needed)
+    bandwidths = figures.numbers(entries.get("bandwidth_gb_per_s"), ("external", "internal", "l2"), needed)
     if kind in ("gpu", "cpu") and "internal" in bandwidths:
         entries["bandwidth_gb_per_s"].entries["internal"].report("found for no PIM; leave it out or write kind: pim")
     numbers = {key: figures.number(entries.get(key)) for key in _DEVICE_NUMBERS}
+    launches = figures.numbers(entries.get("launch_us_by_class"), KERNEL_CLASSES)
+    if "launch_us_by_class" in entries and "sm_count" in entries:
+        entries["launch_us_by_class"].report("found beside sm_count, whose engines share one launch; keep one")
     energy = figures.numbers(entries.get("energy"), _ENERGY_KEYS)
     efficiency = figures.numbers(entries.get("efficiency"), ("compute", "memory"))
     pim = read_pim(entries.get("pim"), tuple(peaks), figures)
+    gpu_keys = GpuKeys(entries, figures)
     if kind in ("gpu", "cpu") and "pim" in entries:
         entries["pim"].report("found for no PIM; leave it out or write kind: pim")
     if kind == "pim" and "efficiency" in entries:
@@ -133,6 +152,8 @@ def load_device(name_or_path: str | os.PathLike[str], scale: Mapping[str, float]
         idle_w=energy.get("idle_w"),
         pim=pim,
         facts=figures.facts,
+        launches_s={kind: scaled(launches[kind], MICRO) for kind in KERNEL_CLASSES if kind in launches},
+        gpu=gpu_keys.model(all_peaks, bandwidths, numbers["launch_us"], sourced) if kind == "gpu" else None,
     )
 
 
@@ -148,15 +169,19 @@ def load_system(
     >>> [device.slug for device in load_system("teaching").devices]
     ['teaching-gpu', 'teaching-pim']
     """
-    slug, root, folder = _root(name_or_path)
+    slug, found, folder = _root(name_or_path)
+    root = found.root
     kind_node = root.entries.get("kind")
-    if kind_node is not None and kind_node.characters in _KINDS:
+    if kind_node is not None and kind_node.characters == "pim":
         raise ProfileError(
-            f"{root.problems.name}:{kind_node.line}: found one device (kind: {kind_node.characters}), wanted a system;"
-            " write a file with kind: system that names a gpu, a pim and a link"
+            f"{root.problems.name}:{kind_node.line}: found a PIM alone, wanted a GPU, a CPU or a system; write a file"
+            " with kind: system that names a gpu, a pim and a link"
         )
+    if kind_node is not None and kind_node.characters in _KINDS:
+        device = load_device(name_or_path, scale)
+        return System(device.slug, device.name, device, None, None, "exclusive", {})
     entries = _entries(root, _SYSTEM_KEYS, ("schema", "name", "kind", "gpu", "pim", "link", "sources"))
-    figures = Figures(entries.get("sources"), scale)
+    figures = Figures(entries.get("sources"), scale, found.layers)
     name = text_of(entries.get("name"))
     text_of(entries.get("kind"), ("system",))
     link, duplex, shared_memory = _link(entries.get("link"), figures)
@@ -283,8 +308,26 @@ def _part(
     return device
 
 
-def _root(name_or_path: str | os.PathLike[str]) -> tuple[str, Node, Path | None]:
-    """Slug, root node and folder (None for a shipped profile). Raises ProfileError for what can't be read."""
+def _root(name_or_path: str | os.PathLike[str]) -> tuple[str, Extended, Path | None]:
+    """Slug, merged root and folder (None for a shipped profile). Raises ProfileError for what can't be read."""
+    slug, root, folder = _own_root(name_or_path)
+    return slug, extended(root, lambda node: _parent(node, folder)), folder
+
+
+def _parent(node: Node, folder: Path | None) -> Node | None:
+    """The file that `extends` names: a shipped slug or a path relative to the file; None where that is reported."""
+    reference = node.text()
+    if reference is None:
+        return None
+    relative = folder is not None and reference not in _shipped() and _looks_like_path(reference)
+    try:
+        return _own_root(folder / reference if folder is not None and relative else reference)[1]
+    except ProfileError as error:
+        node.report(str(error))
+        return None
+
+
+def _own_root(name_or_path: str | os.PathLike[str]) -> tuple[str, Node, Path | None]:
     text = os.fspath(name_or_path)
     shipped = _shipped()
     if isinstance(name_or_path, str) and not _looks_like_path(text):
@@ -295,9 +338,9 @@ def _root(name_or_path: str | os.PathLike[str]) -> tuple[str, Node, Path | None]
         path = Path(text)
         slug = "".join(c if c.isascii() and (c.isalnum() or c in "._-") else "-" for c in path.stem)
         return slug, read(path), path.parent
-    known = ", ".join(sorted(shipped))
     guess = did_you_mean(text, shipped, listed=False)
-    raise ProfileError(f"found no shipped profile {shown(text)}{guess} (shipped: {known}; a file's path ends in .yaml)")
+    where = f"onnx-roofline hw list names the {len(shipped)} that there are; a file's path ends in .yaml"
+    raise ProfileError(f"found no shipped profile {shown(text)}{guess} ({where})")
 
 
 def _looks_like_path(text: str) -> bool:

@@ -5,16 +5,25 @@ from typing import Literal
 
 from msgspec import Struct, field
 
+from onnx_roofline.base.terms import KernelClass, Origin
+from onnx_roofline.hardware.gpu_model import GpuModel
 from onnx_roofline.hardware.pim_model import PimModel
 
 Kind = Literal["gpu", "pim", "cpu"]
-Label = Literal["read", "derived", "assumed"]
+Label = Literal["read", "measured", "fitted", "derived", "assumed"]
 # When GPU and PIM may work at the same time: never; on separate memory; on the same memory with two row buffers.
 Concurrency = Literal["exclusive", "partitioned", "dual_row_buffer"]
 # Whether the two directions of a link share its bandwidth.
 Duplex = Literal["half", "full"]
 # When constants are brought into the PIM's layout: once before the first run, or in every run.
 Constants = Literal["offline", "online"]
+
+
+# What a label says of a time that hangs on the figure; and origins, surest first.
+ORIGINS: Mapping[Label, Origin] = {
+    "read": "datasheet", "derived": "datasheet", "measured": "measured", "fitted": "fitted", "assumed": "assumed"
+}  # fmt: skip
+_SURENESS: tuple[Origin, ...] = ("measured", "fitted", "datasheet", "assumed")
 
 
 class Figure(Struct, frozen=True):
@@ -55,6 +64,8 @@ class Device(Struct, frozen=True):
     idle_w: float | None = None
     pim: PimModel | None = None
     facts: Mapping[str, Fact] = field(default_factory=dict)  # by dotted path
+    launches_s: Mapping[KernelClass, float] = field(default_factory=dict)  # of classes that differ from `launch_s`
+    gpu: GpuModel | None = None  # the engines; None where the profile does not state `sm_count`
 
     def __hash__(self) -> int:
         """By slug alone: the mappings of figures have no hash."""
@@ -80,6 +91,15 @@ class Device(Struct, frozen=True):
         """
         peak = self.peak_flops_per_s(dtype)
         return None if peak is None else peak / self.bandwidth_bytes_per_s
+
+    def launch_of(self, kernel_class: KernelClass) -> float:
+        """Seconds of launch of a kernel of this class."""
+        return self.launches_s.get(kernel_class, self.launch_s)
+
+    def origin(self, path: str) -> Origin:
+        """The least sure origin of the figures at a path and below it; assumed where nothing is stated."""
+        found = [figure.label for at, figure in self.figures.items() if at == path or at.startswith(f"{path}.")]
+        return max((ORIGINS[label] for label in found), key=_SURENESS.index, default="assumed")
 
     @property
     def assumed(self) -> tuple[str, ...]:
@@ -121,13 +141,13 @@ class Layout(Struct, frozen=True):
 
 
 class System(Struct, frozen=True):
-    """A GPU (or CPU), a PIM and the link between them."""
+    """A GPU (or CPU), a PIM and the link between them; or one device, without PIM and link, where nothing is placed."""
 
     slug: str
     name: str
     gpu: Device
-    pim: Device
-    link: Link
+    pim: Device | None
+    link: Link | None
     concurrency: Concurrency
     notes: Mapping[str, str]
     layout: Layout | None = None
@@ -141,10 +161,18 @@ class System(Struct, frozen=True):
     @property
     def assumed(self) -> tuple[str, ...]:
         """Dotted paths of the figures that nobody published: the link's as in the file, a device's behind its slug."""
-        link = tuple(path for path, figure in self.link.figures.items() if figure.label == "assumed")
+        figures = {} if self.link is None else self.link.figures
+        link = tuple(path for path, figure in figures.items() if figure.label == "assumed")
         return (*link, *(f"{device.slug}.{path}" for device in self.devices for path in device.assumed))
 
     @property
-    def devices(self) -> tuple[Device, Device]:
-        """The GPU, then the PIM."""
-        return self.gpu, self.pim
+    def devices(self) -> tuple[Device, ...]:
+        """The GPU, then the PIM where there is one."""
+        return (self.gpu,) if self.pim is None else (self.gpu, self.pim)
+
+    @property
+    def pair(self) -> tuple[Device, Device, Link]:
+        """The GPU, the PIM and their link. To be asked of a system that has them."""
+        assert self.pim is not None, "the caller asks where there are two devices"
+        assert self.link is not None, "which a link joins"
+        return self.gpu, self.pim, self.link

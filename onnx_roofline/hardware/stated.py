@@ -31,7 +31,7 @@ def load_stated(name: str | os.PathLike[str], figures: Mapping[str, float]) -> S
     Raises ProfileError for a path that the system doesn't have, and for a value that the figure can't have.
     """
     system = load_system(name, {path: Stated(value) for path, value in figures.items()})
-    found = {path: figure.value for path, figure in system.link.figures.items()}
+    found = {path: figure.value for path, figure in ({} if system.link is None else system.link.figures).items()}
     for device in system.devices:
         found |= {f"{device.slug}.{path}": figure.value for path, figure in device.figures.items()}
     for path, value in figures.items():

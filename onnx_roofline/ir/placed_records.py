@@ -5,10 +5,15 @@ from typing import Literal
 
 from msgspec import Struct, field
 
+from onnx_roofline.base.terms import Origin
+
 # What a kernel spends most of its time on, by the roofline, and why it has no time.
 RoofBound = Literal["memory", "compute", "launch", "nothing to do", "fused", "unsupported", "unknown"]
-# The same under the placement's time model; a PIM has parts of its own.
-TimeBound = Literal["memory", "compute", "launch", "stream", "activate", "io", "refresh", "unsupported", "unknown"]
+# The same under the placement's time model: the engine of a GPU whose profile states them, or the part of a PIM.
+TimeBound = Literal[
+    "matrix", "vector", "special", "l2", "dram", "latency", "launch", "memory", "compute", "stream", "activate", "io",
+    "refresh", "unsupported", "unknown",
+]  # fmt: skip
 # The class of a placement decision; see Placement.
 PlacementReason = Literal[
     "unsupported",
@@ -17,6 +22,7 @@ PlacementReason = Literal[
     "follows neighbours",
     "capacity",
     "near tie",
+    "only device",
     "fused",
     "not placed",
     "unknown",
@@ -67,14 +73,52 @@ OBJECTIVES: tuple[Objective, ...] = ("latency", "energy", "energy-delay")
 Axis = Literal["outputs", "vectors", "heads"]
 
 
+# Whether a decision holds over the bands of both devices' times.
+Decision = Literal["robust", "near tie"]
+# Whether kernels come from a graph or an engine, or from a host that dispatches them one by one.
+Dispatch = Literal["graph", "eager"]
+DISPATCHES: tuple[Dispatch, ...] = ("graph", "eager")
+
+
+class Energy(Struct, frozen=True):
+    """Joules by part: memory accesses, on-chip memory, the link, MACs, and idle devices over the whole time."""
+
+    dram_j: float
+    on_chip_j: float
+    link_j: float
+    macs_j: float
+    static_j: float = 0.0
+
+    @property
+    def total_j(self) -> float:
+        """All of it.
+
+        >>> Energy(3.0, 1.0, 0.5, 0.25, 0.25).total_j
+        5.0
+        """
+        return self.dram_j + self.on_chip_j + self.link_j + self.macs_j + self.static_j
+
+
 class DeviceTime(Struct, frozen=True):
-    """A kernel on one device under the placement's time model; `time_s` is None where it can't run, with the reason."""
+    """A kernel on one device under the placement's time model; `time_s` is None where it can't run, with the reason.
+
+    `in_part`: the device runs the product of the kernel and the other one what follows, whose time is in `time_s`.
+    `engines` has the seconds of each part of the device, `launch_s` comes on top. Of the full model, `low_s` and
+    `high_s` hold eight of ten kernels whose constants have the same `origin`.
+    """
 
     time_s: float | None
     energy_j: float | None
     bound: TimeBound
     reason: str = ""
     explanation: tuple[str, ...] = ()
+    engines: Mapping[str, float] = field(default_factory=dict)
+    launch_s: float = 0.0
+    low_s: float | None = None
+    high_s: float | None = None
+    origin: Origin | None = None
+    energy: Energy | None = None
+    in_part: bool = False
 
 
 class Together(Struct, frozen=True):
@@ -98,10 +142,11 @@ class Placement(Struct, frozen=True):
 
     `reason` is the class of the decision: "unsupported" (the other device can't run it), "faster alone" (where energy
     counts "cheaper alone"), "follows neighbours" (dearer alone, cheaper with its transfers), "capacity", "near tie",
-    "fused" (a member goes where its kernel goes), "not placed" or "unknown". `time_s` is that of one execution there,
-    `transfer_s` the transfers, over all executions, of the tensors that it makes or is the first to fetch, `regret`
-    what the whole costs more, in the objective's unit, if the kernel is flipped. `with_splits` is how it would run if
-    ops could be split.
+    "only device", "fused" (a member goes where its kernel goes), "not placed" or "unknown". `time_s` is that of one
+    execution there, `transfer_s` the transfers, over all executions, of the tensors that it makes or is the first to
+    fetch, `regret` what the whole costs more, in the objective's unit, if the kernel is flipped. `with_splits` is how
+    it would run if ops could be split. `decision` says whether it holds over the bands of both times, of kernels that
+    both devices run.
     """
 
     device: str | None
@@ -112,10 +157,23 @@ class Placement(Struct, frozen=True):
     transfer_s: float = 0.0
     regret: float | None = None
     with_splits: Together | None = None
+    decision: Decision | None = None
+
+
+class Certainty(Struct, frozen=True):
+    """The band of the kernels' time where they are placed, its shares by origin, and the share in robust places."""
+
+    low_s: float
+    high_s: float
+    by_origin: Mapping[Origin, float]
+    robust_share: float
 
 
 class Alternative(Struct, frozen=True):
-    """A whole assignment under the full cost: all on one device, each kernel by itself, the optimum."""
+    """A whole assignment under the full cost: all on one device, each kernel by itself, the optimum.
+
+    `energy` is None where a profile states no figure for what it does.
+    """
 
     name: str
     total_s: float | None
@@ -123,6 +181,7 @@ class Alternative(Struct, frozen=True):
     transfer_s: float | None
     on_pim: int
     moved: int = 0
+    energy: Energy | None = None
 
 
 class PlacementSummary(Struct, frozen=True):
@@ -131,7 +190,9 @@ class PlacementSummary(Struct, frozen=True):
     `lower_bound` and `objective` are in the objective's unit: seconds, joules or joule-seconds. `makespan_s` is that of
     a schedule on both devices at once, where the system allows one; None where it does not. `untimed_kernels` run but
     have no time on either device: every figure here is without them. `with_splits_s` is the placement's time with
-    single kernels split over both devices and neighbours in pipelines; None as the makespan is.
+    single kernels split over both devices and neighbours in pipelines; None as the makespan is. `launches` kernels run
+    in all, whose launches take `launch_s` of the optimum; `dispatch_s` is what an eager host needs for all of them, 0
+    where kernels come from a graph: no alternative takes less.
     """
 
     objective_name: str
@@ -152,3 +213,8 @@ class PlacementSummary(Struct, frozen=True):
     with_splits_note: str = ""
     kernels_split: int = 0
     kernels_pipelined: int = 0
+    certainty: Certainty | None = None
+    launches: float = 0.0
+    launch_s: float = 0.0
+    dispatch: Dispatch = "graph"
+    dispatch_s: float = 0.0

@@ -10,6 +10,7 @@ from msgspec.structs import asdict, astuple
 
 from onnx_roofline.base.units import FLOPS_PER_MAC
 from onnx_roofline.ir.graph import Op, TensorType
+from onnx_roofline.ir.masking import Masking
 
 if TYPE_CHECKING:
     from onnx_roofline.ir.graph import Array
@@ -181,9 +182,11 @@ class Work(Struct, frozen=True):
     `compute_dtype` selects the peak. `sequential_steps` is the length of the longest chain of dependent steps inside
     the op (the time loop of an LSTM). `aliases` is the input whose bytes the results of a view are. `row_elements` are
     normalised together: all of them are needed before the first result, so that a row that doesn't fit on chip is read
-    twice; 0 for an op that normalises nothing. `rule` names the rule, as in `ai.onnx.MatMul-13`. `parameters` are the
-    logical elements per input operand of what is a parameter if the file stores it, whatever its type and rank: weights
-    packed into bytes, scales, zero points, biases in int32. None leaves it to the operand's own type.
+    twice; 0 for an op that normalises nothing. `row_sums` are the sums over a row that a normalisation needs one after
+    the other (mean and variance 2, mean of squares 1). `masking` is what attention may leave out. `rule` names the
+    rule, as in `ai.onnx.MatMul-13`. `parameters` are the logical elements per input operand of what is a parameter if
+    the file stores it, whatever its type and rank: weights packed into bytes, scales, zero points, biases in int32.
+    None leaves it to the operand's own type.
     """
 
     counts: Counts | None
@@ -199,6 +202,8 @@ class Work(Struct, frozen=True):
     aliases: int | None = None
     row_elements: int = 0
     parameters: tuple[int | None, ...] = ()
+    row_sums: int = 2
+    masking: Masking | None = None
 
 
 class ConstantWork(Struct, frozen=True):

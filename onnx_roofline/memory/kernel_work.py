@@ -1,10 +1,15 @@
 """The work of each kernel from the columns of its members: operations, bytes, products, what is resident."""
 
-from onnx_roofline.base.units import DTYPE_BITS
-from onnx_roofline.ir.graph import Model
-from onnx_roofline.ir.kernel_work import KernelWork, Operand, Operations, Product
+import itertools
+
+from onnx_roofline.base.terms import KernelClass, MathMode
+from onnx_roofline.base.units import DTYPE_BITS, ceil_div, product
+from onnx_roofline.ir.graph import Model, TensorType
+from onnx_roofline.ir.kernel_work import KernelWork, Operand, Operations, Product, ProductPart
+from onnx_roofline.ir.masking import Masking
 from onnx_roofline.ir.records import Contraction, Folding, Kernel, Reuse, Traffic, TypedOp, Work, total
 from onnx_roofline.memory.kv_caches import Caches
+from onnx_roofline.memory.rows import row_lengths
 from onnx_roofline.ops.cost.lookup import traits_of
 from onnx_roofline.ops.traits import ROLE_OPS
 
@@ -12,10 +17,13 @@ from onnx_roofline.ops.traits import ROLE_OPS
 _REARRANGEMENTS = 6
 
 
-def kernel_works(model: Model) -> dict[str, KernelWork]:
-    """By the row id of its root what each kernel does; kernels that do the same share one record."""
+def kernel_works(model: Model, math: MathMode = "fp32", *, edge_layouts: bool = False) -> dict[str, KernelWork]:
+    """By the row id of its root what each kernel does; kernels that do the same share one record.
+
+    `math` is in what float32 products run where a device has units for it; `edge_layouts` as in a backend.
+    """
     alike: dict[KernelWork, KernelWork] = {}
-    maker = _Maker(model)
+    maker = _Maker(model, math, edge_layouts=edge_layouts)
     found = {}
     for key, kernel in model.column(Kernel).items():
         if kernel.id == key:
@@ -27,7 +35,8 @@ def kernel_works(model: Model) -> dict[str, KernelWork]:
 class _Maker:
     """The columns that the work of a kernel is made of."""
 
-    def __init__(self, model: Model) -> None:
+    def __init__(self, model: Model, math: MathMode, *, edge_layouts: bool) -> None:
+        self.model, self.math, self.edge_layouts = model, "" if math == "fp32" else math, edge_layouts
         self.rows, self.works, self.traffics = model.column(TypedOp), model.column(Work), model.column(Traffic)
         self.reuses, self.caches = model.column(Reuse), model.whole(Caches)
         self.foldings = model.column(Folding)
@@ -38,14 +47,18 @@ class _Maker:
         traits = [traits_of(self.rows[key].op) for key in members]
         products, kinds, first = self._products(kernel)
         resident, activation_bytes = kinds[0] if kinds else ("none", 0)
+        operations, reuses = self._operations(members), self.reuses[kernel.id].devices
+        parts = self._parts(kernel, products, resident, activation_bytes)
+        row = max(((length, sums) for _, length, sums in self._rows(kernel)), default=(0, 0))
+        dtype = self.works[kernel.id].compute_dtype
         ordered = (kernel.id, *(key for key in members if key != kernel.id))
         return KernelWork(
-            dtype=self.works[kernel.id].compute_dtype,
+            dtype=dtype,
             op_types=tuple(dict.fromkeys(self.rows[key].op.op_type for key in ordered)),
-            operations=self._operations(members),
+            operations=operations,
             naive_bytes=total([self.traffics[key].naive_bytes for key in members]),
             compulsory_bytes=total([self.traffics[key].compulsory_bytes for key in members]),
-            moved=tuple((slug, moved.moved_bytes) for slug, moved in self.reuses[kernel.id].devices.items()),
+            moved=tuple((slug, one.moved_bytes) for slug, one in reuses.items()),
             products=products,
             resident=resident,
             resident_bytes=self._resident_bytes(kernel, resident, products),
@@ -56,7 +69,50 @@ class _Maker:
             is_dilated=first is not None and any(dilation > 1 for dilation in first.dilations),
             permutes=any(one.permutes for one in traits),
             stands_for=ROLE_OPS[kernel.role] if len(members) > 1 else "",
+            kernel_class=self._class(kernel, products, row[1]),
+            math=self.math if dtype == "float32" and products else "",
+            kept=tuple((slug, one.resident_bytes) for slug, one in reuses.items() if one.resident_bytes),
+            row_elements=row[0],
+            masking=self._masking(kernel) if any(one.part for one in products) else None,
+            parts=parts,
+            layout_bytes=self._layout_bytes(kernel) if self.edge_layouts and products and products[0].taps else 0,
         )
+
+    def _parts(
+        self, kernel: Kernel, products: tuple[Product, ...], resident: Operand, activation_bytes: int
+    ) -> tuple[KernelWork, ...]:
+        """(the product that a kernel starts with, what follows it), each reading and writing its own tensors whole."""
+        root, *rest = kernel.members
+        if root != kernel.id or not rest or len(products) != 1:
+            return ()
+        traffic, result = self.traffics[root], self._written_bytes(root)
+        tail_bytes = total([self.traffics[key].compulsory_bytes for key in rest])
+        works = [self.works[root], *(self.works[key] for key in rest)]
+        if traffic.naive_bytes is None or tail_bytes is None or any(work.counts is None for work in works):
+            return ()
+        head = KernelWork(
+            dtype=works[0].compute_dtype,
+            op_types=(self.rows[root].op.op_type,),
+            operations=self._operations((root,)),
+            naive_bytes=traffic.naive_bytes,
+            compulsory_bytes=traffic.naive_bytes,
+            products=products,
+            resident=resident,
+            resident_bytes=self._resident_bytes(kernel, resident, products),
+            activation_in_bytes=activation_bytes,
+            out_bytes=result,
+            kernel_class="conv" if products[0].taps else "product",
+        )
+        tail = KernelWork(
+            dtype=works[-1].compute_dtype,
+            op_types=tuple(dict.fromkeys(self.rows[key].op.op_type for key in rest)),
+            operations=self._operations(tuple(rest)),
+            naive_bytes=result + tail_bytes,
+            compulsory_bytes=result + tail_bytes,
+            out_bytes=self._written_bytes(rest[-1]),
+            kernel_class="elementwise",
+        )
+        return head, tail
 
     def _operations(self, members: tuple[str, ...]) -> tuple[Operations, ...] | None:
         found: dict[str, list[int]] = {}
@@ -76,9 +132,12 @@ class _Maker:
         contraction).
         """
         found = [(key, one) for key in kernel.members for one in self.works[key].contractions if one.macs]
-        found.sort(key=lambda pair: -pair[1].macs)
+        is_attention = kernel.role == "attention" or any(traits_of(self.rows[key].op).attends for key, _ in found)
+        parts = _attention_parts([one for _, one in found]) if is_attention else {}
+        order = sorted(range(len(found)), key=lambda position: -found[position][1].macs)
         products, kinds = [], []
-        for key, contraction in found:
+        for index in order:
+            key, contraction = found[index]
             kind, position = self._resident(key, contraction)
             is_lhs = position is not None and position == contraction.lhs
             # Seen from its resident operand, the left one for a convolution.
@@ -88,9 +147,60 @@ class _Maker:
             large_bytes = _operand_bytes(reads, position, elements, dtype)
             other = contraction.rhs if is_lhs else contraction.lhs
             other_bytes = _operand_bytes(reads, other, contraction.batch * vectors * contraction.k, dtype)
-            products.append(Product(contraction.batch, outputs, contraction.k, vectors, large_bytes))
+            taps, part = _taps(contraction), parts.get(index, "")
+            products.append(Product(contraction.batch, outputs, contraction.k, vectors, large_bytes, taps, part))
             kinds.append((kind, other_bytes))
-        return tuple(products), kinds, found[0][1] if found else None
+        return tuple(products), kinds, found[order[0]][1] if found else None
+
+    def _rows(self, kernel: Kernel) -> list[tuple[str, int, int]]:
+        """(member, elements, sums) of the rows that are needed whole; a second sum over the same rows is one more."""
+        found = list(row_lengths(self.model, kernel))
+        sums = {length: 0 for _, length, _ in found}
+        for _, length, count in found:
+            sums[length] += count
+        return [(key, length, sums[length]) for key, length, _ in found]
+
+    def _class(self, kernel: Kernel, products: tuple[Product, ...], row_sums: int) -> KernelClass:
+        """What the kernel mainly does: its products, the rows that it normalises, or one pass over its tensors."""
+        if products:
+            is_attention = any(one.part for one in products)
+            return "attention" if is_attention else "conv" if products[0].taps else "product"
+        works = [self.works[key] for key in kernel.members]
+        special = sum(0 if one.counts is None else one.counts.transcendentals for one in works)
+        elements = max((self.rows[key].outputs[0].elements or 0 for key in kernel.members), default=0)
+        if row_sums:
+            # A softmax looks for the largest element of a row, a normalisation compares nothing.
+            compares = sum(0 if one.counts is None else one.counts.compares for one in works)
+            return "softmax" if 2 * compares >= elements else "norm" if row_sums > 1 else "rms_norm"
+        rows = [self.rows[key] for key in kernel.members]
+        traits = [traits_of(row.op) for row in rows]
+        if any(one.selects and len(row.outputs) > 1 for one, row in zip(traits, rows, strict=True)):
+            return "gated" if special else "other"
+        same = all((row.outputs[0].elements or 0) == elements for row in rows)
+        moves = any(one.permutes or one.selects or one.joins or one.updates_at for one in traits)
+        counted = any(one.counts is not None and one.counts.operations for one in works)
+        return "elementwise" if same and counted and not moves else "other"
+
+    def _layout_bytes(self, kernel: Kernel) -> int:
+        """Bytes read and written to bring images from the model's inputs to this convolution, or to its outputs."""
+        index, size = self.caches.uses, 0
+        for key in kernel.members:
+            row = self.rows[key]
+            edges = [
+                kind
+                for name, kind in zip(row.op.inputs, row.inputs, strict=True)
+                if name and kind is not None and (place := self.caches.place(row.scope, name)) not in index.makers
+                if place[1] not in index.stored
+            ]
+            edges += [
+                kind for name, kind in zip(row.op.outputs, row.outputs, strict=True)
+                if (row.scope, index.root(row.scope, name)) in index.kept and not row.scope
+            ]  # fmt: skip
+            size += sum(_relaid_bytes(kind) for kind in edges)
+        return size
+
+    def _masking(self, kernel: Kernel) -> Masking:
+        return next((found for key in kernel.members if (found := self.works[key].masking) is not None), Masking())
 
     def _resident(self, key: str, contraction: Contraction) -> tuple[Operand, int | None]:
         """(what the large operand is, its position): a stored operand before a cache before the right one.
@@ -159,3 +269,27 @@ def _operand_bytes(reads: tuple[int | None, ...], position: int | None, elements
     if position is not None and position < len(reads) and reads[position]:
         return reads[position] or 0
     return elements * DTYPE_BITS.get(dtype, 32) // 8
+
+
+def _relaid_bytes(kind: TensorType) -> int:
+    """Bytes of an image [N, C, H, W] as it is and with its channels last, rounded up to what a unit loads at once."""
+    if kind.shape is None or len(kind.shape) != 4 or not kind.elements or not kind.bytes:
+        return 0
+    channels, unit = kind.shape[1] or 1, max(1, 128 // DTYPE_BITS.get(kind.dtype, 32))
+    return kind.bytes + kind.bytes // channels * ceil_div(channels, unit) * unit
+
+
+def _taps(contraction: Contraction) -> int:
+    """Elements of a convolution's window; 0 for a plain product and for a transposed convolution, which is one."""
+    taps = product(contraction.kernel) if contraction.kernel else 0
+    positions = contraction.images * product(contraction.output_spatial)
+    return taps if taps and contraction.n == positions and contraction.k % taps == 0 else 0
+
+
+def _attention_parts(found: list[Contraction]) -> dict[int, ProductPart]:
+    """By the position of a contraction: scores [rows, keys] and, behind them, their product with the values."""
+    parts: dict[int, ProductPart] = {}
+    for index, (scores, values) in enumerate(itertools.pairwise(found)):
+        if (scores.batch, scores.m, scores.n) == (values.batch, values.m, values.k) and index not in parts:
+            parts[index], parts[index + 1] = "scores", "values"
+    return parts

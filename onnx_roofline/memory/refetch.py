@@ -1,12 +1,11 @@
 """What a kernel fetches again: tiles of its products, and rows that it normalises, that don't fit on chip."""
 
-from collections.abc import Iterator
-
 from onnx_roofline.base.errors import NotModelledError
 from onnx_roofline.base.units import DTYPE_BITS, product
 from onnx_roofline.ir.graph import Model
 from onnx_roofline.ir.records import Contraction, Folding, Kernel, TypedOp, Work
 from onnx_roofline.ir.tensor_index import Boundary, TensorIndex
+from onnx_roofline.memory.rows import row_lengths
 from onnx_roofline.memory.tiling import ConvShape, Tiling, Widths, attention_bytes, conv_bytes, gemm_bytes
 
 # Bytes of a partial sum: products of narrow types are added up in float32 or int32.
@@ -115,7 +114,7 @@ def _rows_again(
 ) -> tuple[int, list[str]]:
     """Bytes that a kernel fetches a second time because the rows that it normalises don't fit, with the reason."""
     rows = model.column(TypedOp)
-    for key, length in row_lengths(model, kernel):
+    for key, length, _ in row_lengths(model, kernel):
         source = rows[key].inputs[0]
         if source is None or length * DTYPE_BITS.get(source.dtype, 32) <= 8 * capacity_bytes:
             continue
@@ -129,24 +128,3 @@ def _rows_again(
         again = sum(size for name, size in boundary.reads.items() if name in large)
         return again, [f"{key}: {again:,} B fetched again, a row of {length:,} elements doesn't fit"] if again else []
     return 0, []
-
-
-def row_lengths(model: Model, kernel: Kernel) -> Iterator[tuple[str, int]]:
-    """(member, elements of a row) for members that normalise rows, or reduce them for others that come back to them."""
-    rows, works = model.column(TypedOp), model.column(Work)
-    for position, key in enumerate(kernel.members):
-        row, length = rows[key], works[key].row_elements
-        if not length and (position + 1 == len(kernel.members) or works[key].contractions):
-            continue
-        source = row.inputs[0] if row.inputs else None
-        if source is None or not source.elements or not row.outputs[0].elements:
-            continue
-        if not length and source.elements > row.outputs[0].elements:
-            reduced = set(row.op.outputs)
-            for follower in (rows[later] for later in kernel.members[position + 1 :]):
-                if not reduced.isdisjoint(follower.op.inputs):
-                    reduced.update(follower.op.outputs)
-                    if follower.outputs[0].elements == source.elements:
-                        length = source.elements // row.outputs[0].elements
-        if length:
-            yield key, length

@@ -10,8 +10,9 @@ from msgspec import Struct, field
 from onnx_roofline.ir.graph import Model
 from onnx_roofline.ir.records import Contraction, Counts, Folding, Kernel, Traffic, TypedOp, Work
 from onnx_roofline.ir.tensor_index import Boundary, TensorIndex
-from onnx_roofline.memory.refetch import NO_LIMIT, PARTIAL_BYTES, row_lengths, widths_of
+from onnx_roofline.memory.refetch import NO_LIMIT, PARTIAL_BYTES, widths_of
 from onnx_roofline.memory.reuse_distance import StackDistances
+from onnx_roofline.memory.rows import row_lengths
 from onnx_roofline.memory.tiling import Widths, chain_bytes, gemm_bytes
 
 

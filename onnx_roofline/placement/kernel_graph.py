@@ -9,16 +9,17 @@ What a control-flow op takes in and gives out is taken to live on the GPU's side
 from collections.abc import Mapping
 from functools import cache
 
-from msgspec import Struct
+from msgspec import Struct, field
 from msgspec.structs import replace
 
-from onnx_roofline.base.units import ceil_div
+from onnx_roofline.base.quantities import format_si
 from onnx_roofline.hardware import Device, System
 from onnx_roofline.ir.graph import Model, op_reads
 from onnx_roofline.ir.kernel_work import KernelWork
-from onnx_roofline.ir.placed_records import DeviceTime, PimTimeModel, Roofline
+from onnx_roofline.ir.placed_records import DeviceTime, Energy, PimTimeModel, Roofline
 from onnx_roofline.ir.records import Executions, Kernel, Traffic, TypedOp
 from onnx_roofline.memory.kv_caches import Caches
+from onnx_roofline.placement.energy import kernel_energy
 from onnx_roofline.placement.solver import Problem, Tensor
 from onnx_roofline.timing.device_time import device_time
 
@@ -52,21 +53,29 @@ class Crossing(Struct, frozen=True):
 class KernelGraph(Struct, frozen=True, eq=False):
     """Kernels that run, in file order, and the tensors between them; `index` finds a kernel by its id.
 
-    `refused` has the devices' reasons for kernels that run but have no time on either.
+    `refused` has the devices' reasons for kernels that run but have no time on either. `epilogues` has by the id of a
+    kernel that the PIM can run in part the node of what follows its product, which stays on the GPU: nodes behind that
+    of the model's outputs, which cost nothing of their own.
     """
 
     kernels: tuple[Placeable, ...]
     crossings: tuple[Crossing, ...]
     index: Mapping[str, int]
     refused: Mapping[str, Mapping[str, DeviceTime]]
+    epilogues: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def size(self) -> int:
+        """Nodes of the problem: kernels, the model's outputs, epilogues."""
+        return len(self.kernels) + 1 + len(self.epilogues)
 
     def problem(self, system: System, objective: str, time_weight: float = 1.0, energy_weight: float = 1.0) -> Problem:
         """The abstract problem for `latency`, `energy`, or a weighted sum of both (for their product)."""
-        gpu, pim = system.gpu.slug, system.pim.slug
+        slugs = tuple(device.slug for device in system.devices)
 
-        def node_cost(item: Placeable, slug: str) -> float | None:
-            entry = item.devices[slug]
-            if entry.time_s is None:
+        def node_cost(item: Placeable, device: int) -> float | None:
+            entry = item.devices[slugs[device]] if device < len(slugs) else None
+            if entry is None or entry.time_s is None:
                 return None
             if objective == _LATENCY:
                 return entry.time_s * item.count
@@ -76,12 +85,16 @@ class KernelGraph(Struct, frozen=True, eq=False):
             return (time_weight * entry.time_s + energy_weight * energy) * item.count
 
         return Problem(
-            names=(*(item.kernel.id for item in self.kernels), "model outputs"),
-            cost=(*((node_cost(item, gpu), node_cost(item, pim)) for item in self.kernels), (0.0, 0.0)),
+            names=(*(item.kernel.id for item in self.kernels), "model outputs", *self.epilogues),
+            cost=(
+                *((node_cost(item, 0), node_cost(item, 1)) for item in self.kernels),
+                (0.0, 0.0),
+                *((0.0, None) for _ in self.epilogues),
+            ),
             tensors=self.tensors(system, objective, time_weight, energy_weight),
-            pins={len(self.kernels): 0},
-            resident_bytes=(*(item.work.resident_bytes for item in self.kernels), 0),
-            capacity_bytes=None if system.link.shared_memory else system.pim.capacity_bytes,
+            pins=dict.fromkeys(range(len(self.kernels), self.size), 0),
+            resident_bytes=(*(item.work.resident_bytes for item in self.kernels), 0, *(0 for _ in self.epilogues)),
+            capacity_bytes=_capacity_bytes(system),
         )
 
     def tensors(
@@ -91,6 +104,8 @@ class KernelGraph(Struct, frozen=True, eq=False):
 
         @cache
         def crossing_cost(size: int) -> float:
+            if system.link is None:
+                return 0.0
             time_s = system.link.transfer_s(size)
             # A shared memory copies nothing; elsewhere the energy objectives ask for the link's figure.
             energy = 0.0 if system.link.shared_memory else size * (system.link.j_per_byte or 0.0)
@@ -102,6 +117,13 @@ class KernelGraph(Struct, frozen=True, eq=False):
             Tensor(item.producer, item.consumers, (crossing_cost(item.bytes) * item.count,) * 2)
             for item in self.crossings
         )
+
+
+def _capacity_bytes(system: System) -> int | None:
+    """Bytes that the PIM has for what lies there before a run; None where that is not stated or shared."""
+    if system.pim is None or system.link is None or system.link.shared_memory:
+        return None
+    return system.pim.capacity_bytes
 
 
 def kernel_graph(model: Model, system: System, pim_model: PimTimeModel) -> KernelGraph:
@@ -118,14 +140,17 @@ def kernel_graph(model: Model, system: System, pim_model: PimTimeModel) -> Kerne
             continue
         work = works[key]
         if id(work) not in memo:
-            memo[id(work)] = {device.slug: _device_time(device, work, pim_model) for device in system.devices}
+            memo[id(work)] = _device_times(system, work, pim_model)
         times = memo[id(work)]
         if all(entry.time_s is None for entry in times.values()):
             refused[key] = times
             continue
         index[key] = len(placeable)
         placeable.append(Placeable(kernel, count, times, work))
-    return KernelGraph(tuple(placeable), _crossings(model, index, len(placeable)), index, refused)
+    in_part = [item.kernel.id for item in placeable if any(entry.in_part for entry in item.devices.values())]
+    epilogues = {key: len(placeable) + 1 + position for position, key in enumerate(in_part)}
+    crossings = _crossings(model, index, epilogues, len(placeable))
+    return KernelGraph(tuple(placeable), crossings, index, refused, epilogues)
 
 
 def at_bandwidth_share(graph: KernelGraph, system: System, pim_model: PimTimeModel) -> KernelGraph:
@@ -144,32 +169,61 @@ def at_bandwidth_share(graph: KernelGraph, system: System, pim_model: PimTimeMod
     return replace(graph, kernels=tuple(kernels))
 
 
+def _device_times(system: System, work: KernelWork, pim_model: PimTimeModel) -> Mapping[str, DeviceTime]:
+    """A kernel on each device; in part on a PIM that runs its product but not what follows."""
+    found = {device.slug: _device_time(device, work, pim_model) for device in system.devices}
+    if system.pim is None or found[system.pim.slug].time_s is not None or not work.parts:
+        return found
+    head, tail = _device_time(system.pim, work.parts[0], pim_model), _device_time(system.gpu, work.parts[1], pim_model)
+    if head.time_s is None or tail.time_s is None:
+        return found
+    rest = ", ".join(work.parts[1].op_types)
+    line = (
+        f"in part: the product {format_si(head.time_s, 's')} here, {rest} {format_si(tail.time_s, 's')} on"
+        f" {system.gpu.slug} ({found[system.pim.slug].reason}); its result crosses between"
+    )
+    energy = None
+    if head.energy is not None and tail.energy is not None:
+        parts = ((getattr(head.energy, name), getattr(tail.energy, name)) for name in Energy.__struct_fields__)
+        energy = Energy(*(one + other for one, other in parts))
+    both = replace(
+        head,
+        time_s=head.time_s + tail.time_s,
+        explanation=(line, *head.explanation),
+        energy=energy,
+        energy_j=None if energy is None else energy.total_j,
+        launch_s=head.launch_s + tail.launch_s,
+        low_s=None if head.low_s is None or tail.low_s is None else head.low_s + tail.low_s,
+        high_s=None if head.high_s is None or tail.high_s is None else head.high_s + tail.high_s,
+        in_part=True,
+    )
+    return {**found, system.pim.slug: both}
+
+
 def _device_time(device: Device, work: KernelWork, pim_model: PimTimeModel) -> DeviceTime:
     found = device_time(device, work, pim_model)
     if found.total_s is None:
         return DeviceTime(None, None, found.bound, found.reason)
-    return DeviceTime(found.total_s, _energy_j(device, work), found.bound, "", found.explanation)
+    energy = kernel_energy(device, work)
+    return DeviceTime(
+        found.total_s,
+        None if energy is None else energy.total_j,
+        found.bound,
+        energy=energy,
+        explanation=found.explanation,
+        engines=found.engines,
+        launch_s=found.launch_s,
+        low_s=found.low_s,
+        high_s=found.high_s,
+        origin=found.origin,
+    )
 
 
-def _energy_j(device: Device, work: KernelWork) -> float | None:
-    """Joules of the bytes and MACs, at the profile's figures; None where it states none for what the kernel does.
+def _crossings(model: Model, index: Mapping[str, int], epilogues: Mapping[str, int], sink: int) -> tuple[Crossing, ...]:
+    """Tensors that kernels share; weights and caches are no crossings. The sink reads outputs and what bodies take.
 
-    A PIM reads its resident operand once for every pass of vectors.
+    Of a kernel that may run in part, what follows the root is a node of its own.
     """
-    if device.dram_j_per_byte is None:
-        return None
-    size = work.moved_bytes(device.slug) or 0
-    if device.pim is not None and work.resident != "none":
-        for product in work.products:
-            size += (ceil_div(product.vectors, device.pim.reuse) - 1) * product.resident_bytes
-    macs = sum(product.macs for product in work.products)
-    if macs and device.j_per_mac is None:
-        return None
-    return size * device.dram_j_per_byte + macs * (device.j_per_mac or 0.0)
-
-
-def _crossings(model: Model, index: Mapping[str, int], sink: int) -> tuple[Crossing, ...]:
-    """Tensors that kernels share; weights and caches are no crossings. The sink reads outputs and what bodies take."""
     caches = model.whole(Caches)
     uses = caches.uses
     rows, kernels, executions = model.column(TypedOp), model.column(Kernel), model.column(Executions)
@@ -177,8 +231,13 @@ def _crossings(model: Model, index: Mapping[str, int], sink: int) -> tuple[Cross
     sizes: dict[tuple[str, str], int] = {}
     consumers: dict[tuple[str, str], dict[int, None]] = {}
     counts: dict[tuple[str, str], float] = {}
+
+    def node_of(key: str) -> int | None:
+        root = kernels[key].id
+        return epilogues[root] if key != root and root in epilogues else index.get(root)
+
     for key, row in rows.items():
-        node = index.get(kernels[key].id)
+        node = node_of(key)
         if node is None:
             continue
         for name, size in zip(row.op.inputs, traffics[key].read_bytes, strict=True):
@@ -191,7 +250,7 @@ def _crossings(model: Model, index: Mapping[str, int], sink: int) -> tuple[Cross
             size = size if new is None else min(size, new)
             if not size:
                 continue
-            if maker is not None and index.get(kernels[maker].id) == node:
+            if maker is not None and node_of(maker) == node:
                 continue
             sizes[place] = max(size, sizes.get(place, 0))
             consumers.setdefault(place, {})[node] = None
@@ -214,7 +273,7 @@ def _crossings(model: Model, index: Mapping[str, int], sink: int) -> tuple[Cross
     found = []
     for (scope, root), size in sizes.items():
         maker = uses.makers.get((scope, root))
-        producer = index.get(kernels[maker].id) if maker is not None else None
+        producer = node_of(maker) if maker is not None else None
         nodes = tuple(consumers[scope, root])
         found.append(Crossing(scope, root, size, counts[scope, root], producer, nodes))
     return tuple(
@@ -225,9 +284,13 @@ def _crossings(model: Model, index: Mapping[str, int], sink: int) -> tuple[Cross
 def roofline_pick(model: Model, graph: KernelGraph, system: System) -> tuple[int, ...]:
     """The naive pick: the PIM for every kernel that it can run and whose intensity is below the GPU's ridge."""
     picks = []
+    pim_slug = None if system.pim is None else system.pim.slug
     for item in graph.kernels:
+        if pim_slug is None:
+            picks.append(0)
+            continue
         roofs = model.column(Roofline)[item.kernel.id].devices
-        gpu, pim = roofs[system.gpu.slug], roofs[system.pim.slug]
+        gpu, pim = roofs[system.gpu.slug], roofs[pim_slug]
         below = gpu.intensity is None or gpu.ridge is None or gpu.intensity < gpu.ridge
-        picks.append(int(below and pim.supported and item.devices[system.pim.slug].time_s is not None))
-    return (*picks, 0)
+        picks.append(int(below and pim.supported and item.devices[pim_slug].time_s is not None))
+    return (*picks, *(0 for _ in range(len(graph.kernels), graph.size)))

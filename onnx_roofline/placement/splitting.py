@@ -42,8 +42,8 @@ class Splitter:
         self.graph, self.system, self.model = graph, system, model
         # While a PIM works on memory of its own, the GPU may have less of its bandwidth.
         self.bandwidth_share = system.gpu_bandwidth_share if system.concurrency == "partitioned" else 1.0
-        self._inputs: list[list[Crossing]] = [[] for _ in range(len(graph.kernels) + 1)]
-        self._outputs: list[list[Crossing]] = [[] for _ in range(len(graph.kernels) + 1)]
+        self._inputs: list[list[Crossing]] = [[] for _ in range(graph.size)]
+        self._outputs: list[list[Crossing]] = [[] for _ in range(graph.size)]
         for item in graph.crossings:
             for node in item.consumers:
                 self._inputs[node].append(item)
@@ -59,6 +59,8 @@ class Splitter:
         the GPU works. An operand that is not divided goes there whole. Weights that are divided lie on each side in
         part; the PIM's share of vectors needs all of them.
         """
+        if self.system.pim is None:
+            return None, "there is one device"
         if self.system.concurrency == "exclusive":
             return None, "the devices exclude each other"
         item = self.graph.kernels[node]
@@ -72,31 +74,32 @@ class Splitter:
     def _split(
         self, node: int, inputs: tuple[tuple[int, float], ...], outputs: tuple[tuple[int, float], ...]
     ) -> tuple[KernelSplit | None, str]:
-        system, item = self.system, self.graph.kernels[node]
+        item = self.graph.kernels[node]
+        gpu, pim, link = self.system.pair
         for entry in item.devices.values():
             if entry.time_s is None:
                 return None, entry.reason
+            if entry.in_part:
+                return None, "its product alone runs on the PIM"
         work = item.work
-        division, why = division_of(system, work)
+        division, why = division_of(self.system, work)
         if division is None:
             return None, why
         extent = division.extent
 
         def crossing_s(tensors: tuple[tuple[int, float], ...], share: float) -> float:
-            return sum(system.link.transfer_s(size * share) * often for size, often in tensors)
+            return sum(link.transfer_s(size * share) * often for size, often in tensors)
 
         def on_gpu(share: float) -> float:
-            return self._seconds(system.gpu, work, division, round(share * extent))
+            return self._seconds(gpu, work, division, round(share * extent))
 
         def on_pim(share: float) -> float:
             if not share:
                 return 0.0
             into_s = crossing_s(inputs, 1.0 if division.axis == "outputs" else share)
-            return (
-                into_s + self._seconds(system.pim, work, division, round(share * extent)) + crossing_s(outputs, share)
-            )
+            return into_s + self._seconds(pim, work, division, round(share * extent)) + crossing_s(outputs, share)
 
-        on_each = [item.devices[device.slug].time_s or 0.0 for device in system.devices]
+        on_each = [item.devices[device.slug].time_s or 0.0 for device in (gpu, pim)]
         least = division.alignment / extent
         # Where the smallest part over there takes longer than all of it here, nothing in between is faster.
         if least < 1 and on_pim(least) < on_each[0]:
@@ -176,7 +179,8 @@ def with_splits(
     if not ways:
         return evaluate(problem, assignment).total, {}
     found = cooperate(problem, assignment, ways)
-    slugs = {"gpu": system.gpu.slug, "pim": system.pim.slug}
+    gpu, pim, _ = system.pair
+    slugs = {"gpu": gpu.slug, "pim": pim.slug}
     changed: dict[str, Together] = {}
     for step in found.steps:
         first = step.nodes[0]

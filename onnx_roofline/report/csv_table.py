@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from onnx_roofline.analysis.analyze import Analysis
 from onnx_roofline.base.text import csv_cell
+from onnx_roofline.hardware import Device
 from onnx_roofline.ir.placed_records import Placement, Roof, Roofline
 from onnx_roofline.ir.records import COUNT_CLASSES, Executions, Kernel, Traffic, TypedOp, Work
 
@@ -55,6 +56,7 @@ def table_rows(analysis: Analysis) -> Iterator[Row]:
             placements[key].reason,
             held.parameters,
             held.weight_bytes,
+            *(cell for device in devices for cell in _engine_times(placements[key], device)),
         )
         yield dict(zip(columns, cells, strict=True))
 
@@ -64,13 +66,32 @@ def _columns(analysis: Analysis) -> list[str]:
               "macs", "flops", *COUNT_CLASSES[1:], "naive_bytes", "compulsory_bytes", "intensity_flops_per_byte",
               "kernel", "pattern"]  # fmt: skip
     header += [f"{device.slug}_{figure}" for device in analysis.system.devices for figure in ("time_s", "bound")]
-    return [*header, "placement", "placement_reason", "parameters", "weight_bytes"]
+    header += ["placement", "placement_reason", "parameters", "weight_bytes"]
+    for device in analysis.system.devices:
+        figures = ("low_s", "high_s", "launch_s", *(f"{name}_s" for name in _engines(device)))
+        header += [f"{device.slug}_{figure}" for figure in figures]
+    return header
 
 
 def _time(placement: Placement, roof: Roof, slug: str) -> tuple[float | None, str]:
     """Seconds and bound under the placement's time model; those of the roofline where nothing was placed."""
     entry = placement.devices.get(slug)
     return (roof.total_time_s, roof.bound) if entry is None else (entry.time_s, entry.bound)
+
+
+def _engine_times(placement: Placement, device: Device) -> tuple[float | None, ...]:
+    """The band, the launch and the engines of a time; None where there is no time."""
+    entry, names = placement.devices.get(device.slug), _engines(device)
+    if entry is None or entry.time_s is None:
+        return (None,) * (3 + len(names))
+    return (entry.low_s, entry.high_s, entry.launch_s, *(entry.engines.get(name) for name in names))
+
+
+def _engines(device: Device) -> tuple[str, ...]:
+    """What the time of a kernel on a device is made of."""
+    if device.gpu is not None:
+        return ("matrix", "vector", "special", "l2", "dram", "latency")
+    return ("stream", "activate", "io", "refresh") if device.pim is not None else ("compute", "memory")
 
 
 def _intensity(work: Work, traffic: Traffic) -> float | None:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from onnx_roofline.analysis.analyze import Analysis
 from onnx_roofline.analysis.summary import Summary
 from onnx_roofline.ir.open_records import dims_of
-from onnx_roofline.ir.placed_records import PlacementSummary
+from onnx_roofline.ir.placed_records import Certainty, Energy, PlacementSummary
 from onnx_roofline.report import contract
 from onnx_roofline.report.caches import caches_record
 from onnx_roofline.report.encoding import encode
@@ -150,6 +150,7 @@ def _placement_summary(summary: PlacementSummary) -> contract.PlacementSummary:
                 kernel_s=item.kernel_s,
                 transfer_s=item.transfer_s,
                 kernels_on_pim=item.on_pim,
+                energy_j=None if item.energy is None else _joules(item.energy),
             )
             for item in summary.alternatives
         ),
@@ -161,4 +162,19 @@ def _placement_summary(summary: PlacementSummary) -> contract.PlacementSummary:
         with_splits_note=summary.with_splits_note,
         kernels_split=summary.kernels_split,
         kernels_pipelined=summary.kernels_pipelined,
+        certainty=None if summary.certainty is None else _certainty(summary.certainty),
+        launches=summary.launches,
+        launch_s=summary.launch_s,
+        dispatch=summary.dispatch,
+        dispatch_s=summary.dispatch_s,
     )
+
+
+def _joules(energy: Energy) -> contract.Joules:
+    return contract.Joules(
+        energy.total_j, energy.dram_j, energy.on_chip_j, energy.link_j, energy.macs_j, energy.static_j
+    )
+
+
+def _certainty(found: Certainty) -> contract.Certainty:
+    return contract.Certainty(found.low_s, found.high_s, dict(found.by_origin), found.robust_share)

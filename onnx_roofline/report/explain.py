@@ -154,7 +154,8 @@ def explain_op(analysis: Analysis, key: str, others: Alternatives) -> Iterator[s
     if not root:
         return
     placement = model.column(Placement)[root]
-    if root != key:
+    is_pair = analysis.system.pim is not None
+    if root != key and is_pair:
         yield f"placement: it goes where its kernel {visible(root)} goes"
     if placement.device is None:
         yield f"placement: none, {placement.reason}: {visible(placement.explanation)}"
@@ -162,14 +163,21 @@ def explain_op(analysis: Analysis, key: str, others: Alternatives) -> Iterator[s
     reason = _REASONS[placement.reason]
     if placement.reason == "follows neighbours" and analysis.settings.objective != "latency":
         reason = reason.replace("slower", "dearer")
-    yield f"placement: {placement.device}, {reason}"
+    if is_pair:
+        sure = {"robust": "; robust over the bands of both times", "near tie": "; a near tie within their bands"}
+        yield f"placement: {placement.device}, {reason}{sure.get(placement.decision or '', '')}"
+    else:
+        yield f"time of its kernel {visible(root)}:"
     for slug, entry in placement.devices.items():
         if entry.time_s is None:
             yield f"  {slug} can't run it: {visible(entry.reason)}"
             continue
         time_model = f"{analysis.settings.pim_model} model"
         energy = "" if analysis.settings.objective == "latency" else f" and {format_si(entry.energy_j, 'J')}"
-        yield f"  {format_si(entry.time_s, 's')}{energy} on {slug}, bound by {entry.bound} ({time_model})"
+        band = ""
+        if entry.low_s is not None and entry.high_s is not None:
+            band = f", {format_si(entry.low_s, 's')} to {format_si(entry.high_s, 's')} ({entry.origin})"
+        yield f"  {format_si(entry.time_s, 's')}{energy} on {slug}, bound by {entry.bound} ({time_model}){band}"
         for line in entry.explanation:
             yield f"    {visible(line)}"
     if placement.transfer_s:
@@ -180,6 +188,9 @@ def explain_op(analysis: Analysis, key: str, others: Alternatives) -> Iterator[s
     untimed = model.whole(PlacementSummary).untimed_kernels
     if untimed:
         yield f"  that is of the kernels with a time: the placement leaves out {without_time(untimed)}"
+    if not is_pair:
+        yield "  how it changes with a dim: onnx-roofline analyze MODEL --sweep NAME=1..4096"
+        return
     found = False
     for flip in others.model_flips(root):
         found = True
@@ -288,5 +299,6 @@ _REASONS = {
     "cheaper alone": "it costs less there by itself, in what is optimised",
     "follows neighbours": "slower there by itself, but moving its tensors would cost more",
     "capacity": "the other device's memory is full",
+    "only device": "there is no other",
     "near tie": "a near tie: the cost model is not good enough to tell",
 }

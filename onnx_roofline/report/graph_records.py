@@ -25,6 +25,7 @@ class GraphRecords:
         self.primary = analysis.system.gpu.slug
         self.open = {one.key: one for one in self.model.whole(OpenBodies).found}
         self.alternatives = Alternatives(analysis)
+        self.is_full = analysis.settings.pim_model == "full"
         self.scopes: dict[str, dict[str, TypedOp]] = {}
         for key, row in self.model.column(TypedOp).items():
             self.scopes.setdefault(row.scope, {})[key] = row
@@ -142,6 +143,7 @@ class GraphRecords:
         return contract.Placement(
             device=placement.device,
             reason=placement.reason,
+            decision=placement.decision,
             explanation=placement.explanation,
             time_s=placement.time_s,
             transfer_s=placement.transfer_s,
@@ -172,9 +174,16 @@ class GraphRecords:
             naive_bytes=total([part.naive_bytes for part in parts]),
             compulsory_bytes=total([part.compulsory_bytes for part in parts]),
             fused_away_bytes=sum(part.fused_away_bytes for part in parts),
-            devices={slug: moved_record(moved) for slug, moved in model.column(Reuse)[root].devices.items()},
+            devices={
+                slug: _on_device(moved, self._full_time(root, slug))
+                for slug, moved in model.column(Reuse)[root].devices.items()
+            },
             refused=kernel.refused,
         )
+
+    def _full_time(self, root: str, slug: str) -> DeviceTime | None:
+        """A kernel's time under the full model; None where another was asked for or nothing is placed."""
+        return self.alternatives.times(root).get(slug) if self.is_full else None
 
     def _body(self, key: str, row: TypedOp, body: Body, executions: Executions) -> contract.Body:
         """A body with its multiplicity per run of its op; None where an If's choice is open and the body is empty."""
@@ -256,7 +265,13 @@ def _device_time(entry: DeviceTime) -> contract.DeviceTime:
         energy_j=entry.energy_j,
         bound=entry.bound,  # type: ignore[arg-type]
         reason=entry.reason,
+        in_part=entry.in_part,
         explanation=entry.explanation,
+        engines=dict(entry.engines),
+        launch_s=entry.launch_s,
+        low_s=entry.low_s,
+        high_s=entry.high_s,
+        origin=entry.origin,
     )
 
 
@@ -268,6 +283,24 @@ def _with_splits(how: Together) -> contract.WithSplits:
         time_s=how.time_s,
         gpu_share=how.gpu_share,
         axis=how.axis or None,  # type: ignore[arg-type]
+    )
+
+
+def _on_device(moved: Moved, entry: DeviceTime | None) -> contract.KernelOnDevice:
+    is_timed = entry is not None and entry.time_s is not None
+    return contract.KernelOnDevice(
+        moved_bytes=moved.moved_bytes,
+        refetched_bytes=moved.refetched_bytes,
+        resident_bytes=moved.resident_bytes,
+        resident_at_best_bytes=moved.resident_at_best_bytes,
+        reasons=moved.reasons,
+        time_s=None if entry is None else entry.time_s,
+        low_s=None if entry is None else entry.low_s,
+        high_s=None if entry is None else entry.high_s,
+        origin=None if entry is None else entry.origin,
+        engines={} if entry is None else dict(entry.engines),
+        bound=None if entry is None else entry.bound,  # type: ignore[arg-type]
+        launch_s=entry.launch_s if entry is not None and is_timed else None,
     )
 
 

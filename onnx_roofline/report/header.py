@@ -9,6 +9,7 @@ from onnx_roofline.analysis.summary import Summary
 from onnx_roofline.base.quantities import format_si
 from onnx_roofline.base.text import visible
 from onnx_roofline.ir.graph import Dim
+from onnx_roofline.ir.kernel_work import KernelWork
 from onnx_roofline.ir.open_records import DataLength, DataLengths, OpenBodies, OpenBody
 
 if TYPE_CHECKING:
@@ -51,6 +52,8 @@ def first_line(analysis: Analysis, named: str = "") -> str:
     if not named:
         parts += misfits(analysis)
     parts.append(named or f"system: {analysis.system.slug}")
+    if math := _float32_math(analysis):
+        parts.append(f"float32 products as {math} (--math)")
     parts += [f"plugin {visible(name, 40)}: {_brought(what)}" for name, what in plugin.brought().items()]
     return " · ".join(parts)
 
@@ -65,6 +68,15 @@ def _brought(what: Sequence[str]) -> str:
     """What a plugin has brought: `rule acme.Swish, output names`."""
     shown = ", ".join(visible(one, 40) for one in what[:SHOWN_BROUGHT])
     return (shown or "nothing") + (f" and {len(what) - SHOWN_BROUGHT} more" if len(what) > SHOWN_BROUGHT else "")
+
+
+def _float32_math(analysis: Analysis) -> str:
+    """In what a GPU runs float32 products, where it has a choice and the model has some; else ""."""
+    gpu = analysis.system.gpu.gpu
+    if gpu is None or "tf32" not in gpu.matrix_flops_per_s or analysis.settings.pim_model != "full":
+        return ""
+    works = (work for work in analysis.model.column(KernelWork).values() if work.products and work.dtype == "float32")
+    return next((work.math or "fp32" for work in works), "")
 
 
 def _statuses(summary: Summary) -> str:

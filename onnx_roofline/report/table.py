@@ -17,6 +17,7 @@ from onnx_roofline.ir.records import Counts, Executions, Kernel, TypedOp, Work
 from onnx_roofline.report.caches import caches_line
 from onnx_roofline.report.footprint import memory_parts, memory_share
 from onnx_roofline.report.header import NAME_WIDTH, first_line, model_line, plural, without_time
+from onnx_roofline.report.time_rows import time_rows
 from onnx_roofline.what_if.sensitivity import assumed_figures
 from onnx_roofline.what_if.waste import wastes
 
@@ -39,7 +40,8 @@ def render(analysis: Analysis, top: int, depth: int, width: int) -> "Iterator[Re
     yield from (Text(line) for line in [caches_line(analysis.summary.caches)] if line)
     yield Text("")
     yield _totals_table(analysis)
-    yield _alternatives_table(analysis, width)
+    if analysis.system.pim is not None:
+        yield _alternatives_table(analysis, width)
     yield _ops_table(analysis, top, width)
     yield _groups_table("By op type", analysis.summary.by_type, analysis.summary, top, width)
     modules = merge_modules(analysis.summary.by_module, depth, analysis.summary.weights)
@@ -90,7 +92,12 @@ def _totals_table(analysis: Analysis) -> "Table":
     placed = analysis.model.whole(PlacementSummary)
     optimum = next(item for item in placed.alternatives if item.name == "optimum")
     time = _sum_cell(optimum.total_s, "s", placed.untimed_kernels)
-    table.add_row("placed", time, _placed_note(placed, optimum))
+    if system.pim is not None:
+        table.add_row("placed", time, _placed_note(placed, optimum))
+    else:
+        table.add_row("time", time, f"all kernels, time model {placed.pim_model}")
+    for name, value, note in time_rows(placed, optimum, is_pair=system.pim is not None):
+        table.add_row(name, value, note)
     return table
 
 
@@ -120,23 +127,25 @@ def _alternatives_table(analysis: Analysis, width: int) -> "Table":
             "kernels": _sum_cell(item.kernel_s, "s", placed.untimed_kernels),
             "transfers": format_si(item.transfer_s, "s"),
             "on the PIM": f"{item.on_pim:,}",
+            **({"energy": format_si(item.energy.total_j, "J")} if item.energy is not None else {}),
         }
         for item in placed.alternatives
     ]
+    has_energy = all("energy" in line for line in lines)
+    lines = [line if has_energy else {key: cell for key, cell in line.items() if key != "energy"} for line in lines]
+    none = {"kernels": "–", "transfers": "–", "on the PIM": "–", **({"energy": "–"} if has_energy else {})}
     title = f"Placements of the kernels, PIM time model {placed.pim_model}"
     if placed.untimed_kernels:
         # Shorter, so that the title of a narrow table does not wrap.
         title = f"Placements, PIM time model {placed.pim_model}, + {without_time(placed.untimed_kernels)}"
     if placed.makespan_s is not None:
         makespan = _sum_cell(placed.makespan_s, "s", placed.untimed_kernels)
-        both = {"placement": "both at once", "time": makespan, "kernels": "–", "transfers": "–",
-                "on the PIM": "–"}  # fmt: skip
-        lines.append(both)
+        lines.append({"placement": "both at once", "time": makespan, **none})
     if placed.with_splits_s is not None:
         with_splits = _sum_cell(placed.with_splits_s, "s", placed.untimed_kernels)
-        lines.append({"placement": "with splits", "time": with_splits, "kernels": "–", "transfers": "–",
-                      "on the PIM": "–"})  # fmt: skip
-    return _fitted(title, lines, ["placement", "time", "transfers", "kernels", "on the PIM"], width)
+        lines.append({"placement": "with splits", "time": with_splits, **none})
+    ranked = ["placement", "time", "transfers", "kernels", "on the PIM", *(["energy"] if has_energy else [])]
+    return _fitted(title, lines, ranked, width)
 
 
 def _device_time(analysis: Analysis, slug: str) -> tuple[str, str]:
@@ -226,11 +235,13 @@ def _ops_table(analysis: Analysis, top: int, width: int) -> "Table":
         }
         line |= {f"on {device.slug}": _time_cell(roofs[device.slug], placement, device.slug) for device in devices}
         line |= {"wasted": "?" if key not in wasted else format_si(wasted[key], "s")}
-        line |= {"place": placement.device or placement.reason}
+        if analysis.system.pim is not None:
+            line |= {"place": placement.device or placement.reason}
         share = "?" if placement.time_s is None else f"{100 * alike.time_s / whole:.1f} %" if whole else "–"
         lines.append(line | {"share": share})
     on_devices = [f"on {device.slug}" for device in devices]
-    ranked = ["op", "share", "place", "alike", "FLOPs", "FLOP/B", *on_devices, "moved", "MACs", "wasted", "fused",
+    place = ["place"] if analysis.system.pim is not None else []
+    ranked = ["op", "share", *place, "alike", "FLOPs", "FLOP/B", *on_devices, "moved", "MACs", "wasted", "fused",
               "runs", "name", "parameters"]  # fmt: skip
     return _fitted(
         "The costliest kernels, by their root op; figures of one execution, share of all alike", lines, ranked, width
@@ -272,7 +283,8 @@ def _time_cell(roof: Roof, placement: Placement, slug: str) -> str:
     if entry is None or entry.time_s is None:
         return "no peak" if not roof.supported else "not there" if entry is not None else "unknown"
     unsure = "" if roof.bound_is_stable else "~"
-    return f"{format_si(entry.time_s, 's')} {_BOUNDS.get(entry.bound, entry.bound)}{unsure}"
+    part = " in part" if entry.in_part else ""
+    return f"{format_si(entry.time_s, 's')} {_BOUNDS.get(entry.bound, entry.bound)}{unsure}{part}"
 
 
 def merge_modules(groups: tuple[Group, ...], depth: int, weights: Weights) -> tuple[Group, ...]:
@@ -363,7 +375,8 @@ def _remarks(analysis: Analysis) -> Iterator[str]:
     if assumed:
         figures = plural(len(assumed), "figure")
         of = f"{figures} of {analysis.system.slug}"
-        yield f"The placement rests on {of} that nobody published: --sensitivity varies them."
+        what = "The placement rests" if analysis.system.pim is not None else "The times rest"
+        yield f"{what} on {of} that nobody published: --sensitivity varies them."
 
 
 def _shown_dtypes(analysis: Analysis) -> list[str]:

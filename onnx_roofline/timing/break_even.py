@@ -1,6 +1,6 @@
 """At how many vectors the faster device of a kernel changes: batch x tokens for a product with stored weights."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from msgspec import Struct
 
@@ -14,6 +14,8 @@ from onnx_roofline.timing.pim_time import pim_time
 
 # How far the search goes: a million tokens in one run.
 MOST_VECTORS = 1 << 20
+# Where the tiles of a GPU's product may end: multiples of the smallest, as far as they are a large part of a product.
+_TILE_VECTORS, _MOST_TILED = 32, 512
 # Numbers just before a change that are looked at one by one: vectors that share a pass make times of steps.
 _CLOSE = 16
 
@@ -38,12 +40,13 @@ def vector_flips(system: System, work: KernelWork, model: PimTimeModel) -> Vecto
     """Where the faster device changes over the vectors of a kernel, launches and all else as they are.
 
     None where nothing sensible scales or only one device can run it at any number. A device that can't run so many
-    vectors is not the faster one. The search doubles its step from `now` on and halves it where the answer has changed:
-    a change that is undone within one step is not seen.
+    vectors is not the faster one. The search doubles its step from `now` on, stops where tiles of a GPU end, and halves
+    the step where the answer has changed: a change that is undone within one step is not seen.
     """
     product = work.product
-    if not work.is_known or product is None:
+    if not work.is_known or product is None or system.pim is None:
         return None
+    gpu, pim, _ = system.pair
     scaled = scaled_with_vectors(work)
     if not scaled:
         return None
@@ -53,16 +56,18 @@ def vector_flips(system: System, work: KernelWork, model: PimTimeModel) -> Vecto
         return float("inf") if found is None else found
 
     def on_pim(vectors: int) -> bool:
-        return seconds(system.pim, vectors) < seconds(system.gpu, vectors)
+        return seconds(pim, vectors) < seconds(gpu, vectors)
 
     now = product.vectors
     most = max(MOST_VECTORS, now)
-    close = _CLOSE if _has_steps(system.pim) else 0
-    below, above = _nearest(now, 1, on_pim, close), _nearest(now, most, on_pim, close)
-    one_can_not = float("inf") in (seconds(system.gpu, now), seconds(system.pim, now))
+    close = _CLOSE if _has_steps(pim) else 0
+    tiled = range(_TILE_VECTORS, _MOST_TILED + 1, _TILE_VECTORS) if gpu.gpu is not None else range(0)
+    ends = sorted({*tiled, *(end + 1 for end in tiled)})
+    below, above = _nearest(now, 1, on_pim, close, ends), _nearest(now, most, on_pim, close, ends)
+    one_can_not = float("inf") in (seconds(gpu, now), seconds(pim, now))
     if one_can_not and below is None and above is None:
         return None
-    slugs = (system.gpu.slug, system.pim.slug)
+    slugs = (gpu.slug, pim.slug)
     here = on_pim(now)
     return VectorFlips(scaled, now, slugs[here], slugs[not here], below, above, most)
 
@@ -76,18 +81,24 @@ def _has_steps(pim: Device) -> bool:
     return model.reuse > 1 or shared or model.replicate != "none"
 
 
-def _nearest(now: int, end: int, answer: Callable[[int], bool], close: int) -> int | None:
+def _nearest(now: int, end: int, answer: Callable[[int], bool], close: int, stops: Sequence[int] = ()) -> int | None:
     """The number nearest to `now`, on the way to `end`, at which the answer is another; None where none is found.
 
-    The last `close` numbers before the one found are looked at one by one.
+    `stops` are looked at too; the last `close` numbers before the one found are looked at one by one.
     """
     here, sign = answer(now), 1 if end > now else -1
     same, step = now, 1
+    waiting = [stop for stop in stops if min(now, end) < stop < max(now, end)]
+    waiting.sort(key=lambda stop: -abs(stop - now))
     while same != end:
         probe = min(now + step, end) if sign > 0 else max(now - step, end)
+        if waiting and abs(waiting[-1] - now) < abs(probe - now):
+            probe = waiting.pop()
+        else:
+            step *= 2
         if answer(probe) != here:
             break
-        same, step = probe, 2 * step
+        same = probe
     else:
         return None
     other = probe
@@ -110,7 +121,7 @@ def break_even_vectors(
     `roofline` reads the weights once on the PIM too, so that its peak counts. inf for a dtype without a peak.
 
     >>> from onnx_roofline.hardware import load_system
-    >>> gpu, pim = load_system("teaching").devices
+    >>> gpu, pim, _ = load_system("teaching").pair
     >>> [round(break_even_vectors(gpu, pim, 4096, 4096, "float16", model), 3) for model in ("roofline", "full")]
     [25.0, 7.5]
     """

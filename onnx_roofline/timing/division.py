@@ -32,11 +32,12 @@ def division_of(system: System, work: KernelWork) -> tuple[Division | None, str]
     product = work.product
     if product is None:
         return None, "it is no product with outputs to divide"
-    pim = system.pim.pim
+    _, device, _ = system.pair
+    pim = device.pim
     axes = pim.split_axes if pim is not None else ()
     if len(work.products) > 1 or work.resident == "kv":
         if axes and "heads" not in axes:
-            return None, f"{system.pim.slug} divides along {', '.join(axes)} alone"
+            return None, f"{device.slug} divides along {', '.join(axes)} alone"
         if work.resident == "weight" or any(other.batch != product.batch for other in work.products):
             return None, "its products are not of one kind"
         heads = Division("heads", product.batch)
@@ -50,7 +51,7 @@ def division_of(system: System, work: KernelWork) -> tuple[Division | None, str]
         return Division("vectors", HEIGHT_STEPS), ""
     if ("rows" in axes or "batch" in axes) and product.vectors > 1:
         return Division("vectors", product.vectors), ""
-    return None, f"{system.pim.slug} divides along {', '.join(axes)} alone"
+    return None, f"{device.slug} divides along {', '.join(axes)} alone"
 
 
 def part_of(work: KernelWork, division: Division, units: int) -> KernelWork:

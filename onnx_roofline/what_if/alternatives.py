@@ -1,8 +1,9 @@
 """What would change where a kernel runs, from the placement that an analysis has made: flip points and splits."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from onnx_roofline.analysis.analyze import Analysis
+from onnx_roofline.ir.placed_records import DeviceTime
 from onnx_roofline.placement.kernel_graph import KernelGraph
 from onnx_roofline.placement.splitting import KernelSplit, Splitter
 from onnx_roofline.timing.break_even import VectorFlips, vector_flips
@@ -25,6 +26,12 @@ class Alternatives:
     def __contains__(self, root: str) -> bool:
         """Whether the kernel is placed; of no other there are alternatives."""
         return root in self._graph.index
+
+    def times(self, root: str) -> Mapping[str, DeviceTime]:
+        """A kernel's time on each device by its slug, also where none can run it; empty if it never runs."""
+        if root in self._graph.index:
+            return self._graph.kernels[self._graph.index[root]].devices
+        return self._graph.refused.get(root, {})
 
     def vectors(self, root: str) -> VectorFlips | None:
         """At how many vectors the faster device of a kernel changes; None where nothing sensible scales."""

@@ -74,8 +74,8 @@ def _changes(analysis: Analysis) -> Iterator[tuple[str, str, Settings, int]]:
         value = 2 * bandwidth / 1e9
         stated = replace(settings, figures={**settings.figures, path: value})
         yield "twice the GPU's bandwidth", f"--set {path}={value:g}", stated, 1
-    figures = getattr(system.link, "figures", {})
-    if "link.gb_per_s" in figures and not system.link.shared_memory:
-        value = 2 * figures["link.gb_per_s"].value
+    link = system.link
+    if link is not None and "link.gb_per_s" in link.figures and not link.shared_memory:
+        value = 2 * link.figures["link.gb_per_s"].value
         stated = replace(settings, figures={**settings.figures, "link.gb_per_s": value})
         yield "twice the link", f"--set link.gb_per_s={value:g}", stated, 1

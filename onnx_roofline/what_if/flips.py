@@ -47,17 +47,18 @@ class ModelFlips:
 
     def of(self, kernel_id: str) -> Iterator[Flip]:
         """Flip points of one kernel."""
-        if self._objective != "latency" or kernel_id not in self._graph.index:
+        if self._objective != "latency" or kernel_id not in self._graph.index or self._system.pim is None:
             return
         node = self._graph.index[kernel_id]
-        slugs = (self._system.gpu.slug, self._system.pim.slug)
-        if not self._system.link.shared_memory:
+        gpu, pim, joint = self._system.pair
+        slugs = (gpu.slug, pim.slug)
+        if not joint.shared_memory:
             yield from _thresholds("link bandwidth", lambda factor: slugs[self._with_link(factor)[node]])
         yield from _thresholds("speed of the PIM", lambda factor: slugs[self._with_pim(factor)[node]])
 
     def _solved_with_link(self, factor: float) -> Assignment:
         """The placement with the bandwidth of the link times a factor."""
-        link = self._system.link
+        link = self._system.pair[2]
         link = replace(link, bandwidth_bytes_per_s=link.bandwidth_bytes_per_s * factor)
         tensors = self._graph.tensors(replace(self._system, link=link), self._objective)
         return solve(replace(self._problem, tensors=tensors)).assignment
@@ -70,13 +71,16 @@ class ModelFlips:
 
 def kernel_flips(item: Placeable, vectors: VectorFlips | None, system: System) -> Iterator[Flip]:
     """Flip points of a kernel by itself: what makes the other device the faster one, transfers left out."""
-    gpu_s, pim_s = (item.devices[device.slug].time_s for device in system.devices)
+    if system.pim is None:
+        return
+    gpu, pim, _ = system.pair
+    gpu_s, pim_s = (item.devices[device.slug].time_s for device in (gpu, pim))
     if vectors is not None and vectors.below is not None:
         yield Flip("vectors", vectors.below + 1, vectors.other, vectors.faster, "kernel")
     if vectors is not None and vectors.above is not None:
         yield Flip("vectors", vectors.above, vectors.faster, vectors.other, "kernel")
     if gpu_s and pim_s:
-        yield Flip("speed of the PIM", pim_s / gpu_s, system.gpu.slug, system.pim.slug, "kernel")
+        yield Flip("speed of the PIM", pim_s / gpu_s, gpu.slug, pim.slug, "kernel")
 
 
 def _thresholds(quantity: str, device_at: Callable[[float], str]) -> Iterator[Flip]:

@@ -6,20 +6,24 @@ from collections.abc import Mapping
 from msgspec import Struct
 from msgspec.structs import replace
 
-from onnx_roofline.analysis.analyze import Analysis
+from onnx_roofline.analysis.analyze import Analysis, kernel_work_pass
 from onnx_roofline.base.errors import ProfileError, UsageError
 from onnx_roofline.hardware import System, load_system
 from onnx_roofline.hardware.stated import Stated
 from onnx_roofline.ir.kernel_work import KernelWork
 from onnx_roofline.ir.placed_records import Placement, PlacementSummary
 from onnx_roofline.ir.records import Executions, Reuse, Work
-from onnx_roofline.passes.kernel_work import KernelWorkPass
 from onnx_roofline.passes.placement import PlacementPass
 from onnx_roofline.passes.reuse import ReusePass
 
 _PEAK = "peak_tflops"
 # Figures that no time and no energy is computed from: what `hw lint` compares, and what other reports use.
 _UNUSED = ("check.", "layout.", "energy.cache_pj_per_bit", "energy.idle_w")
+# Figures that the plain roofline has no use for.
+_OF_THE_FULL_MODEL = (
+    "pim.", "efficiency.", "sm_count", "vector_tflops.", "special_gops", "bandwidth_gb_per_s.l2", "sustained.",
+    "bandwidth_share.", "attention.", "row_step_us", "launch_us_by_class.",
+)  # fmt: skip
 _ENERGY = ("energy.", "link.pj_per_bit")
 
 
@@ -84,9 +88,9 @@ def _placed(
         reuse = ReusePass(system, settings.on_chip, settings.residency).run(replace(analysis.model, columns=columns))
         columns[Reuse] = reuse.rows
         del columns[KernelWork]
-        columns[KernelWork] = KernelWorkPass().run(replace(analysis.model, columns=columns)).rows
+        columns[KernelWork] = kernel_work_pass(settings).run(replace(analysis.model, columns=columns)).rows
     model = replace(analysis.model, columns=columns)
-    result = PlacementPass(system, settings.pim_model, settings.objective).run(model)
+    result = PlacementPass(system, settings.pim_model, settings.objective, settings.dispatch).run(model)
     summary = next(one for one in result.wholes if isinstance(one, PlacementSummary))
     moved = sum(isinstance(row, Placement) and row.device != before[key] for key, row in result.rows.items())
     return summary.objective, moved
@@ -97,26 +101,39 @@ def _why_unused(analysis: Analysis, path: str, dtypes: frozenset[str]) -> str:
     system, settings = analysis.system, analysis.settings
     owner = next((device for device in system.devices if path.startswith(f"{device.slug}.")), None)
     own = path.removeprefix(f"{owner.slug}.") if owner is not None else path
-    figures = system.link.figures if owner is None else owner.figures
+    figures = owner.figures if owner is not None else {} if system.link is None else system.link.figures
     if own.startswith(_UNUSED):
         return "the placement does not use them"
+    if own == "dispatch_us" and settings.dispatch == "graph":
+        return "kernels come from a graph"
     if own == "gpu_bandwidth_share_when_active":
         return "only both devices at once depend on them"
     if own.startswith(_ENERGY) and settings.objective == "latency":
         return "no latency depends on them"
     if own.startswith(f"{_PEAK}.") and own.partition(".")[2] not in dtypes:
         return "no kernel computes in these types"
+    if own.startswith("sustained.") and own.partition(".")[2] not in {*dtypes, *_maths(analysis)}:
+        return "no kernel computes in these types"
     if figures[own].value == 0:
         return "stated as 0, which neither half nor twice changes"
     if own == "cache_mb" and settings.on_chip:
         return "--on-chip replaces them"
-    if system.link.shared_memory and own in ("link.gb_per_s", "link.pj_per_bit", "capacity_gb"):
+    if (
+        system.link is not None
+        and system.link.shared_memory
+        and own in ("link.gb_per_s", "link.pj_per_bit", "capacity_gb")
+    ):
         return "nothing is copied in a shared memory"
     if own == "capacity_gb" and owner is system.gpu:
         return "the placement does not use them"
-    if settings.pim_model == "roofline" and own.startswith(("pim.", "efficiency.")):
+    if settings.pim_model == "roofline" and own.startswith(_OF_THE_FULL_MODEL):
         return "the plain roofline does not use them"
     return ""
+
+
+def _maths(analysis: Analysis) -> frozenset[str]:
+    """In what products of float32 run beside their own type."""
+    return frozenset(work.math for work in analysis.model.column(KernelWork).values() if work.math)
 
 
 def _computed_dtypes(analysis: Analysis) -> frozenset[str]:

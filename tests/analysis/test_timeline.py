@@ -11,6 +11,7 @@ from onnx_roofline.analysis.timeline import Span, overlapped, timeline
 from onnx_roofline.ir.placed_records import Placement, PlacementSummary
 from onnx_roofline.ir.records import Executions, Kernel, TypedOp
 from onnx_roofline.ir.tensor_index import TensorIndex
+from onnx_roofline.placement.kernel_graph import KernelGraph
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -80,7 +81,7 @@ def test_both_at_once_ends_with_the_makespan_and_waits_for_what_it_reads(batch: 
     settings = Settings(dims={"batch": batch, "past_sequence": 1023}, system="a100-attacc", assume_dtype="float16")
     analysis = analyze(ROOT / "sample_models/llama_decode.onnx", settings)
     model, spans = analysis.model, overlapped(analysis)
-    placed = model.whole(PlacementSummary)
+    placed, apart = model.whole(PlacementSummary), model.whole(KernelGraph).epilogues
     kernels = {span.kernel: span for span in spans if span.kind == "kernel"}
     assert max(span.end_s for span in kernels.values()) <= placed.makespan_s < sum(s.duration_s for s in spans)
     assert len(kernels) == sum(span.kind == "kernel" for span in timeline(analysis))
@@ -91,8 +92,9 @@ def test_both_at_once_ends_with_the_makespan_and_waits_for_what_it_reads(batch: 
     for span in spans:
         if span.kind == "transfer" and span.reader:
             crossed += 1
-            assert kernels[span.reader].start_s >= span.end_s * (1 - 1e-12)
-            assert not span.kernel or span.start_s == kernels[span.kernel].end_s
+            # What follows a product that may run apart begins and ends later than the product.
+            assert span.reader in apart or kernels[span.reader].start_s >= span.end_s * (1 - 1e-12)
+            assert not span.kernel or span.kernel in apart or span.start_s == kernels[span.kernel].end_s
     assert crossed > 5
 
 

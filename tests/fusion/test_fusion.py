@@ -183,7 +183,8 @@ def test_the_general_rule_fuses_chains_that_no_pattern_knows(build: Build) -> No
     """
     model = build(text, IMAGE, {**CONV, **NORM})
     found = kernels(model, load_backend("compiler"))
-    assert [types_of(model, kernel) for kernel in found] == ["Conv BatchNormalization Sin Exp Add Abs", "Conv"]
+    # The sum of two convolutions goes with the later one.
+    assert [types_of(model, kernel) for kernel in found] == ["Conv BatchNormalization Sin Exp", "Conv Add Abs"]
     assert [kernel.id for kernel in found] == ["0:Conv", "4:Conv"]
 
 

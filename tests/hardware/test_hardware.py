@@ -4,24 +4,29 @@ import json
 import os
 import time
 from pathlib import Path
+from typing import get_args
 
 import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from onnx_roofline.base import strict_yaml, yaml_nodes
 from onnx_roofline.base.errors import ProfileError, UsageError
 from onnx_roofline.base.units import DTYPE_BITS
+from onnx_roofline.cli.main import main
 from onnx_roofline.hardware import (
     Alignment,
     Device,
     DramTiming,
+    Label,
     OpSupport,
     PimModel,
     lint,
     load_device,
     load_system,
+    profile_kind,
     shipped_profiles,
 )
 from onnx_roofline.report.encoding import encode
@@ -90,7 +95,7 @@ def test_every_shipped_device_agrees_with_itself(slug):
     device = load_device(slug)
     assert lint(device) == ()
     assert device.slug == slug
-    assert all(figure.source and figure.label in ("read", "derived", "assumed") for figure in device.figures.values())
+    assert all(figure.source and figure.label in get_args(Label) for figure in device.figures.values())
     stated = {f"peak_tflops.{dtype}" for dtype in device.peaks_flops_per_s}
     assert stated <= device.figures.keys()
 
@@ -135,7 +140,7 @@ def test_an_unsupported_dtype_has_no_peak_and_no_ridge():
 
 
 def test_units_are_rounded_once():
-    assert load_device("a100-sxm-80gb").launch_s == 6.87e-06
+    assert load_device("a100-sxm-80gb").launch_s == 2.8e-06
     assert load_device("a100-sxm-80gb").peak_flops_per_s("float32") == 19.5e12
     assert load_device("a100-sxm-80gb").dram_j_per_byte == 2.872e-11  # 8 * 3.59 pJ
     assert load_device("a100-sxm-80gb").capacity_bytes == 80_000_000_000
@@ -325,7 +330,9 @@ def test_fifo_folder_device_and_absent_file_are_refused_at_once(tmp_path):
 
 
 def test_an_unknown_name_lists_what_there_is():
-    with pytest.raises(ProfileError, match=r"no shipped profile 'h100-smx'; did you mean 'h100-sxm'\? \(shipped: a100"):
+    with pytest.raises(
+        ProfileError, match=r"no shipped profile 'h100-smx'; did you mean 'h100-sxm'\? \(onnx-roofline hw list"
+    ):
         load_device("h100-smx")
     with pytest.raises(ProfileError, match="no shipped profile 'zzz' "):
         load_system("zzz")
@@ -334,8 +341,14 @@ def test_an_unknown_name_lists_what_there_is():
 def test_a_device_is_no_system_and_a_system_no_device():
     with pytest.raises(ProfileError, match=r"teaching\.yaml:4: found a system, wanted one device"):
         load_device("teaching")
-    with pytest.raises(ProfileError, match=r"l4\.yaml:\d+: found one device \(kind: gpu\), wanted a system"):
-        load_system("l4")
+    with pytest.raises(ProfileError, match=r"attacc\.yaml:\d+: found a PIM alone, wanted a GPU, a CPU or a system"):
+        load_system("attacc")
+
+
+def test_a_system_may_be_one_device():
+    system = load_system("l4")
+    assert (system.slug, system.pim, system.link, system.concurrency) == ("l4", None, None, "exclusive")
+    assert system.devices == (load_device("l4"),)
 
 
 # Systems from files --------------------------------------------------------------------------------------------------
@@ -526,7 +539,7 @@ def test_the_pim_part_is_read_into_base_units(tmp_path):
             "refresh_share: found 1.5, wanted a",
         ),
         (("banks_per_channel: 16}", "banks_per_channel: 16, refresh_share: 1}"), "found a memory that only refreshes"),
-        (("fence_ns: 150", "efficiency: {stream: 0.5}"), "pim.efficiency: found beside dram, whose timings give"),
+        (("fence_ns: 150", "efficiency: {stream: 0.5}"), "pim.efficiency: found beside dram, whose times give"),
         (("height, columns", "hieght"), "pim.split_axes[0]: found 'hieght', wanted one of batch, rows"),
         (("split_axes: [height, columns]", "split_axes: height"), "pim.split_axes: found 'height', wanted a list"),
         ((DRAM, ""), "pim.replicate: found without dram"),
@@ -762,3 +775,69 @@ def test_round_trip_of_any_figure(peak, bandwidth, tmp_path_factory):
     device = load_device(write(tmp_path_factory.getbasetemp(), text, "any.yaml"))
     assert device.figures["peak_tflops.float16"].value == peak
     assert device.figures["bandwidth_gb_per_s.external"].value == bandwidth
+
+
+VARIANT = """
+schema: 1
+extends: h100-sxm
+name: An H100 that nobody sells
+bandwidth_gb_per_s: {external: 4000}
+sources: {bandwidth_gb_per_s.external: {source: a wish, label: assumed}}
+"""
+
+
+def test_a_profile_may_start_from_another(tmp_path):
+    path = tmp_path / "variant.yaml"
+    path.write_text(VARIANT)
+    found, parent = load_device(str(path)), load_device("h100-sxm")
+    assert found.external_bytes_per_s == 4e12
+    assert found.figures["bandwidth_gb_per_s.external"].label == "assumed"
+    # What it does not state comes with the other's source.
+    assert found.peaks_flops_per_s == parent.peaks_flops_per_s
+    assert found.figures["peak_tflops.float16"] == parent.figures["peak_tflops.float16"]
+    assert found.gpu.l2_bytes_per_s == parent.gpu.l2_bytes_per_s
+    assert found.gpu.dram_bytes_per_s == 4e12
+
+
+@pytest.mark.parametrize(
+    ("edit", "message"),
+    [
+        (("h100-sxm", "h100-smx"), "extends: found no shipped profile 'h100-smx'; did you mean 'h100-sxm'"),
+        (("h100-sxm", "./variant.yaml"), "found a chain of more than 8 profiles; does one start from itself"),
+        (("bandwidth_gb_per_s.external: {", "peak_tflops.float16: {"), "bandwidth_gb_per_s.external: found no source"),
+    ],
+)
+def test_a_profile_that_can_not_start_from_another_is_refused(tmp_path, edit, message):
+    path = tmp_path / "variant.yaml"
+    path.write_text(VARIANT.replace(*edit))
+    with pytest.raises(ProfileError, match=message):
+        load_device(str(path))
+
+
+def test_an_efficiency_above_what_the_rows_reach_is_found():
+    device = load_device("hbm-pim")
+    tile = device.pim.tile
+    # 213.3 of 315 ns, 0.91 of the time without refresh.
+    assert tile.stream_share == pytest.approx(213.3 / (213.3 + 26.7 + 56 + 19) * 0.91)
+    assert lint(device) == ()
+    bold = replace(device, pim=replace(device.pim, elementwise_efficiency=0.7))
+    assert [(one.code, one.path) for one in lint(bold)] == [("pim-efficiency", "pim.efficiency.elementwise")]
+
+
+@pytest.mark.parametrize("slug", ["h200-sxm", "a100-pcie-40gb", "hbm-pim", "a100-hbm-pim"])
+def test_a_profile_printed_as_yaml_is_the_same_profile(slug, tmp_path, capsys):
+    assert main(["hw", "show", slug, "--yaml"]) == 0
+    path = tmp_path / f"{slug}.yaml"
+    path.write_text(capsys.readouterr().out)
+    load = load_system if profile_kind(slug) == "system" else load_device
+    assert load(str(path)) == load(slug)
+
+
+@pytest.mark.parametrize("arguments", [[], ["--from", "l4"], ["--from", "hbm-pim"]])
+def test_a_new_profile_can_be_loaded(arguments, tmp_path, capsys):
+    assert main(["hw", "new", *arguments]) == 0
+    path = tmp_path / "new.yaml"
+    path.write_text(capsys.readouterr().out)
+    device = load_device(str(path))
+    assert lint(device) == ()
+    assert all(figure.source for figure in device.figures.values())

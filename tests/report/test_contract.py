@@ -97,7 +97,7 @@ def caches(folder: Path) -> Path:
 def documents(tmp_path_factory: pytest.TempPathFactory) -> list[contract.AnnotatedGraph]:
     """Documents that together hold every record: bodies, functions, splits, caches, PIM profiles with row timings."""
     looped = loop_around_a_branch(tmp_path_factory.mktemp("loop"))
-    system = Settings(system="a100-attacc", assume_dtype="float16")
+    system = Settings(system="a100-hbm-pim", assume_dtype="float16")
     return [
         build_document(analyze(looped)),
         build_document(analyze(caches(looped.parent))),

@@ -123,7 +123,7 @@ def test_an_open_row_may_serve_several_vectors():
 def test_vectors_are_written_and_results_read():
     model = replace(ROWS, dram=replace(DRAM, t_gwrite_s=64e-9, t_readres_s=1e-9))
     time = pim_time(device(model), product(3, outputs=256, depth=2048))
-    assert time.io_s == pytest.approx(3 * 2 * 64e-9 + 3 * 2 * 1e-9)  # 2 row-long parts; 2 sets of 128 results
+    assert time.io_s == pytest.approx(3 * 2 * 64e-9 + 3 * 2 * 2 * 1e-9)  # 2 row-long parts; 2 sets of 128, each for 2
 
 
 def test_refresh_stretches_everything_but_the_launch():

@@ -83,7 +83,8 @@ class Cache:
         graph = hashlib.sha256(slim.data).hexdigest()
         parts = (
             self._tool, graph, slim.file_bytes, slim.skipped_bytes, repr(slim.lists), job.shown or job.path,
-            job.with_nodes, job.with_lint, repr(settings), self._profiles(str(settings.system)), self._profiles(str(settings.backend)),
+            job.with_nodes, job.with_lint, repr(settings),
+            self._profiles(str(settings.system)), self._profiles(str(settings.backend)),
         )  # fmt: skip
         return Key(hashlib.sha256(repr(parts).encode("utf-8", "surrogatepass")).hexdigest(), graph)
 

@@ -3,13 +3,18 @@
 from collections import Counter
 from collections.abc import Sequence
 
+from msgspec.structs import replace
+
 from onnx_roofline.base.errors import NotModelledError
 from onnx_roofline.base.units import dmax, dmin
+from onnx_roofline.ir.masking import Masking
 from onnx_roofline.ir.records import Contraction, Counts, Status, Work
 from onnx_roofline.ops.cost.normalization import softmax_counts
 from onnx_roofline.ops.cost.registry import rule, work
 from onnx_roofline.ops.traits import OPERANDS, Traits
 from onnx_roofline.ops.view import Operand, OpView
+
+_NOTHING_MASKED = Masking()
 
 
 def heads_of(operand: Operand, heads: int) -> tuple[int, int, int, int]:
@@ -35,7 +40,12 @@ def attention_contractions(
 
 
 def _dense_attention(
-    op: OpView, past_keys: int, extra: Counts, status: Status = "exact", used: Sequence[int] | None = None
+    op: OpView,
+    past_keys: int,
+    extra: Counts,
+    status: Status = "exact",
+    used: Sequence[int] | None = None,
+    masking: Masking = _NOTHING_MASKED,
 ) -> Work:
     """Q K' and P V over all keys, the scale, the softmax and `extra` for each score.
 
@@ -55,7 +65,8 @@ def _dense_attention(
         counts += macs + scale + extra.scaled(rows * keys) + softmax_counts(rows, keys)
     held = kv_heads * sum(keys * sequences for keys, sequences in lengths.items())
     reads = {1: held * size, 2: held * value_size} if used is not None else None
-    return work(op, counts, contractions=products, dtype=op.x.dtype, status=status, reads=reads)
+    masking = replace(masking, group=q_heads // dmax(1, kv_heads))
+    return work(op, counts, contractions=products, dtype=op.x.dtype, status=status, reads=reads, masking=masking)
 
 
 def _used_keys(op: OpView, past_keys: int) -> tuple[int, ...] | None:
@@ -85,7 +96,8 @@ def attention(op: OpView) -> Work:
     extra = Counts(adds=1 if has_bias else 0)
     if op.float_attr("softcap", 0.0):
         extra += Counts(divs=1, transcendentals=1, muls=1)
-    return _dense_attention(op, past, extra, "bounded" if is_padded else "exact", used)
+    masking = Masking(causal=op.int_attr("is_causal", 0) == 1, window=dmax(0, windows[0]))
+    return _dense_attention(op, past, extra, "bounded" if is_padded else "exact", used, masking)
 
 
 @rule("FlexAttention", domain="ai.onnx.preview", traits=Traits(quantized_form="operand", attends=True))

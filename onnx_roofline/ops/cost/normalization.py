@@ -114,7 +114,7 @@ def rms_normalization(op: OpView) -> Work:
     Source: ONNX RMSNormalization-23.
     """
     rows, columns = rows_and_columns(op.x.shape, op.int_attr("axis", -1))
-    return work(op, rms_norm_counts(rows * columns, rows), row_elements=columns)
+    return work(op, rms_norm_counts(rows * columns, rows), row_elements=columns, row_sums=1)
 
 
 @rule("BatchNormalization")

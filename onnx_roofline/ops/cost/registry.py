@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from onnx_roofline.base.errors import NotModelledError
 from onnx_roofline.base.units import COMPLEX_DTYPES, FLOAT_DTYPES, product
+from onnx_roofline.ir.masking import Masking
 from onnx_roofline.ir.records import Contraction, Counts, Status, Work
 from onnx_roofline.ops.since_version import INTRODUCED
 from onnx_roofline.ops.traits import NO_TRAITS, Traits
@@ -143,6 +144,8 @@ def work(
     status: Status = "exact",
     sequential_steps: int = 1,
     row_elements: int = 0,
+    row_sums: int = 2,
+    masking: Masking | None = None,
     note: str = "",
     parameters: Mapping[int, int] | None = None,
 ) -> Work:
@@ -171,6 +174,8 @@ def work(
         compute_dtype=dtype,
         sequential_steps=sequential_steps,
         row_elements=row_elements,
+        row_sums=row_sums,
+        masking=masking,
         note=note,
         parameters=_parameters(op, contractions, parameters or {}),
     )

@@ -46,6 +46,7 @@ from onnx_roofline.report.contract.graph import (
     Graph,
     GraphName,
     Kernel,
+    KernelOnDevice,
     Node,
     Placement,
     Roof,
@@ -56,10 +57,11 @@ from onnx_roofline.report.contract.graph import (
     WithSplits,
     Work,
 )
-from onnx_roofline.report.contract.placement import Alternative, PlacementSummary
+from onnx_roofline.report.contract.placement import Alternative, Certainty, Joules, PlacementSummary
 from onnx_roofline.report.contract.schema import DOCUMENTS, schema_of
 from onnx_roofline.report.contract.system import (
     Alignment,
+    AttentionShares,
     Bandwidth,
     Device,
     DramTiming,
@@ -67,11 +69,13 @@ from onnx_roofline.report.contract.system import (
     Energy,
     Fact,
     Figure,
+    Gpu,
     Layout,
     Link,
     OpSupport,
     Pim,
     System,
+    TileTiming,
 )
 
 __all__ = [
@@ -81,10 +85,12 @@ __all__ = [
     "Alignment",
     "Alternative",
     "AnnotatedGraph",
+    "AttentionShares",
     "Bandwidth",
     "Body",
     "Cache",
     "Caches",
+    "Certainty",
     "Contraction",
     "Counts",
     "Coverage",
@@ -108,9 +114,12 @@ __all__ = [
     "Formulas",
     "Function",
     "FusedAway",
+    "Gpu",
     "Graph",
     "GraphName",
+    "Joules",
     "Kernel",
+    "KernelOnDevice",
     "Layout",
     "Limits",
     "Link",
@@ -133,6 +142,7 @@ __all__ = [
     "SweepStep",
     "System",
     "Tensor",
+    "TileTiming",
     "Tool",
     "TotalTime",
     "TotalTraffic",

@@ -4,12 +4,16 @@ from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, UnsetType
 
-from onnx_roofline.ir.placed_records import Axis
+from onnx_roofline.base.terms import Origin
+from onnx_roofline.ir.placed_records import Axis, Decision
 from onnx_roofline.report.contract.common import Count, Measured, Record, Runs, RunsOrigin, Seconds, Share, Status
 
 Sizes = tuple[Count | None, ...]
 # What keeps a kernel busy the longest on a device, as a placement's time model sees it.
-PlacedBound = Literal["memory", "compute", "launch", "stream", "activate", "io", "refresh", "unsupported"]
+PlacedBound = Literal[
+    "matrix", "vector", "special", "l2", "dram", "latency", "launch", "memory", "compute", "stream", "activate", "io",
+    "refresh", "unsupported",
+]  # fmt: skip
 
 
 class Tensor(Record, frozen=True):
@@ -127,7 +131,15 @@ class DeviceTime(Measured, frozen=True):
     energy_j: Annotated[float | None, Meta(description="null where the profile states none for what it does")]
     bound: Annotated[PlacedBound, Meta(description="what keeps it busy the longest")]
     reason: Annotated[str, Meta(description="why it can't run there")]
+    in_part: Annotated[
+        bool, Meta(description="true where it runs the kernel's product alone, and the other device what follows")
+    ]
     explanation: Annotated[tuple[str, ...], Meta(description="what the time is made of, in words")]
+    engines: Annotated[dict[str, float], Meta(description="seconds of each engine or part; the launch is `launch_s`")]
+    launch_s: Annotated[Seconds, Meta(description="seconds of launch, in `time_s`")]
+    low_s: Annotated[Seconds | None, Meta(description="eight of ten such kernels take from this; null: no full model")]
+    high_s: Annotated[Seconds | None, Meta(description="to this")]
+    origin: Annotated[Origin | None, Meta(description="of the constant that the time hangs on")]
 
 
 class WithSplits(Measured, frozen=True):
@@ -191,11 +203,16 @@ class Placement(Measured, frozen=True):
             "follows neighbours",
             "capacity",
             "near tie",
+            "only device",
             "fused",
             "not placed",
             "unknown",
         ],
         Meta(description="the class of the decision"),
+    ]
+    decision: Annotated[
+        Decision | None,
+        Meta(description="whether it holds over the bands of both times; null where there is no choice, or no band"),
     ]
     explanation: Annotated[str, Meta(description="the same in words, with the times")]
     time_s: Annotated[Seconds | None, Meta(description="seconds on that device, one execution")]
@@ -315,6 +332,23 @@ class DeviceMoved(Record, frozen=True):
     reasons: Annotated[tuple[str, ...], Meta(description="where each part comes from")]
 
 
+class KernelOnDevice(Measured, frozen=True):
+    """A kernel on one device: what it moves, and its time under the full model, one execution; null without one."""
+
+    moved_bytes: Annotated[Count, Meta(description="what crosses between memory and chip")]
+    refetched_bytes: Annotated[Count, Meta(description="fetched again because tiles don't fit on the chip")]
+    resident_bytes: Annotated[Count, Meta(description="still on the chip from an earlier kernel, or never written out")]
+    resident_at_best_bytes: Annotated[Count, Meta(description="the same under the best replacement there is")]
+    reasons: Annotated[tuple[str, ...], Meta(description="where each part comes from")]
+    time_s: Annotated[Seconds | None, Meta(description="seconds; null where the device can't run it")]
+    low_s: Annotated[Seconds | None, Meta(description="eight of ten such kernels take from this")]
+    high_s: Annotated[Seconds | None, Meta(description="to this")]
+    origin: Annotated[Origin | None, Meta(description="of the constant that the time hangs on")]
+    engines: Annotated[dict[str, float], Meta(description="seconds of each engine or part; the launch is `launch_s`")]
+    bound: Annotated[PlacedBound | None, Meta(description="what keeps it busy the longest")]
+    launch_s: Annotated[Seconds | None, Meta(description="seconds of launch, in `time_s`")]
+
+
 class Kernel(Record, frozen=True):
     """The ops that one device kernel executes."""
 
@@ -328,7 +362,7 @@ class Kernel(Record, frozen=True):
     naive_bytes: Annotated[Count | None, Meta(description="sum over its members")]
     compulsory_bytes: Annotated[Count | None, Meta(description="sum over its members")]
     fused_away_bytes: Annotated[Count, Meta(description="sum over its members")]
-    devices: Annotated[dict[str, DeviceMoved], Meta(description="by device, what it moves")]
+    devices: Annotated[dict[str, KernelOnDevice], Meta(description="by device, what it moves and how long it takes")]
     refused: Annotated[
         tuple[str, ...],
         Meta(description="fusions at its border that were looked at and not done, each with the reason"),

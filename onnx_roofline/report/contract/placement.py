@@ -4,8 +4,29 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from onnx_roofline.ir.placed_records import Objective
-from onnx_roofline.report.contract.common import Count, Measured, Seconds
+from onnx_roofline.base.terms import Origin
+from onnx_roofline.ir.placed_records import Dispatch, Objective
+from onnx_roofline.report.contract.common import Count, Measured, Seconds, Share
+
+
+class Joules(Measured, frozen=True):
+    """Joules of one run of the model, by part."""
+
+    total: Annotated[float, Meta(description="all of it")]
+    dram: Annotated[float, Meta(description="memory accesses of both devices")]
+    on_chip: Annotated[float, Meta(description="on-chip memory, where the profile states its energy")]
+    link: Annotated[float, Meta(description="transfers")]
+    macs: Annotated[float, Meta(description="multiply-accumulates")]
+    static: Annotated[float, Meta(description="idle power over the whole time, where the profile states it")]
+
+
+class Certainty(Measured, frozen=True):
+    """How sure the kernels' time is where they are placed."""
+
+    low_s: Annotated[Seconds, Meta(description="all kernels at the low end of their bands")]
+    high_s: Annotated[Seconds, Meta(description="all kernels at the high end")]
+    by_origin: Annotated[dict[Origin, Share], Meta(description="share of the time by where its constants come from")]
+    robust_share: Annotated[Share, Meta(description="share of the time whose place holds over both bands")]
 
 
 class Alternative(Measured, frozen=True):
@@ -16,6 +37,7 @@ class Alternative(Measured, frozen=True):
     kernel_s: Annotated[Seconds | None, Meta(description="seconds of the kernels")]
     transfer_s: Annotated[Seconds | None, Meta(description="seconds of the transfers")]
     kernels_on_pim: Annotated[Count, Meta(description="kernels that it puts on the PIM")]
+    energy_j: Annotated[Joules | None, Meta(description="null where a profile states no figure for what it does")]
 
 
 class PlacementSummary(Measured, frozen=True):
@@ -52,4 +74,9 @@ class PlacementSummary(Measured, frozen=True):
     ]
     with_splits_note: Annotated[str, Meta(description="what that takes for granted, or why there is none")]
     kernels_split: Annotated[Count, Meta(description="kernels that it splits")]
+    certainty: Annotated[Certainty | None, Meta(description="of the optimum; null without the full model")]
+    launches: Annotated[float, Meta(description="kernels that run in one run of the model")]
+    launch_s: Annotated[Seconds, Meta(description="seconds of their launches, in the optimum's time")]
+    dispatch: Annotated[Dispatch, Meta(description="whether kernels come from a graph or from an eager host")]
+    dispatch_s: Annotated[Seconds, Meta(description="seconds that an eager host needs for all of them; 0 in a graph")]
     kernels_pipelined: Annotated[Count, Meta(description="kernels that it runs in pipelines")]

@@ -4,6 +4,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
+from onnx_roofline.base.terms import KernelClass
 from onnx_roofline.hardware.pim_model import Place, Replicate, Resident
 from onnx_roofline.hardware.records import Concurrency, Constants, Duplex, Kind, Label
 from onnx_roofline.report.contract.common import Count, Measured, Record, Seconds, Share
@@ -87,6 +88,24 @@ class DramTiming(Measured, frozen=True):
         Seconds, Meta(description="seconds to read the results of one vector from one set of parallel rows")
     ]
     vectors_per_activation: Annotated[Count, Meta(description="vectors that an open row serves")]
+    t_gwrite_column_s: Annotated[Seconds, Meta(description="seconds to write one column of a vector")]
+    refresh_interval_s: Annotated[
+        Seconds, Meta(description="seconds between two refreshes; 0: refresh takes its share of any time")
+    ]
+
+
+class TileTiming(Measured, frozen=True):
+    """How a PIM works through a product tile by tile."""
+
+    depth: Annotated[Count, Meta(description="elements of the depth in a tile")]
+    outputs_per_channel: Annotated[Count, Meta(description="outputs that a channel holds of a tile")]
+    channels: Annotated[Count, Meta(description="channels that work at once")]
+    stream_s: Annotated[Seconds, Meta(description="seconds to stream the columns of a tile")]
+    refill_s: Annotated[Seconds, Meta(description="seconds to refill the vector registers")]
+    open_s: Annotated[Seconds, Meta(description="seconds to open the rows of a tile")]
+    turn_s: Annotated[Seconds, Meta(description="seconds to turn from write to read")]
+    pass_s: Annotated[Seconds, Meta(description="seconds for each vector and set of outputs")]
+    refresh_share: Annotated[Share, Meta(description="of the time, lost to refresh")]
 
 
 class Pim(Measured, frozen=True):
@@ -101,10 +120,42 @@ class Pim(Measured, frozen=True):
     stream_efficiency: Annotated[
         float | None, Meta(description="share of the internal bandwidth, refresh and row activation included")
     ]
+    tile: Annotated[TileTiming | None, Meta(description="tile timings, for a PIM without `dram`")]
+    elementwise_efficiency: Annotated[
+        float | None, Meta(description="share of the internal bandwidth for ops without a product")
+    ]
+    head_channels: Annotated[Count | None, Meta(description="channels that take one head of a cache each; null: any")]
+    head_drain_rounds: Annotated[float, Meta(description="what the last round of heads does not overlap, in rounds")]
     mode_switch_s: Annotated[Seconds, Meta(description="seconds per change between memory and PIM")]
     fence_s: Annotated[Seconds, Meta(description="seconds per tile")]
     replicate: Annotated[Replicate, Meta(description="what is stored more than once so that more units have work")]
     split_axes: Annotated[tuple[str, ...], Meta(description="axes along which an op can be shared with the GPU")]
+
+
+class AttentionShares(Measured, frozen=True):
+    """How fused attention kernels use the engines of a GPU."""
+
+    sustained: Annotated[Share, Meta(description="of the matrix peak, on full tiles")]
+    bandwidth: Annotated[Share, Meta(description="of the memory bandwidth, on a long cache")]
+    fixed_s: Annotated[Seconds, Meta(description="seconds of the smallest call")]
+    block_s: Annotated[Seconds, Meta(description="seconds of a block beyond its arithmetic")]
+    exposed_special: Annotated[Share, Meta(description="of the exponentials' time, that hides behind nothing")]
+    packs_queries: Annotated[bool, Meta(description="whether query heads that share a key head fill one tile")]
+
+
+class Gpu(Measured, frozen=True):
+    """The engines of a GPU and the share of each that good kernels sustain, pooled constants filled in."""
+
+    sm_count: Annotated[Count, Meta(description="streaming multiprocessors")]
+    matrix_flops_per_s: Annotated[dict[str, float], Meta(description="dense peak of the matrix units by math type")]
+    vector_flops_per_s: Annotated[dict[str, float], Meta(description="peak of the vector units by element type")]
+    special_ops_per_s: Annotated[float, Meta(description="exponentials, roots and divisions a second")]
+    l2_bytes_per_s: Annotated[float, Meta(description="of the last-level cache")]
+    dispatch_s: Annotated[Seconds, Meta(description="seconds that an eager host needs for a kernel")]
+    sustained: Annotated[dict[str, float], Meta(description="share of the peak, by math type")]
+    bandwidth_share: Annotated[dict[KernelClass, float], Meta(description="share of the bandwidth, by kernel class")]
+    attention: Annotated[AttentionShares, Meta(description="fused attention")]
+    row_step_s: Annotated[Seconds, Meta(description="seconds of a block for 1,024 elements along a row")]
 
 
 class Device(Measured, frozen=True):
@@ -120,9 +171,11 @@ class Device(Measured, frozen=True):
     capacity_bytes: Annotated[Count | None, Meta(description="of its memory")]
     cache_bytes: Annotated[Count | None, Meta(description="of its last-level cache")]
     launch_s: Annotated[Seconds, Meta(description="seconds paid per kernel")]
+    launches_s: Annotated[dict[KernelClass, float], Meta(description="launches of kernel classes that differ from it")]
     energy: Annotated[Energy, Meta(description="what its work costs")]
     efficiency: Annotated[Efficiency, Meta(description="share of peak and bandwidth that good kernels reach")]
     pim: Annotated[Pim | None, Meta(description="of a PIM whose profile says how it works")]
+    gpu: Annotated[Gpu | None, Meta(description="of a GPU whose profile says what its engines do")]
     ridge_flops_per_byte: Annotated[dict[str, float | None], Meta(description="peak / bandwidth by element type")]
     figures: Annotated[Figures, Meta(description="every figure of its profile, by dotted path")]
     facts: Annotated[Facts, Meta(description="what its profile states in words, by dotted path")]
@@ -148,14 +201,14 @@ class Layout(Measured, frozen=True):
 
 
 class System(Measured, frozen=True):
-    """A GPU or CPU, a PIM and the link between them."""
+    """A GPU or CPU, a PIM and the link between them; or one device."""
 
     slug: Annotated[str, Meta(description="its short name")]
     name: Annotated[str, Meta(description="its name")]
     devices: Annotated[dict[str, Device], Meta(description="by `slug`, the GPU first")]
     gpu: Annotated[str, Meta(description="`slug` of the GPU or CPU")]
-    pim: Annotated[str, Meta(description="`slug` of the PIM")]
-    link: Annotated[Link, Meta(description="what joins the two")]
+    pim: Annotated[str | None, Meta(description="`slug` of the PIM; null in a system of one device")]
+    link: Annotated[Link | None, Meta(description="what joins the two")]
     layout: Annotated[Layout | None, Meta(description="how tensors are rearranged for the PIM")]
     concurrency: Annotated[Concurrency, Meta(description="when both devices may work at once")]
     gpu_bandwidth_share: Annotated[Share, Meta(description="of the GPU's bandwidth, left to it while the PIM works")]

@@ -186,7 +186,7 @@ def _spans(spans: Sequence[Span], analysis: Analysis, kernels: Mapping[str, int]
     for span in spans:
         times = [_short(span.start_s), _short(span.duration_s)]
         if span.kind == "kernel":
-            found.append([kernels[span.kernel], int(span.device == analysis.system.pim.slug), *times])
+            found.append([kernels[span.kernel], int(span.device != analysis.system.gpu.slug), *times])
         else:
             what = [texts.place(visible(span.tensor)), span.bytes, kernels.get(span.kernel, -1)]
             found.append([kernels.get(span.reader, -1), 2, *times, *what])

@@ -37,7 +37,7 @@ def roof_lines(system: System, dtype: str) -> tuple[RoofLine, ...]:
     """The roofs of the devices that compute the dtype, the GPU's first."""
     roofs = tuple(
         RoofLine(device, device.kind.upper(), peak, device.bandwidth_bytes_per_s, colour, marker)
-        for device, colour, marker in zip(system.devices, DEVICE_COLOURS, MARKERS, strict=True)
+        for device, colour, marker in zip(system.devices, DEVICE_COLOURS, MARKERS, strict=False)
         if (peak := device.peak_flops_per_s(dtype)) is not None
     )
     if not roofs:

@@ -71,7 +71,8 @@ def attention(op: OpView) -> Work:
     counts += Counts(adds=batch * queries * columns if op.has(2) else 0)
     if op.int_attr("do_rotary", 0):
         counts += rotary_counts(2 * batch * queries * qk_width)
-    answer = contraction_work(op, contractions, counts, status)
+    masking = heads.masking(causal=bool(op.int_attr("unidirectional", 0)))
+    answer = contraction_work(op, contractions, counts, status, masking=masking)
     if not shared or not op.has(4):
         return answer
     each = batch * (qk_width + v_width)
@@ -112,7 +113,8 @@ def multi_head_attention(op: OpView) -> Work:
     keys, status = _cached(op, 6, 2, new, 8, shared)
     heads = Heads(batch, count, count, queries, keys, width, v_width)
     counts = attention_counts(op, heads, op.has(4) or op.has(5)) + Counts(adds=biased if op.has(3) else 0)
-    answer = contraction_work(op, heads.contractions(q, k, v), counts, status)
+    masking = heads.masking(causal=bool(op.int_attr("unidirectional", 0)))
+    answer = contraction_work(op, heads.contractions(q, k, v), counts, status, masking=masking)
     if not shared:
         return answer
     each = batch * count

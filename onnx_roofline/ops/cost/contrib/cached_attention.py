@@ -128,7 +128,8 @@ def group_query_attention(op: OpView) -> Work:
     biased = op.has(10) or bool(op.int_attr("causal", 1))
     counts = attention_counts(op, heads, biased, sink=op.has(11) or bool(op.int_attr("smooth_softmax", 0)))
     counts += _prepared(op, sizes, batch * new, 7, 14) + _cache_conversion(op, 3, past_read, added)
-    answer = contraction_work(op, heads.contractions(0, sizes.k, sizes.v), counts, status)
+    masking = heads.masking(causal=bool(op.int_attr("causal", 1)))
+    answer = contraction_work(op, heads.contractions(0, sizes.k, sizes.v), counts, status, masking=masking)
     if not op.has(3):
         return answer
     # A packed 4-bit cache holds two values a byte: its own width counts what is stored.

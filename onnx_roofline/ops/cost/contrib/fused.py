@@ -185,7 +185,7 @@ def simplified_layer_normalization(op: OpView) -> Work:
     Source: onnxruntime's internal op in the default domain; RMSNormalization of the axes from `axis` on.
     """
     rows, columns = rows_and_columns(op.x.shape, op.int_attr("axis", -1))
-    return work(op, rms_norm_counts(rows * columns, rows), row_elements=columns)
+    return work(op, rms_norm_counts(rows * columns, rows), row_elements=columns, row_sums=1)
 
 
 def _skip_sums(op: OpView, bias: int) -> Counts:
@@ -211,7 +211,7 @@ def skip_simplified_layer_normalization(op: OpView) -> Work:
     Source: com.microsoft SkipSimplifiedLayerNormalization-1.
     """
     rows, columns = rows_and_columns(op.x.shape, -1)
-    return work(op, rms_norm_counts(rows * columns, rows) + _skip_sums(op, 3), row_elements=columns)
+    return work(op, rms_norm_counts(rows * columns, rows) + _skip_sums(op, 3), row_elements=columns, row_sums=1)
 
 
 @contrib("GroupNorm", "SkipGroupNorm")
@@ -237,7 +237,7 @@ def branchwise_rms_norm(op: OpView) -> Work:
     n, branches = op.x.elements, op.int_attr("num_branches", 0)
     columns = op.x.shape[-1] // branches if branches else op.x.shape[-1]
     counts = rms_norm_counts(n, n // columns)
-    return work(op, counts if op.has(1) else replace(counts, muls=counts.muls - n), row_elements=columns)
+    return work(op, counts if op.has(1) else replace(counts, muls=counts.muls - n), row_elements=columns, row_sums=1)
 
 
 @contrib("GatedRMSNorm")
@@ -249,7 +249,7 @@ def gated_rms_norm(op: OpView) -> Work:
     n = op.x.elements
     gate = activation_counts(op.str_attr("activation", "silu"), n)
     columns = op.input(1).elements
-    return work(op, rms_norm_counts(n, n // columns) + gate + Counts(muls=n), row_elements=columns)
+    return work(op, rms_norm_counts(n, n // columns) + gate + Counts(muls=n), row_elements=columns, row_sums=1)
 
 
 @contrib("EngramGate", traits=OPERANDS)
@@ -331,7 +331,7 @@ def rms_norm_rotary(op: OpView) -> Work:
     rows = batch * length * heads
     table = dmin(op.input(3).elements, batch * length * rotated // 2)
     counts = rms_norm_counts(rows * width, rows) + rotary_counts(rows * rotated)
-    return work(op, counts, reads={0: rows * width, 3: table, 4: table}, row_elements=width)
+    return work(op, counts, reads={0: rows * width, 3: table, 4: table}, row_elements=width, row_sums=1)
 
 
 def _embedding_reads(op: OpView, tables: dict[int, int], tokens: int) -> dict[int, int | None]:

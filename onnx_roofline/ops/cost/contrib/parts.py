@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from onnx_roofline.base.errors import NotModelledError
 from onnx_roofline.base.units import dmax
+from onnx_roofline.ir.masking import Masking
 from onnx_roofline.ir.records import Contraction, Counts, Status, Work
 from onnx_roofline.ops.cost.normalization import softmax_counts
 from onnx_roofline.ops.cost.registry import RuleFunction, rule, work
@@ -143,6 +144,10 @@ class Heads(Struct, frozen=True):
     width: int
     v_width: int
 
+    def masking(self, causal: bool = False) -> Masking:
+        """What of the square a fused kernel computes."""
+        return Masking(self.heads // self.kv_heads, causal)
+
     @property
     def rows(self) -> int:
         """Rows of the score matrices."""
@@ -190,7 +195,8 @@ def contraction_work(
     counts: Counts,
     status: Status = "exact",
     parameters: Mapping[int, int] | None = None,
+    masking: Masking | None = None,
 ) -> Work:
     """Contractions with other counts around them, every operand touched once and whole."""
     counts = macs_of(contractions) + counts
-    return work(op, counts, contractions=contractions, status=status, parameters=parameters)
+    return work(op, counts, contractions=contractions, status=status, parameters=parameters, masking=masking)

@@ -1,0 +1,30 @@
+"""Rows of the totals that say what the time is made of, how sure it is, and what it costs in joules."""
+
+from collections.abc import Iterator
+
+from onnx_roofline.base.quantities import format_si
+from onnx_roofline.ir.placed_records import Alternative, PlacementSummary
+
+
+def time_rows(placed: PlacementSummary, optimum: Alternative, *, is_pair: bool) -> Iterator[tuple[str, str, str]]:
+    """What the time is made of, how sure it is, and the joules, where the full model and the profiles say so."""
+    if placed.launch_s and optimum.kernel_s is not None:
+        work = f"{format_si(optimum.kernel_s - placed.launch_s, 's')} of work + {placed.launches:,.10g} launches"
+        if placed.dispatch == "eager":
+            work += f"; an eager host dispatches them in {format_si(placed.dispatch_s, 's')}"
+        yield "launches", format_si(placed.launch_s, "s"), work
+    found = placed.certainty
+    if found is not None:
+        origins = ", ".join(f"{share:.0%} {origin}" for origin, share in found.by_origin.items())
+        robust = f"; {found.robust_share:.0%} of it is placed robustly" if is_pair else ""
+        band = f"{format_si(found.low_s, 's')} to {format_si(found.high_s, 's')}, by its constants: {origins}"
+        yield "band", f"{found.high_s / found.low_s:.3g} x" if found.low_s else "–", band + robust
+    energy = optimum.energy
+    if energy is not None:
+        parts = {"memory": energy.dram_j, "on-chip": energy.on_chip_j, "link": energy.link_j, "MACs": energy.macs_j,
+                 "static": energy.static_j}  # fmt: skip
+        yield (
+            "energy",
+            format_si(energy.total_j, "J"),
+            ", ".join(f"{name} {format_si(value, 'J')}" for name, value in parts.items() if value),
+        )
