@@ -15,6 +15,7 @@ from onnx_roofline.base.errors import BudgetError, UsageError
 from onnx_roofline.base.measures import parse_measure
 from onnx_roofline.base.quantities import parse_quantity
 from onnx_roofline.base.strict_yaml import read
+from onnx_roofline.base.terms import MATH_MODES
 from onnx_roofline.base.text import shown
 from onnx_roofline.base.toml_nodes import parse_table
 from onnx_roofline.base.units import FLOAT_DTYPES
@@ -34,6 +35,7 @@ from onnx_roofline.ci.budgets import (
     parse_allowance,
 )
 from onnx_roofline.ci.metrics import parse_metric, unit_of
+from onnx_roofline.ir.placed_records import DISPATCHES
 
 FILE_NAMES = ("onnx-roofline.yaml", "onnx-roofline.yml")
 PYPROJECT, TABLE = "pyproject.toml", ("tool", "onnx-roofline")
@@ -45,14 +47,16 @@ MAX_POINTS = 1000
 ROOT_KEYS = ("version", "defaults", "baseline", "models", "ignore")
 # What an analysis is done under; both in `defaults` and in an entry.
 SETTING_KEYS = (
-    "dims", "sweep", "system", "systems", "input_shapes", "dtype", "backend", "pim_model", "objective", "on_chip",
-    "residency", "trips", "values", "level", "assumed", "unknown", "fits", "budgets",
+    "dims", "sweep", "system", "systems", "input_shapes", "dtype", "backend", "pim_model", "math", "dispatch",
+    "objective", "on_chip", "residency", "trips", "values", "level", "assumed", "unknown", "fits", "budgets",
 )  # fmt: skip
 ENTRY_KEYS = ("path", "id", "allow_missing", *SETTING_KEYS)
 _BUDGET_KEYS = ("max", "min", "vs_baseline", "level", "message")
 IGNORE_KEYS = ("rule", "metric", "model", "reason", "until")
 ONE_OF = {
     "pim_model": ("full", "roofline"),
+    "math": MATH_MODES,
+    "dispatch": DISPATCHES,
     "objective": ("latency", "energy", "energy-delay"),
 }
 _SIZE = re.compile(r"[0-9]{1,18}", re.ASCII)
@@ -199,7 +203,7 @@ class _Reader:
 
     def _options(self, keys: Mapping[str, Node]) -> Settings:
         texts: dict[str, Any] = {}
-        for name in ("pim_model", "objective", "backend"):
+        for name in ("pim_model", "math", "dispatch", "objective", "backend"):
             if name in keys and (text := keys[name].text(ONE_OF.get(name, ()))):
                 is_pack = name == "backend" and text.endswith((".yaml", ".yml"))
                 texts[name] = os.path.join(self.folder, text) if is_pack else text

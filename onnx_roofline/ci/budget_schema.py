@@ -59,6 +59,8 @@ _PROPERTIES: dict[str, dict[str, Any]] = {
     "dtype": {"enum": sorted(FLOAT_DTYPES), "description": "width at which floating tensors are counted"},
     "backend": {**_TEXT, "description": "which ops fuse: compiler, ort, none, or a file"},
     "pim_model": {"enum": list(budget_file.ONE_OF["pim_model"])},
+    "math": {"enum": list(budget_file.ONE_OF["math"]), "description": "in what float32 products run"},
+    "dispatch": {"enum": list(budget_file.ONE_OF["dispatch"])},
     "objective": {"enum": list(budget_file.ONE_OF["objective"])},
     "on_chip": {"type": ["string", "integer"], "description": "on-chip memory of every device, such as 20MB"},
     "residency": {"type": "boolean", "description": "whether tensors stay in the last-level cache between kernels"},
