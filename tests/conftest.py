@@ -2,6 +2,7 @@
 
 import functools
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,6 +10,9 @@ import pytest
 
 from onnx_roofline.analysis.analyze import Analysis, analyze
 from onnx_roofline.analysis.settings import Settings
+
+# No test sees what another run has kept, and none leaves anything; tests of the cache have folders of their own.
+os.environ["ONNX_ROOFLINE_CACHE"] = "off"
 
 ROOT = Path(__file__).resolve().parents[1]
 SAMPLES = ROOT / "sample_models"

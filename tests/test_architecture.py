@@ -29,7 +29,7 @@ RANKS = (
     ("lint",),
     ("report", "ci"),
     ("face",),
-    ("cli", "compilers"),
+    ("cli", "compilers", "pytest_plugin"),
 )
 RANK = {name: rank for rank, names in enumerate(RANKS) for name in names}
 # Downward all the same, but not allowed: those who print ask for results and run no algorithm.
@@ -60,11 +60,14 @@ OWNERS = {
     "rich": {"cli", "report/table.py"},
     "narwhals": {"report/frames.py"},
     "scipy": set(),
+    "pytest": {"pytest_plugin.py"},
+    "pyarrow": {"ci/runs"},
+    "distributed": {"ci/runs"},
 }
 
 
 def _package(parts: Sequence[str]) -> str:
-    """`placement.solver` is a package of its own, `face.py` the one module beside the packages that has a rank."""
+    """`placement.solver` is a package of its own; `face.py` and `pytest_plugin.py` are modules beside the packages."""
     return "placement.solver" if tuple(parts[:2]) == ("placement", "solver") else parts[0] if parts else ""
 
 
@@ -190,7 +193,8 @@ def test_help_is_light() -> None:
         "from onnx_roofline.cli.main import main\n"
         "try: main(['--help'])\n"
         "except SystemExit: pass\n"
-        "heavy = {'onnx', 'numpy', 'networkx', 'yaml', 'rich', 'matplotlib', 'onnxruntime'} & set(sys.modules)\n"
+        "heavy = {'onnx', 'numpy', 'networkx', 'yaml', 'rich', 'matplotlib', 'onnxruntime', 'pyarrow', 'distributed'}\n"
+        "heavy &= set(sys.modules)\n"
         "assert not heavy, heavy\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
@@ -201,7 +205,7 @@ def test_analysis_does_not_import_the_optional_libraries() -> None:
         "import sys\n"
         "from onnx_roofline.cli.main import main\n"
         f"assert main(['analyze', {str(ROOT / 'sample_models' / 'lenet5.onnx')!r}]) == 0\n"
-        "heavy = {'matplotlib', 'onnxruntime', 'scipy', 'torch', 'xdsl'} & set(sys.modules)\n"
+        "heavy = {'matplotlib', 'onnxruntime', 'scipy', 'torch', 'xdsl', 'pyarrow', 'distributed'} & set(sys.modules)\n"
         "assert not heavy, heavy\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)

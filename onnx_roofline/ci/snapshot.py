@@ -164,7 +164,7 @@ def context_of(analysis: Analysis) -> Context:
 
 _OPTIONS = (
     "backend", "pim_model", "objective", "on_chip", "residency", "trips", "branches", "values", "observe",
-    "input_shapes",
+    "input_shapes", "caches", "no_caches",
 )  # fmt: skip
 
 
@@ -183,7 +183,7 @@ def _text(value: object) -> str:
     if isinstance(value, Mapping):
         return ", ".join(f"{name}={_text(item)}" for name, item in sorted(value.items()))
     if isinstance(value, tuple):
-        return "x".join(map(str, value))
+        return (", " if any(isinstance(item, str) for item in value) else "x").join(map(str, value))
     return str(value)
 
 

@@ -1,6 +1,7 @@
 """The command `analyze`."""
 
 import argparse
+import os
 import sys
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
@@ -65,8 +66,15 @@ def _own_outputs(options: argparse.Namespace) -> list[tuple[str, str]]:
 
 
 def run_analyze(options: argparse.Namespace) -> int:
-    """What each op of a model costs and where it should run."""
+    """What each op of a model costs and where it should run; of several models, a row each."""
+    from onnx_roofline.cli.many_models import named_models, refuse_options_of_many, run_many
+
     _refuse_what_shows_nothing(options)
+    paths = named_models(options.models)
+    if len(paths) != 1 or os.path.isdir(options.models[0]) or options.parquet is not None:
+        return run_many(options, paths)
+    refuse_options_of_many(options)
+    options.model = paths[0]
     if len(several(options.system)) > 1:
         return run_systems(options, _outputs(options), _views(options))
     if options.convention:

@@ -9,6 +9,7 @@ from msgspec import Struct
 from onnx_roofline.base.errors import UsageError
 from onnx_roofline.cli.exit_codes import BAD_INPUT, BROKEN, DONE
 from onnx_roofline.cli.gate_runs import budget_inputs, measure_targets, required_budgets
+from onnx_roofline.cli.many_options import make_runner
 from onnx_roofline.cli.outputs import Output, check_outputs, refuse_inputs
 from onnx_roofline.cli.printing import one_line, print_message, print_table
 
@@ -104,7 +105,8 @@ def _states(options: argparse.Namespace) -> _States:
     output = Output("--baseline", path)
     refuse_inputs([output], budget_inputs(budgets, targets))
     kept = read_baseline(path)
-    outcomes = measure_targets(targets, [output])
+    with make_runner(options) as runner:
+        outcomes = measure_targets(targets, [output], runner)
     code = DONE
     snapshots: dict[str, tuple[Target, Snapshot]] = {}
     for target in targets:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from onnx_roofline.base.errors import UsageError
 from onnx_roofline.cli.exit_codes import BROKEN, DONE
 from onnx_roofline.cli.gate_runs import budget_inputs, file_budgets, measure_targets
+from onnx_roofline.cli.many_options import make_runner
 from onnx_roofline.cli.model_options import settings_of
 from onnx_roofline.cli.outputs import STDOUT, Output, check_outputs
 from onnx_roofline.cli.printing import SHOWN_WARNINGS, one_line, print_message, print_table
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from onnx_roofline.ci.gate import Base
     from onnx_roofline.ci.measure import Outcome
     from onnx_roofline.ci.plan import Target
+    from onnx_roofline.ci.runs.runner import Runner
 
 
 def run_check(options: argparse.Namespace) -> int:
@@ -33,8 +35,10 @@ def run_check(options: argparse.Namespace) -> int:
     check_outputs([output for _, output in outputs], budget_inputs(budgets, targets))
     base = _BaseReader(options, budgets)
     files = [output for _, output in outputs]
-    outcomes = measure_targets(targets, files, with_nodes=options.against is not None, with_lint=options.lint)
-    found = base.read(targets, outcomes)
+    with make_runner(options) as runner:
+        with_nodes = options.against is not None
+        outcomes = measure_targets(targets, files, runner, with_nodes=with_nodes, with_lint=options.lint)
+        found = base.read(targets, outcomes, runner)
     hint = "" if budgets.place.line else ", or --allow-assumed"
     report = judge(budgets, targets, outcomes, found, assumed_hint=hint)
     code = _exit_code(report, options)
@@ -54,7 +58,8 @@ def _exit_code(report: "Report", options: argparse.Namespace) -> int:
 def _budgets(options: argparse.Namespace) -> "Budgets":
     """The command line's limits where there are any, else those of a file."""
     from onnx_roofline.analysis.settings import Settings
-    from onnx_roofline.ci.budgets import Budgets, Entry, Place, Point, parse_limit
+    from onnx_roofline.ci.budgets import parse_limit
+    from onnx_roofline.ci.limits import limits_alone
 
     if options.max and options.config is not None:
         raise UsageError("--max: the limits are those of --config; leave one of the two out")
@@ -74,16 +79,14 @@ def _budgets(options: argparse.Namespace) -> "Budgets":
             limits.append(parse_limit(text))
         except ValueError as error:
             raise UsageError(f"--max {text}: {error}") from None
-    entry = Entry(
-        paths=tuple(dict.fromkeys(options.models)),
-        name="",
-        points=(Point(settings, ""),),
-        budgets=tuple(limits),
-        place=Place(),
-        assumed="off" if options.allow_assumed else "error",
-        unknown="off" if options.allow_unknown else "error",
+    return limits_alone(
+        limits,
+        options.models,
+        settings,
+        allow_unknown=options.allow_unknown,
+        allow_assumed=options.allow_assumed,
+        baseline=options.baseline or "",
     )
-    return Budgets("", (entry,), Place(), baseline=options.baseline or "")
 
 
 class _BaseReader:
@@ -101,13 +104,13 @@ class _BaseReader:
         if self.baseline is None and not self.revision and (budgets.baseline_required or options.baseline is not None):
             raise UsageError(f"{self.path}: found no baseline; write one: onnx-roofline baseline update")
 
-    def read(self, targets: "Sequence[Target]", outcomes: "dict[str, Outcome]") -> "Base | None":
+    def read(self, targets: "Sequence[Target]", outcomes: "dict[str, Outcome]", runner: "Runner") -> "Base | None":
         """The base with the models that these targets name."""
         from onnx_roofline.ci.against import base_of_revision
         from onnx_roofline.cli.gate_runs import measure_jobs
 
         if self.revision is not None:
-            return base_of_revision(self.revision, targets, outcomes, measure_jobs)
+            return base_of_revision(self.revision, targets, outcomes, lambda jobs: measure_jobs(jobs, runner))
         return self.baseline.base(self.path.replace("\\", "/")) if self.baseline is not None else None
 
 

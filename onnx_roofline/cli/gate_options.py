@@ -3,6 +3,7 @@
 import argparse
 from typing import Any
 
+from onnx_roofline.cli.many_options import add_many_options
 from onnx_roofline.cli.model_options import Parser, add_model_options
 
 _CHECK_EXAMPLES = """examples:
@@ -45,6 +46,7 @@ def _add_budget_options(parser: argparse.ArgumentParser) -> None:
         help="the file of budgets (default: onnx-roofline.yaml or pyproject.toml, here or in a folder above)",
     )
     parser.add_argument("--baseline", metavar="FILE", help="the baseline (default: what the file of budgets says)")
+    add_many_options(parser)
 
 
 def _add_check(parser: argparse.ArgumentParser) -> None:

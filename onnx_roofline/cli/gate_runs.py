@@ -1,6 +1,5 @@
 """What check and baseline share: the budgets, the models that they name, and the analyses of these."""
 
-import os
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
@@ -13,6 +12,7 @@ if TYPE_CHECKING:
     from onnx_roofline.ci.budgets import Budgets
     from onnx_roofline.ci.measure import Job, Outcome
     from onnx_roofline.ci.plan import Target
+    from onnx_roofline.ci.runs.runner import Runner
 
 
 def file_budgets(config: str | None) -> "Budgets | None":
@@ -44,7 +44,12 @@ def budget_inputs(budgets: "Budgets", targets: "Sequence[Target]") -> Iterator[s
 
 
 def measure_targets(
-    targets: "Sequence[Target]", outputs: Sequence[Output], *, with_nodes: bool = False, with_lint: bool = False
+    targets: "Sequence[Target]",
+    outputs: Sequence[Output],
+    runner: "Runner",
+    *,
+    with_nodes: bool = False,
+    with_lint: bool = False,
 ) -> "dict[str, Outcome]":
     """The outcome of each target by its key; each file under the same settings is analysed once.
 
@@ -53,27 +58,14 @@ def measure_targets(
     from onnx_roofline.ci.measure import Job
 
     jobs = [Job(target.path, target.point.settings, with_nodes, with_lint=with_lint) for target in targets]
-    found = measure_jobs(jobs)
+    found = measure_jobs(jobs, runner)
     for outcome in found:
         if outcome.snapshot is not None:
             refuse_inputs(outputs, outcome.snapshot.external_files)
     return {target.key: outcome for target, outcome in zip(targets, found, strict=True)}
 
 
-def measure_jobs(jobs: "Sequence[Job]") -> "list[Outcome]":
-    """The outcomes of jobs in their order."""
-    import gc
-
-    from onnx_roofline.ci.measure import measure
-
-    # One analysis makes many objects and frees almost none: looking for cycles among them costs a fifth of the time.
-    gc.disable()
-    known: dict[str, Outcome] = {}
+def measure_jobs(jobs: "Sequence[Job]", runner: "Runner") -> "list[Outcome]":
+    """The outcomes of jobs in their order, with a progress bar on a terminal."""
     with Progress() as progress:
-        for position, job in enumerate(jobs):
-            progress(os.path.basename(job.path), position, len(jobs))
-            key = repr(job)
-            if key not in known:
-                known[key] = measure(job)
-                gc.collect(0)
-    return [known[repr(job)] for job in jobs]
+        return runner.measure(jobs, progress)

@@ -32,11 +32,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(arguments: Sequence[str] | None) -> tuple[str, int]:
     """Name of the command, "" where none was found, and its exit code."""
-    model, run = None, ""
+    options, run = argparse.Namespace(), ""
     try:
         options = command_parser().parse_args(arguments)
         run = options.run
-        model = getattr(options, "model", None)
         if hasattr(options, "plugin"):
             _load_plugins(options)
         return run, _command(run)(options)
@@ -56,7 +55,7 @@ def _run(arguments: Sequence[str] | None) -> tuple[str, int]:
         from onnx_roofline.cli.crash import report_crash
 
         kind = f"{type(error).__name__}: {error}"
-        return run, report_crash(kind, "".join(traceback.format_exception(error)), model)
+        return run, report_crash(kind, "".join(traceback.format_exception(error)), getattr(options, "model", None))
 
 
 def _load_plugins(options: argparse.Namespace) -> None:

@@ -4,6 +4,7 @@ import argparse
 
 from onnx_roofline import __version__
 from onnx_roofline.cli.gate_options import add_gate_commands
+from onnx_roofline.cli.many_options import add_many_options
 from onnx_roofline.cli.model_options import Parser, add_model_options
 from onnx_roofline.report.formats import FORMATS
 
@@ -53,13 +54,20 @@ def command_parser() -> argparse.ArgumentParser:
 
 
 def _add_analyze(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("model", metavar="MODEL", help="an .onnx or .mlir file; its weights are not read")
+    parser.add_argument(
+        "models",
+        metavar="MODEL",
+        nargs="+",
+        help="an .onnx or .mlir file, whose weights are not read; of several, and of the files of a folder, a row each",
+    )
     add_model_options(parser)
+    add_many_options(parser)
     for one in FORMATS:
         parser.add_argument(one.option, metavar="FILE", help=one.help)
     parser.add_argument(
         "--output", action="append", default=[], metavar="NAME=FILE", help="write a plugin's output; - is stdout"
     )
+    parser.add_argument("--parquet", metavar="FILE", help="write a row a model as a Parquet file (extra: parquet)")
     parser.add_argument("--plot", metavar="FILE", help="draw the roofline as .svg, .png or .pdf (extra: plot)")
     parser.add_argument("--format", choices=("table", "csv"), default="table", help="what stdout gets (default: table)")
     parser.add_argument(

@@ -15,11 +15,10 @@ from onnx_roofline.analysis.analyze import Analysis, analyze
 from onnx_roofline.base.errors import RooflineError
 from onnx_roofline.compilers.rows import joined
 from onnx_roofline.compilers.settings import settings_of
-from onnx_roofline.inference.onnx_library import node_of
 from onnx_roofline.ir.records import TypedOp
 from onnx_roofline.load import Limits
 from onnx_roofline.load.mlir.attributes import Values
-from onnx_roofline.load.mlir.model import PLACE_KEY, Importer
+from onnx_roofline.load.mlir.model import PLACE_KEY, Importer, noted
 from onnx_roofline.load.mlir.nodes import all_attributes
 from onnx_roofline.load.mlir.reader import parsed_model
 from onnx_roofline.load.mlir.text import ELIDED
@@ -75,8 +74,9 @@ def _figures(analysis: Analysis) -> Iterator[tuple[int, dict[str, Figure]]]:
     """The figures of each row by the place of its op in the module."""
     figures = NodeFigures(analysis)
     for key, row in analysis.model.column(TypedOp).items():
-        metadata = () if row.op.proto is None else node_of(row.op).metadata_props
-        yield from ((int(entry.value), figures.of(key)) for entry in metadata if entry.key == PLACE_KEY)
+        place = noted(row.op, PLACE_KEY)
+        if place is not None:
+            yield place, figures.of(key)
 
 
 def _dims(analysis: Analysis) -> dict[str, Figure]:

@@ -24,6 +24,8 @@ _QUANTIZED_BITS = 16
 _BIAS_BITS = 32
 # Widest element that integer units multiply.
 _MULTIPLIED_BITS = 8
+# Ops behind a product that its kernel may work on before the result is quantised: a scale, a bias, a residual, a clip.
+_EPILOGUE_OPS = 6
 _FLOATS = ("float32", "float16", "bfloat16", "float64")
 
 
@@ -191,7 +193,7 @@ class QuantizedParts:
         places = [self.names.place(row.scope, row.op.inputs[at]) for at in self.float_positions(row)]
         if not places or not all(place in part.takes and place in self.sources for place in places):
             return ""
-        if traits.quantized_form == "product" and not traits.float_result and not self.requantization(row):
+        if traits.quantized_form == "product" and not traits.float_result and not self._is_requantized(row):
             return ""
         dtypes = list(dict.fromkeys(self.sources[place].dtype for place in places))
         is_float = ["float" in dtype for dtype in dtypes]
@@ -213,6 +215,25 @@ class QuantizedParts:
         reader = self.rows[after[0]]
         is_next = traits_of(reader.op).quantizes and reader.scope == row.scope
         return after[0] if is_next and reader.op.inputs[0] == row.op.outputs[0] else ""
+
+    def _is_requantized(self, row: TypedOp) -> bool:
+        """Whether a QuantizeLinear alone reads a product's result, or what its epilogue makes of it: a Relu, an Add.
+
+        The epilogue works on the sums of the product, before they are quantised.
+        """
+        for _ in range(_EPILOGUE_OPS):
+            if self.requantization(row):
+                return True
+            made = row.scope, row.op.outputs[0]
+            after = self.names.readers.get(made, [])
+            if not self.through or len(row.op.outputs) != 1 or made in self.names.kept or len(after) != 1:
+                return False
+            reader = self.rows[after[0]]
+            is_next = traits_of(reader.op).quantized_form == "arithmetic" and reader.scope == row.scope
+            if not is_next or reader.outputs[0].shape != row.outputs[0].shape:
+                return False
+            row = reader
+        return False
 
     def is_whole(self, row: TypedOp, part: Part) -> bool:
         """Whether all floating-point operands of a product are read quantised, so that a result may be too."""

@@ -8,6 +8,8 @@ import onnx
 import planting as p
 import pytest
 
+from onnx_roofline.analysis.settings import Settings
+from onnx_roofline.ci import snapshot
 from onnx_roofline.cli.main import main
 
 # A chain of 64 -> 128 -> 32 at 8 rows: 8 * (64*128 + 128*32) = 98,304 MACs and 8 * (128 + 32) compares of the Relus.
@@ -332,3 +334,10 @@ def test_a_baseline_needs_every_model(repository: Path, capsys: pytest.CaptureFi
     assert not (repository / ".onnx-roofline").exists()
     assert main(["baseline", "update", "models/dense.onnx"]) == 0
     assert list(json.loads(Path(".onnx-roofline/baseline.json").read_text("utf-8"))["models"]) == ["dense"]
+
+
+def test_every_setting_is_compared() -> None:
+    """Dims, element type and system stand beside the options of a context; limits change no figure."""
+    beside = {"dims", "assume_dtype", "system", "limits", "observe_limit_s", "observe_limit_gb"}
+    assert set(snapshot._OPTIONS) == set(Settings().__struct_fields__) - beside
+    assert snapshot.options_of(Settings(no_caches=("past", "keys"))) == {"no_caches": "past, keys"}

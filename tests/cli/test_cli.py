@@ -44,7 +44,8 @@ def test_bound_dims_are_not_assumed(capsys: pytest.CaptureFixture[str]) -> None:
     ("arguments", "found"),
     [
         (["analyze", "no_such.onnx"], "no_such.onnx: found no such file"),
-        (["analyze", str(ROOT)], "found a directory, wanted a regular .onnx file"),
+        (["explain", str(ROOT), "0"], "found a directory, wanted a regular .onnx file"),
+        (["analyze", str(ROOT / "hw_profiles")], "found no .onnx file in this folder"),
         (["analyze", BERT, "--dim", "batches=2"], "did you mean 'batch'"),
         (["analyze", BERT, "--dim", "batch"], "wanted NAME=SIZE"),
         (["analyze", BERT, "--dim", "batch=1", "--dim", "batch=2"], "--dim batch: found two values, 1 and 2"),

@@ -399,6 +399,38 @@ def test_a_convolution_multiplies_quantised_tensors_where_its_result_is_quantise
     assert traffic_of(analysis, "c").write_bytes == (2048,)
 
 
+@pytest.mark.parametrize(
+    ("behind", "dtype"),
+    [
+        ("e = Relu (c)", "int8"),
+        ("e = Clip (c, low)", "int8"),
+        ("r = Add (c, v)\ne = Relu (r)", "int8"),
+        ("e = MaxPool <kernel_shape = [2, 2]> (c)", "float32"),  # windows of other sizes are no epilogue
+        ("e = Relu (c)\nf = Neg (e)", "float32"),  # two readers
+        ("e = Softmax (c)", "float32"),
+    ],
+)
+def test_a_convolution_multiplies_quantised_tensors_where_its_epilogue_is_quantised(
+    behind: str, dtype: str, tmp_path: Path
+) -> None:
+    """Conv, Relu, QuantizeLinear, as TensorRT's quantiser exports: one int8 kernel that clips its sums."""
+    text = f"""
+        xd = DequantizeLinear (x, s)
+        d = DequantizeLinear (w, s)
+        c = Conv <pads = [1, 1, 1, 1]> (xd, d)
+        {behind}
+        y = QuantizeLinear (e, s, z)
+    """
+    inputs = {"x": (T.INT8, (1, 8, 8, 8)), "v": (T.FLOAT, (1, 8, 8, 8))}
+    stored = {"w": (T.INT8, (8, 8, 3, 3)), "s": (T.FLOAT, ()), "z": (T.INT8, ()), "low": (T.FLOAT, ())}
+    analysis = analysed(tmp_path, text, inputs, stored)
+    assert work_of(analysis, "c").compute_dtype == dtype
+    assert traffic_of(analysis, "c").read_bytes == (512 + 4, 576 + 4)
+    # onnxruntime's QLinearConv takes a QuantizeLinear right behind it alone.
+    analysis = analysed(tmp_path, text, inputs, stored, backend="ort")
+    assert work_of(analysis, "c").compute_dtype == "float32"
+
+
 @pytest.mark.parametrize("op", ["Relu (xd)", "Add (xd, xd)", "GlobalAveragePool (xd)", "Sigmoid (xd)"])
 def test_arithmetic_without_a_quantizelinear_behind_is_that_of_floats(op: str, tmp_path: Path) -> None:
     inputs = {"x": (T.INT8, (1, 8, 8, 8))}

@@ -243,7 +243,7 @@ f (c, s) => (z) {
     out = capsys.readouterr().out
     assert "local::f@0/0:If: the condition is open" in out
     assert "1:Loop: trip count ASSUMED 1" in out
-    assert main(["check", path]) == 2
+    assert main(["check", path, "--max", "flops=4"]) == 2
     assert "--trip 1:Loop=1, or --allow-assumed" in capsys.readouterr().err
     assert main(["check", path, "--trip", "1:Loop=1", "--max", "flops=4"]) == 0  # 4 exponentials at most
 
@@ -286,7 +286,7 @@ def test_check_refuses_to_judge_a_guess(
     assert main(["check", path, "--max", "flops=1G"]) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert message in line
-    assert main(["check", path, "--allow-assumed", "--allow-unknown"]) == 0
+    assert main(["check", path, "--max", "flops=1G", "--allow-assumed", "--allow-unknown"]) == 0
 
 
 def test_check_takes_what_is_stated(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

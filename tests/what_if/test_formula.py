@@ -179,6 +179,13 @@ def test_a_product_of_dims_that_both_grow_has_every_term(tmp_path: Path) -> None
     assert dict(naive.formula.terms) == {(1, 1, 0): 4, (0, 1, 1): 4, (1, 0, 1): 4}
 
 
+def test_a_range_ends_where_the_model_is_not_valid() -> None:
+    """A kernel of 5 rows without padding makes no row of 3, and none of 4 is a row of nothing."""
+    (found,) = fit_of("conv_layer").ranges
+    assert (found.low, found.high) == (4, 64)
+    assert of_model(fit_of("conv_layer"), "macs").at((3,)) is None
+
+
 def test_unknown_is_no_formula(tmp_path: Path) -> None:
     text = """g (float[n, 4] x) => (y) { y = own.Mystery (x) }"""
     path = tmp_path / "m.onnx"

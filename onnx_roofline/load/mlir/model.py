@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec import Struct
 
 from onnx_roofline.base.errors import NotAModelError
-from onnx_roofline.ir.graph import Notice
+from onnx_roofline.ir.graph import Notice, Op
 from onnx_roofline.load.mlir.attributes import Values
 from onnx_roofline.load.mlir.nodes import (
     OURS,
@@ -48,6 +48,14 @@ class Imported(Struct, frozen=True):
     proto: "onnx.ModelProto"
     ops: "tuple[Operation, ...]"
     notices: tuple[Notice, ...]
+
+
+def noted(op: Op, key: str) -> int | None:
+    """A number that the importer has written into the metadata of an op's node; None where there is none."""
+    import onnx
+
+    proto = op.proto if isinstance(op.proto, onnx.NodeProto) else onnx.NodeProto.FromString(op.proto)
+    return next((int(entry.value) for entry in proto.metadata_props if entry.key == key), None)
 
 
 class _Scope(Struct):

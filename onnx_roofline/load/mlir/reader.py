@@ -12,7 +12,7 @@ from onnx_roofline.ir.graph import Graph, Notice, Op, nested_graphs
 from onnx_roofline.load.build import ParsedModel, parse_model
 from onnx_roofline.load.limits import Limits
 from onnx_roofline.load.mlir.attributes import Values
-from onnx_roofline.load.mlir.model import VERSION_KEY, Imported, Importer
+from onnx_roofline.load.mlir.model import VERSION_KEY, Imported, Importer, noted
 from onnx_roofline.load.mlir.text import ELIDED, SlimText, read_text
 from onnx_roofline.load.names import shown, shown_path
 from onnx_roofline.load.wire import Slim
@@ -109,8 +109,7 @@ def _with_versions(graph: Graph) -> Graph:
 
 
 def _with_version(op: Op) -> Op:
-    metadata = getattr(op.proto, "metadata_props", ())
-    version = next((int(entry.value) for entry in metadata if entry.key == VERSION_KEY), op.version)
+    version = noted(op, VERSION_KEY) or op.version
     bodies = {name: _with_versions(body) for name, body in op.bodies.items()}
     if version == op.version and all(bodies[name] is body for name, body in op.bodies.items()):
         return op

@@ -89,6 +89,7 @@ def fit(sampler: Sampler, ranges: Sequence[Range]) -> Fit:
 
     Raises UsageError where the model is valid nowhere in the ranges.
     """
+    ranges = _valid(sampler, ranges)
     cases = [_Case(sampler, tuple(ranges), ones) for ones in _ones(ranges)]
     # A class of kernels may appear in one case only.
     keys = dict.fromkeys(key for case in cases for key in case.figures())
@@ -112,6 +113,37 @@ def _over_cases(found: Formula, cases: "Sequence[_Case]") -> Formula:
         pieces += own.pieces
         reasons += [f"{case.name}: {own.reason}"] if own.reason else []
     return Formula(found.key, tuple(joined(pieces)), "; ".join(reasons))
+
+
+def _valid(sampler: Sampler, ranges: Sequence[Range]) -> Sequence[Range]:
+    """The ranges without the sizes below and above which the model is not valid, one dim after the other.
+
+    Raises UsageError for a dim of which only one size is valid.
+    """
+    start = tuple(min(max(at, one.low), one.high) for at, one in zip(sampler.start, ranges, strict=True))
+    if sampler.at(start) is None:
+        return ranges
+    found = []
+    for place, one in enumerate(ranges):
+        ends = [_last_valid(sampler, start, place, end) for end in (one.low, one.high)]
+        if ends[0] == ends[1] and one.low < one.high:
+            raise UsageError(f"--over: the model is valid at no {one.dim} but {ends[0]:,}: {sampler.refusal}")
+        found.append(Range(one.dim, *ends))
+    return found
+
+
+def _last_valid(sampler: Sampler, start: Point, place: int, end: int) -> int:
+    """The last size towards `end` at which the model is valid, if it is up to one and not beyond."""
+    way = 1 if end > start[place] else -1
+    inside, outside = 0, abs(end - start[place]) + 1
+    while outside - inside > 1:
+        # The end first: most models are valid there.
+        middle = outside - 1 if outside > abs(end - start[place]) else (inside + outside) // 2
+        if sampler.at((*start[:place], start[place] + way * middle, *start[place + 1 :])) is None:
+            outside = middle
+        else:
+            inside = middle
+    return start[place] + way * inside
 
 
 def _ones(ranges: Sequence[Range]) -> list[tuple[bool, ...]]:
