@@ -23,7 +23,7 @@ from onnx_roofline.lint.words import lint_message
 from onnx_roofline.load.external import external_files
 
 # Raised by every change after which the same file has other figures; baselines of another version are not compared.
-COST_MODEL_VERSION = 1
+COST_MODEL_VERSION = 2
 
 
 class Context(Struct, frozen=True):
@@ -164,7 +164,7 @@ def context_of(analysis: Analysis) -> Context:
 
 _OPTIONS = (
     "backend", "pim_model", "objective", "on_chip", "residency", "trips", "branches", "values", "observe",
-    "input_shapes", "caches", "no_caches", "math", "dispatch",
+    "input_shapes", "figures", "caches", "no_caches", "math", "dispatch",
 )  # fmt: skip
 
 

@@ -36,9 +36,8 @@ def run_check(options: argparse.Namespace) -> int:
     base = _BaseReader(options, budgets)
     files = [output for _, output in outputs]
     with make_runner(options) as runner:
-        outcomes = measure_targets(
-            targets, files, runner, with_nodes=options.against is not None, with_lint=options.lint
-        )
+        with_nodes = options.against is not None
+        outcomes = measure_targets(targets, files, runner, with_nodes=with_nodes, with_lint=options.lint)
         found = base.read(targets, outcomes, runner)
     hint = "" if budgets.place.line else ", or --allow-assumed"
     report = judge(budgets, targets, outcomes, found, assumed_hint=hint)

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from onnx_roofline.analysis.analyze import Analysis
+from onnx_roofline.base.units import DTYPE_BITS
 from onnx_roofline.ir.graph import Op, StoredTensor
 from onnx_roofline.ir.records import ConstantWork, Kernel, TypedOp, Work
 from onnx_roofline.ir.tensor_index import TensorIndex
@@ -15,6 +16,8 @@ _MAY_KEEP = frozenset({"Cast", "CastLike", "Expand", "Tile", "Concat", "Transpos
 _MANY = 1_000
 # Ops whose results differ from run to run, or hold state.
 _RANDOM = ("Random", "Bernoulli", "Multinomial", "Dropout")
+# Domains whose ops keep no state.
+_PURE = ("", "com.microsoft")
 _ELEMENTWISE = frozenset({"Add", "Sub", "Mul", "Div", "Where", "And", "Or", "Equal", "Less", "Greater", "Max", "Min"})
 
 
@@ -40,10 +43,20 @@ def casts_back(analysis: Analysis) -> Iterator[Hit]:
         if before is None or rows[before].op.op_type != "Cast" or rows[before].inputs[0] is None:
             continue
         source, between = rows[before].inputs[0], row.inputs[0]
-        if source is not None and source.dtype == row.outputs[0].dtype != (between.dtype if between else ""):
+        if source is None or between is None or source.dtype != row.outputs[0].dtype:
+            continue
+        if _holds_all(between.dtype, source.dtype):
             name = rows[before].op.inputs[0]
-            yield Hit((before, key), f"{name} goes from {source.dtype} to {between.dtype if between else '?'} and back",
+            yield Hit((before, key), f"{name} goes from {source.dtype} to {between.dtype} and back",
                       _bypass(analysis, row.op.outputs[0], name))  # fmt: skip
+
+
+def _holds_all(wide: str, narrow: str) -> bool:
+    """Whether a type has every value of another: a pair of casts through a narrower one rounds, and is meant so."""
+    if narrow == "bfloat16":
+        return wide in ("float32", "float64")
+    is_wider = DTYPE_BITS.get(wide, 0) > DTYPE_BITS.get(narrow, 0)
+    return is_wider and any(wide.startswith(kind) and narrow.startswith(kind) for kind in ("float", "uint", "int"))
 
 
 def transposes_back(analysis: Analysis) -> Iterator[Hit]:
@@ -140,7 +153,7 @@ def _repeats(analysis: Analysis) -> Iterator[Hit]:
     equal: dict[str, str] = {}
     for key, row in _main(analysis):
         op = row.op
-        if op.bodies or op.function or op.op_type.startswith(_RANDOM) or key in dead_keys:
+        if op.domain not in _PURE or op.bodies or op.function or op.op_type.startswith(_RANDOM) or key in dead_keys:
             continue
         signature = (op.qualified_type, op.version, len(op.outputs), _attributes(op),
                      tuple(equal.get(name, name) for name in op.inputs))  # fmt: skip
