@@ -124,7 +124,8 @@ PATTERNS: Mapping[str, NamedPattern] = {
             "Mul(Mul(?x=Add(_, #v), Add(Erf(Div|Mul(?x, #s)), 1)), 0.5)",
         ),
     ),
-    "quick_gelu": NamedPattern("x sigmoid(alpha x); SiLU with alpha = 1", ("Mul(?x, Sigmoid(Mul?(?x, #s)))",)),
+    "silu": NamedPattern("x sigmoid(x)", ("Mul(?x, Sigmoid(?x))",)),
+    "quick_gelu": NamedPattern("x sigmoid(alpha x)", ("Mul(?x, Sigmoid(Mul(?x, #s)))",)),
     "hard_swish": NamedPattern(
         "x times a clipped line",
         (

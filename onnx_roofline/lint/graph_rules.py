@@ -200,7 +200,7 @@ def on_stored_values(analysis: Analysis) -> Iterator[Hit]:
 
 _SPELLED = {
     "layer_norm": "LayerNormalization (opset 17)", "rms_norm": "RMSNormalization (opset 23)",
-    "gelu_erf": "Gelu (opset 20)", "gelu_tanh": "Gelu (opset 20)", "quick_gelu": "QuickGelu",
+    "gelu_erf": "Gelu (opset 20)", "gelu_tanh": "Gelu (opset 20)", "silu": "Swish (opset 24)",
     "hard_swish": "HardSwish (opset 14)", "mish": "Mish (opset 18)", "rotary_embedding": "RotaryEmbedding (opset 23)",
     "attention": "Attention (opset 23)", "softmax": "Softmax",
 }  # fmt: skip

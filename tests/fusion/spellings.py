@@ -54,7 +54,7 @@ WHOLE = [
     ("gelu_tanh", TANH + "h = Mul(half, x)\ny = Mul(h, a)", X),
     ("gelu_tanh", TANH + "h = Mul(half, a)\ny = Mul(x, h)", X),
     ("gelu_tanh", TANH.replace("p = Pow(x, three)", "xx = Mul(x, x)\np = Mul(x, xx)") + "h = Mul(half, x)\ny = Mul(h, a)", X),
-    ("quick_gelu", "s = Sigmoid(x)\ny = Mul(x, s)", X),
+    ("silu", "s = Sigmoid(x)\ny = Mul(x, s)", X),
     ("quick_gelu", "i = Mul(x, alpha)\ns = Sigmoid(i)\ny = Mul(s, x)", X),
     ("hard_swish", "a = Add(x, three)\nr = Clip(a, zero, six)\nm = Mul(x, r)\ny = Div(m, six)", X),
     ("hard_swish", "a = Add(x, three)\nr = Clip(a, zero, six)\nd = Div(r, six)\ny = Mul(x, d)", X),
