@@ -4,7 +4,7 @@ import os
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack
 
 from msgspec.structs import replace
 
@@ -13,9 +13,10 @@ from onnx_roofline.analysis import analyze as analysis
 from onnx_roofline.analysis.dim_search import Progress
 from onnx_roofline.analysis.settings import Settings
 from onnx_roofline.base.errors import UsageError
+from onnx_roofline.base.terms import MathMode
 from onnx_roofline.base.text import did_you_mean, shown, visible
 from onnx_roofline.hardware import System
-from onnx_roofline.ir.placed_records import Objective, PimTimeModel
+from onnx_roofline.ir.placed_records import Dispatch, Objective, PimTimeModel
 from onnx_roofline.load import Limits, Source
 
 if TYPE_CHECKING:
@@ -41,7 +42,9 @@ class Options(TypedDict, total=False):
     limits: Mapping[str, int | str] | Limits
     backend: str | os.PathLike[str]
     pim_model: PimTimeModel
+    math: MathMode | Literal[""]
     objective: Objective
+    dispatch: Dispatch
     on_chip: str | int
     residency: bool
     observe: str | os.PathLike[str]

@@ -18,6 +18,16 @@ class Parser(argparse.ArgumentParser):
         """Raise UsageError with where to look."""
         raise UsageError(f"{message}; see {self.prog} --help")
 
+    def parse_known_args(self, args=None, namespace=None):  # type: ignore[no-untyped-def]
+        """As argparse does, with operands behind options as well: `explain MODEL --system NAME NODE`."""
+        found, extras = super().parse_known_args(args, namespace)
+        open_ended = [one for one in self._actions if not one.option_strings and one.nargs in ("*", "+")]
+        if open_ended and extras and not any(text.startswith("-") for text in extras):
+            (operands,) = open_ended
+            setattr(found, operands.dest, [*(getattr(found, operands.dest) or ()), *extras])
+            extras = []
+        return found, extras
+
 
 def add_model_options(parser: argparse.ArgumentParser) -> None:
     """The options of an analysis, whatever its models are called."""

@@ -22,7 +22,7 @@ _MAY_BE_ZERO = (
 _TIMES_BY_CLASS = "launch_us_by_class."
 # Keys whose figure is a share of something: at most 1.
 _SHARES = (
-    "refresh_share", "stream", "compute", "memory", "gpu_bandwidth_share_when_active", "sustained", "bandwidth",
+    "refresh_share", "stream", "elementwise", "compute", "memory", "gpu_bandwidth_share_when_active", "sustained", "bandwidth",
     "exposed_special",
 )  # fmt: skip
 # Mappings whose figures all are shares.

@@ -105,7 +105,7 @@ def test_a_baseline_of_another_version_is_said_so(repository: Path, capsys: pyte
     path = repository / ".onnx-roofline" / "baseline.json"
     document = json.loads(path.read_text("utf-8"))
     for field, value, found in (
-        ("cost_model_version", 99, "cost model version: 1 here, 99 there"),
+        ("cost_model_version", 99, f"cost model version: {snapshot.COST_MODEL_VERSION} here, 99 there"),
         ("tool_version", "9.9", "tool version: 0.1.0 here, 9.9 there"),
     ):
         path.write_text(json.dumps({**document, field: value}), "utf-8")

@@ -373,12 +373,12 @@ def test_peaks_timings_and_capacities_of_a_shipped_system_are_varied() -> None:
 def test_a_scaled_figure_stays_one_that_a_profile_may_have() -> None:
     from onnx_roofline.hardware import load_system
 
-    scale = {"hbm-pim.pim.efficiency.stream": 10.0, "hbm-pim.pim.reuse": 0.1, "link.gb_per_s": 2.0}
+    scale = {"hbm-pim.pim.efficiency.elementwise": 10.0, "hbm-pim.pim.reuse": 0.1, "link.gb_per_s": 2.0}
     plain, scaled = load_system("a100-hbm-pim"), load_system("a100-hbm-pim", scale)
     assert scaled.link.bandwidth_bytes_per_s == 2 * plain.link.bandwidth_bytes_per_s
     assert scaled.gpu == plain.gpu
     assert scaled.pim.pim is not None
-    assert (scaled.pim.pim.stream_efficiency, scaled.pim.pim.reuse) == (1.0, 1)
+    assert (scaled.pim.pim.elementwise_efficiency, scaled.pim.pim.reuse) == (1.0, 1)
 
 
 def test_a_placement_on_assumed_figures_names_the_option_that_varies_them(

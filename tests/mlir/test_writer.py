@@ -124,7 +124,7 @@ def parsed_floats(*values: float) -> list:
 
 def test_a_width_that_is_assumed_is_that_of_every_float(tmp_path: Path) -> None:
     text = mlir_of("branch", tmp_path, Settings(assume_dtype="float16"))
-    assert "f32" not in text
+    assert "xf32>" not in text
     assert "tensor<2x4xf16>" in text
 
 
