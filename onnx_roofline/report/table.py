@@ -12,6 +12,7 @@ from onnx_roofline.analysis.weights import Weights
 from onnx_roofline.base.quantities import format_si
 from onnx_roofline.base.text import visible
 from onnx_roofline.ir.graph import Model
+from onnx_roofline.ir.kernel_work import KernelWork
 from onnx_roofline.ir.placed_records import Alternative, Placement, PlacementSummary, Roof, Roofline
 from onnx_roofline.ir.records import Counts, Executions, Kernel, TypedOp, Work
 from onnx_roofline.report.caches import caches_line
@@ -154,15 +155,17 @@ def _device_time(analysis: Analysis, slug: str) -> tuple[str, str]:
     untimed, known = summary.times_alone[slug].untimed_kernels, summary.times_alone[slug].known_s
     if not untimed:
         return format_si(known, "s"), "all kernels there, by the plain roofline"
-    executions = analysis.model.column(Executions)
-    roofs = (row.devices[slug] for key, row in analysis.model.column(Roofline).items() if executions[key].count)
-    reasons = [roof.reason for roof in roofs if not roof.supported]
-    if not reasons:
+    executions, works = analysis.model.column(Executions), analysis.model.column(KernelWork)
+    device = next(one for one in analysis.system.devices if one.slug == slug)
+    roofs = analysis.model.column(Roofline).items()
+    refused = [works[key] for key, row in roofs if executions[key].count and not row.devices[slug].supported]
+    if not refused:
         return _sum_cell(known, "s", untimed), f"by the plain roofline, + {without_time(untimed)}: unknown work"
-    dtypes = sorted({dtype for reason in reasons for dtype in reason.rpartition("no peak for ")[2].split(", ")})
-    needed = f"{plural(len(reasons), 'kernel')} need{'s' if len(reasons) == 1 else ''}"
+    computed = {one.dtype for work in refused for one in work.operations or ()}
+    dtypes = sorted(dtype or "an unknown type" for dtype in computed if device.peak_flops_per_s(dtype) is None)
+    needed = f"{plural(len(refused), 'kernel')} need{'s' if len(refused) == 1 else ''}"
     note = f"no peak for {', '.join(dtypes)}, which {needed}"
-    has = next(device for device in analysis.system.devices if device.slug == slug).peaks_flops_per_s
+    has = device.peaks_flops_per_s
     return "–", note + (f"; it has {', '.join(has)}" if len(has) <= SHOWN_PEAKS else "")
 
 

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from msgspec import UNSET, Meta, UnsetType
 
 from onnx_roofline.base.terms import Origin
-from onnx_roofline.ir.placed_records import Axis, Decision
+from onnx_roofline.ir.placed_records import Axis, Decision, PlacementReason, RoofBound
 from onnx_roofline.report.contract.common import Count, Measured, Record, Runs, RunsOrigin, Seconds, Share, Status
 
 Sizes = tuple[Count | None, ...]
@@ -115,7 +115,7 @@ class Roof(Measured, frozen=True):
     launch_time_s: Annotated[Seconds | None, Meta(description="what starting a kernel takes")]
     total_time_s: Annotated[Seconds | None, Meta(description="launch + the larger of the two")]
     bound: Annotated[
-        Literal["memory", "compute", "launch", "nothing to do", "fused", "unsupported", "unknown"],
+        RoofBound,
         Meta(description="which of the three it is; `fused` at a member that is not the root"),
     ]
     moved_bytes: Annotated[Count | None, Meta(description="what the kernel moves on this device")]
@@ -196,18 +196,7 @@ class Placement(Measured, frozen=True):
 
     device: Annotated[str | None, Meta(description="short name; null where the op is not placed")]
     reason: Annotated[
-        Literal[
-            "unsupported",
-            "faster alone",
-            "cheaper alone",
-            "follows neighbours",
-            "capacity",
-            "near tie",
-            "only device",
-            "fused",
-            "not placed",
-            "unknown",
-        ],
+        PlacementReason,
         Meta(description="the class of the decision"),
     ]
     decision: Annotated[
