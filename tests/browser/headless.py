@@ -57,14 +57,23 @@ class Browser:
 
     def visit(self, url: str) -> None:
         """Load a page and wait until it says that it is ready."""
+        self.go(url)
+        self.wait_for("document.documentElement?.dataset.ready === 'yes'")
+
+    def go(self, url: str) -> None:
+        """Begin to load a page."""
         self.errors.clear()
         self.requests.clear()
         self.blocked.clear()
         self._call("Page.navigate", url=url)
+
+    def wait_for(self, expression: str) -> Any:
+        """What an expression says as soon as that is true."""
         limit = time.monotonic() + TIMEOUT_S
-        while self.ask("document.documentElement?.dataset.ready") != "yes":
+        while not (found := self.ask(expression)):
             assert time.monotonic() < limit, self.errors
             time.sleep(0.02)
+        return found
 
     def resize(self, width: int, height: int, *, scale: int = 1) -> None:
         """Set the size of the window."""

@@ -193,16 +193,17 @@ def test_netron_attachment_leaves_out_names_that_are_not_unique(tmp_path: Path) 
     assert {metric["target"] for metric in found["metrics"]} == {"own"}
 
 
-def test_model_explorer_data_is_keyed_as_its_adapter_names_nodes(split: Analysis, tmp_path: Path) -> None:
-    found = json.loads(text_of("model_explorer", split))
+def test_model_explorer_data_is_keyed_as_its_adapter_names_nodes(split: Analysis) -> None:
+    devices, times = (json.loads(text_of(name, split)) for name in ("model_explorer", "model_explorer_times"))
     graph = split.model.graph
     names = {op.name or f"<node_{op.index}>" for op in graph.ops}
-    for column in found.values():
-        assert column.keys() == {graph.name}
-        assert column[graph.name]["results"].keys() <= names
-    devices = Counter(entry["value"] for entry in found["placement"][graph.name]["results"].values())
-    placements = [row.device for row in split.model.column(Placement).values() if row.device]
-    assert devices == Counter(placements)
+    # Its page takes a file by this: the values of a graph lie right under its name.
+    assert devices.keys() == times.keys() == {graph.name}
+    assert devices[graph.name]["results"].keys() | times[graph.name]["results"].keys() <= names
+    found = Counter(entry["value"] for entry in devices[graph.name]["results"].values())
+    assert found == Counter(row.device for row in split.model.column(Placement).values() if row.device)
+    optimum = next(one for one in split.model.whole(PlacementSummary).alternatives if one.name == "optimum")
+    assert sum(entry["value"] for entry in times[graph.name]["results"].values()) == pytest.approx(optimum.kernel_s)
 
 
 def test_graphml_is_the_graph_with_typed_figures(split: Analysis) -> None:
