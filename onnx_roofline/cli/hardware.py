@@ -2,10 +2,15 @@
 
 import argparse
 import sys
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from onnx_roofline.base.errors import UsageError
 from onnx_roofline.cli.exit_codes import BROKEN, DONE
 from onnx_roofline.cli.printing import one_line, print_table
+
+if TYPE_CHECKING:
+    from onnx_roofline.hardware import Device
 
 
 def run_hw_list(options: argparse.Namespace) -> int:
@@ -39,19 +44,32 @@ def run_hw_new(options: argparse.Namespace) -> int:
 
 
 def run_hw_lint(options: argparse.Namespace) -> int:
-    """Whether the figures of devices agree with each other."""
-    from onnx_roofline.hardware import lint, load_device, shipped_profiles
+    """Whether the figures of devices, and of the devices of systems, agree with each other."""
+    from onnx_roofline.hardware import lint, shipped_profiles
+    from onnx_roofline.ops.cost.lookup import all_rules
 
-    names = options.profiles or [slug for slug, kind, _ in shipped_profiles() if kind != "system"]
+    names = options.profiles or [slug for slug, _, _ in shipped_profiles()]
+    ops = {rule.op_type for rule in all_rules()}
     found = 0
-    for name in names:
-        for finding in lint(load_device(name)):
+    for label, device in (one for name in names for one in _devices_of(name)):
+        for finding in lint(device, ops):
             found += 1
-            print(one_line(f"{name}: {finding.path}: {finding.message} [{finding.code}]"))
+            print(one_line(f"{label}: {finding.path}: {finding.message} [{finding.code}]"))
     if found:
         return BROKEN
     print(f"{', '.join(names)}: every figure that has a check agrees with it")
     return DONE
+
+
+def _devices_of(name: str) -> "Iterator[tuple[str, Device]]":
+    """A device by its name, or both devices of a system, each with what a message calls it."""
+    from onnx_roofline.hardware import load_device, load_system, profile_kind
+
+    if profile_kind(name) != "system":
+        yield name, load_device(name)
+        return
+    for device in load_system(name).devices:
+        yield f"{name}: {device.slug}", device
 
 
 def run_ops(options: argparse.Namespace) -> int:

@@ -1,15 +1,17 @@
 """Checks of a profile against itself: published specification tables are wrong often enough."""
 
+from collections.abc import Collection
 from typing import Literal
 
 from msgspec import Struct
 
+from onnx_roofline.base.text import did_you_mean
 from onnx_roofline.base.units import DTYPE_BITS
 from onnx_roofline.hardware.records import Device
 
 Code = Literal[
     "peak", "sparse-peak", "mac-peak", "bandwidth", "internal-bandwidth", "ridge", "int8-below-float16", "unit",
-    "dram-timing", "pim-alignment", "pim-efficiency",
+    "dram-timing", "pim-alignment", "pim-efficiency", "unknown-op",
 ]  # fmt: skip
 
 # Datasheets round to two or three digits; more than this apart is another figure.
@@ -29,8 +31,10 @@ class Finding(Struct, frozen=True):
     message: str
 
 
-def lint(device: Device) -> tuple[Finding, ...]:
+def lint(device: Device, known_ops: Collection[str] = ()) -> tuple[Finding, ...]:
     """What is wrong with a profile, by dotted path; empty for a profile that agrees with itself.
+
+    `known_ops` are the op types that there are, against which those of a PIM are held; without any none is.
 
     Peaks are recomputed as units x FLOP per clock and unit x clock (or bytes/s x FLOP per byte for a rate-matched PIM),
     the bandwidth as memory clock x transfers per clock x bus width, from the `check` part of the profile.
@@ -39,7 +43,10 @@ def lint(device: Device) -> tuple[Finding, ...]:
     >>> lint(load_device("a100-sxm-80gb"))
     ()
     """
-    return (*_peaks(device), *_bandwidths(device), *_physics(device), *_row_timing(device), *_efficiencies(device))
+    return (
+        *_peaks(device), *_bandwidths(device), *_physics(device), *_row_timing(device), *_efficiencies(device),
+        *_unknown_ops(device, known_ops),
+    )  # fmt: skip
 
 
 def _peaks(device: Device) -> list[Finding]:
@@ -157,6 +164,16 @@ def _efficiencies(device: Device) -> list[Finding]:
     path = "pim.efficiency.elementwise"
     message = f"{path} is {model.elementwise_efficiency:g}, but the rows of this memory reach {reached:.3g} at most"
     return [Finding("pim-efficiency", path, message)]
+
+
+def _unknown_ops(device: Device, known: Collection[str]) -> list[Finding]:
+    """Names that no op has: the PIM would run none of what is meant."""
+    named = () if device.pim is None or device.pim.ops is None else device.pim.ops
+    return [
+        Finding("unknown-op", f"pim.ops.{name}", f"no op is called {name!r}{did_you_mean(name, known, listed=False)}")
+        for name in named
+        if known and name not in known
+    ]
 
 
 def _value(device: Device, path: str) -> float | None:

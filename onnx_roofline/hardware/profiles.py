@@ -209,8 +209,8 @@ def load_system(
         gpu=gpu,
         pim=pim,
         link=Link(
-            bandwidth_bytes_per_s=scaled(link["gb_per_s"], GIGA),
-            latency_s=scaled(link["latency_us"], MICRO),
+            bandwidth_bytes_per_s=optional(link.get("gb_per_s"), GIGA),
+            latency_s=scaled(link.get("latency_us", 0.0), MICRO),
             j_per_byte=per_byte(link.get("pj_per_bit")),
             figures=sourced,
             duplex=duplex,
@@ -233,15 +233,16 @@ _CONSTANTS: Mapping[str, Constants] = {"offline": "offline", "online": "online"}
 
 
 def _link(node: Node | None, figures: Figures) -> tuple[dict[str, float], Duplex, bool]:
-    """The numbers of a link, its duplex and whether both devices see one memory."""
+    """The numbers of a link, its duplex and whether both devices see one memory, which needs no numbers."""
     known = (*_LINK_NUMBERS, "duplex", "shared_memory")
-    entries = {} if node is None else node.mapping(known, ("gb_per_s", "latency_us"))
+    stated = None if node is None else node.entries.get("shared_memory")
+    shared = bool(stated is not None and stated.boolean())
+    entries = {} if node is None else node.mapping(known, () if shared else ("gb_per_s", "latency_us"))
     found = {key: figures.number(entries.get(key)) for key in _LINK_NUMBERS}
     for key in ("duplex", "shared_memory"):
         if key in entries:
             figures.fact(entries[key], entries[key].characters)
     duplex = _DUPLEXES.get(text_of(entries.get("duplex"), _DUPLEXES) or "", "full")
-    shared = bool("shared_memory" in entries and entries["shared_memory"].boolean())
     return {key: value for key, value in found.items() if value is not None}, duplex, shared
 
 

@@ -110,10 +110,11 @@ class Device(Struct, frozen=True):
 class Link(Struct, frozen=True):
     """What joins GPU and PIM: bytes/s in one direction, the fixed time of a transfer, and its energy where known.
 
-    With `shared_memory` both work on the same memory: no tensor is copied and weights are stored once.
+    With `shared_memory` both work on the same memory: no tensor is copied, weights are stored once, and a bandwidth
+    need not be stated (None).
     """
 
-    bandwidth_bytes_per_s: float
+    bandwidth_bytes_per_s: float | None
     latency_s: float
     j_per_byte: float | None
     figures: Mapping[str, Figure]
@@ -122,7 +123,7 @@ class Link(Struct, frozen=True):
 
     def transfer_s(self, size_bytes: float) -> float:
         """Time to move `size_bytes` one way; only the latency in a shared memory."""
-        if self.shared_memory:
+        if self.shared_memory or self.bandwidth_bytes_per_s is None:
             return self.latency_s
         return self.latency_s + size_bytes / self.bandwidth_bytes_per_s
 

@@ -39,9 +39,9 @@ class PipelineError(ValueError):
 
 
 class Pipeline(Struct, frozen=True):
-    """Passes in order.
+    """Passes in order. What a pass requires is the column of an earlier pass, or one that the model has already.
 
-    Raises PipelineError when built if a pass requires a column that no earlier pass produces, or produces one again.
+    Raises PipelineError when built if a pass requires a column that only a later one produces, or produces one again.
     """
 
     passes: tuple[Pass, ...]
@@ -50,10 +50,12 @@ class Pipeline(Struct, frozen=True):
         produced: dict[type, str] = {}
         for position, item in enumerate(self.passes):
             for needed in item.requires:
-                if needed not in produced:
-                    later = next((p.name for p in self.passes[position:] if p.produces is needed), None)
-                    hint = f"{later} produces it and comes later" if later else "no pass of this pipeline produces it"
-                    raise PipelineError(f"pass {position} ({item.name}) requires column {needed.__name__}: {hint}")
+                later = next((p.name for p in self.passes[position:] if p.produces is needed), None)
+                if needed not in produced and later:
+                    raise PipelineError(
+                        f"pass {position} ({item.name}) requires column {needed.__name__}: "
+                        f"{later} produces it and comes later"
+                    )
             if item.produces in produced:
                 raise PipelineError(
                     f"pass {position} ({item.name}) produces column {item.produces.__name__}, "
@@ -70,8 +72,10 @@ class Pipeline(Struct, frozen=True):
         """The model with a column more for each pass.
 
         `progress(pass name, position, count)` is called before each pass; `timings` gets the seconds of each.
-        Raises RooflineError for wrong input, and PipelineError where a pass breaks its contract.
+        Raises RooflineError for wrong input. Raises PipelineError where a pass breaks its contract and, before any pass
+        runs, where neither a pass nor the model has a required column, or the model has one that a pass produces.
         """
+        self._check_columns(model)
         for position, item in enumerate(self.passes):
             if progress is not None:
                 progress(item.name, position, len(self.passes))
@@ -82,6 +86,22 @@ class Pipeline(Struct, frozen=True):
             _check_rows(item, model, result.rows)
             model = model.with_column(item.produces, result.rows, result.notices, result.wholes)
         return model
+
+    def _check_columns(self, model: Model) -> None:
+        known = set(model.columns)
+        for position, item in enumerate(self.passes):
+            missing = next((needed for needed in item.requires if needed not in known), None)
+            if missing is not None:
+                raise PipelineError(
+                    f"pass {position} ({item.name}) requires column {missing.__name__}: "
+                    "no pass of this pipeline produces it, and the model lacks it"
+                )
+            if item.produces in model.columns:
+                column = item.produces.__name__
+                raise PipelineError(
+                    f"pass {position} ({item.name}) produces column {column}, which the model has already"
+                )
+            known.add(item.produces)
 
     def __str__(self) -> str:
         """Text form, enough to run it again: `shape-inference,op-count,roofline{system=teaching}`."""

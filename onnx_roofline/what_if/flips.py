@@ -59,6 +59,7 @@ class ModelFlips:
     def _solved_with_link(self, factor: float) -> Assignment:
         """The placement with the bandwidth of the link times a factor."""
         link = self._system.pair[2]
+        assert link.bandwidth_bytes_per_s is not None, "a link that copies states its bandwidth"
         link = replace(link, bandwidth_bytes_per_s=link.bandwidth_bytes_per_s * factor)
         tensors = self._graph.tensors(replace(self._system, link=link), self._objective)
         return solve(replace(self._problem, tensors=tensors)).assignment

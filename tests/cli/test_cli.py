@@ -225,6 +225,26 @@ def test_hw_list_show_lint(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["hw", "lint"]) == 0
 
 
+def test_hw_lint_takes_systems_and_looks_at_both_devices(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert main(["hw", "lint", "a100-attacc"]) == 0
+    monkeypatch.chdir(tmp_path)
+    Path("pim.yaml").write_text(
+        "schema: 1\nname: Mine\nextends: attacc\npim:\n  ops: {MatMull: {resident: any}}\n"
+        "sources: {pim.ops: {source: a test, label: assumed}}\n"
+    )
+    Path("pair.yaml").write_text(
+        "schema: 1\nname: Pair\nkind: system\ngpu: teaching-gpu\npim: pim.yaml\nlink: {shared_memory: true}\n"
+        "sources: {link: {source: a test, label: assumed}}\n"
+    )
+    capsys.readouterr()
+    assert main(["hw", "lint", "pair.yaml"]) == 1
+    assert capsys.readouterr().out == (
+        "pair.yaml: pim: pim.ops.MatMull: no op is called 'MatMull'; did you mean 'MatMul'? [unknown-op]\n"
+    )
+
+
 def test_a_reader_that_stops_early_is_no_failure() -> None:
     command = f"{sys.executable} -m onnx_roofline ops | head -1; echo ${{PIPESTATUS[0]}}"
     result = subprocess.run(["bash", "-c", command], capture_output=True, text=True, cwd=ROOT)

@@ -643,6 +643,14 @@ def test_link_layout_and_shares_of_a_system(tmp_path):
     assert msgspec.json.decode(encode(record), type=type(record)) == record
 
 
+def test_a_shared_memory_needs_no_figures_of_a_link(tmp_path):
+    shared = system_of(tmp_path, ("gb_per_s: 64, latency_us: 1.5, ", ""))
+    assert (shared.link.bandwidth_bytes_per_s, shared.link.latency_s) == (None, 0.0)
+    assert shared.link.transfer_s(1e9) == 0.0
+    with pytest.raises(ProfileError, match="link: found no 'gb_per_s'"):
+        system_of(tmp_path, ("gb_per_s: 64, latency_us: 1.5, duplex: half, shared_memory: true", "duplex: half"))
+
+
 def test_constants_that_are_rearranged_in_every_run_cost_time(tmp_path):
     system = system_of(tmp_path, ("constants: offline", "constants: online"))
     assert system.layout.relayout_s(100e9, constant=True) == 2.0

@@ -59,8 +59,20 @@ def test_columns_are_added_and_the_first_model_is_unchanged() -> None:
 def test_a_missing_requirement_is_named_when_the_pipeline_is_built() -> None:
     with pytest.raises(PipelineError, match=r"pass 0 \(square\) requires column Length: measure produces it and comes"):
         Pipeline((Square(), Measure()))
-    with pytest.raises(PipelineError, match="no pass of this pipeline produces it"):
-        Pipeline((Square(),))
+
+
+def test_a_column_that_neither_a_pass_nor_the_model_has_is_named_before_any_pass_runs() -> None:
+    ran: list[str] = []
+    with pytest.raises(PipelineError, match="no pass of this pipeline produces it, and the model lacks it"):
+        Pipeline((Square(),)).run(_model(), lambda name, *_: ran.append(name))
+    assert ran == []
+
+
+def test_columns_that_the_model_has_satisfy_what_a_pass_requires() -> None:
+    measured = Pipeline((Measure(),)).run(_model())
+    assert Pipeline((Square(),)).run(measured).columns == {Length: {"a": Length(2)}, Area: {"a": Area(4)}}
+    with pytest.raises(PipelineError, match=r"pass 0 \(measure\) produces column Length, which the model has already"):
+        Pipeline((Measure(), Square())).run(measured)
 
 
 def test_a_column_is_produced_once() -> None:

@@ -185,7 +185,9 @@ class Device(Measured, frozen=True):
 class Link(Measured, frozen=True):
     """What joins the two devices."""
 
-    bandwidth_bytes_per_s: Annotated[float, Meta(description="in one direction")]
+    bandwidth_bytes_per_s: Annotated[
+        float | None, Meta(description="in one direction; null where one memory is shared and nothing is copied")
+    ]
     latency_s: Annotated[Seconds, Meta(description="fixed seconds of a transfer")]
     j_per_byte: Annotated[float | None, Meta(description="energy of a transfer")]
     duplex: Annotated[Duplex, Meta(description="whether its two directions share the bandwidth")]
