@@ -33,6 +33,41 @@ def _four_digits(value: float) -> str:
     return f"{value:.4g}" if value < 9999.5 else f"{value:.3e}"
 
 
+def format_share(share: float) -> str:
+    """A share of a whole in percent: three digits, never an exponent, and never 0 for what is something.
+
+    >>> format_share(0.246), format_share(1), format_share(0.00047), format_share(2e-7), format_share(0)
+    ('24.6 %', '100 %', '0.05 %', '<0.01 %', '0 %')
+    """
+    percent = 100 * share
+    if 0 < percent < SMALLEST_PERCENT:
+        return f"<{SMALLEST_PERCENT:g} %"
+    return f"{percent:.3g} %" if percent >= 1 or not percent else f"{percent:.2f} %"
+
+
+def format_change(old: float, new: float) -> str:
+    """How much a figure changed: in percent with its sign, as a factor from tenfold on; `new` where there was none.
+
+    >>> format_change(100, 104), format_change(100, 1870), format_change(3, 3), format_change(0, 5)
+    ('+4 %', '18.7 x', '±0', 'new')
+    >>> format_change(10**9, 10**9 - 1), format_change(1, 123456)
+    ('-<0.01 %', '123,456 x')
+    """
+    if new == old:
+        return "±0"
+    if not old:
+        return "new"
+    if new / old >= FROM_A_FACTOR:
+        factor = new / old
+        return f"{factor:,.0f} x" if factor >= 1000 else f"{factor:.3g} x"
+    sign = "+" if new > old else "-"
+    return sign + format_share(abs(new - old) / old)
+
+
+# A share that is smaller is said to be; a change that is larger is a factor.
+SMALLEST_PERCENT, FROM_A_FACTOR = 0.01, 10
+
+
 def parse_quantity(text: str) -> float:
     """Number with an optional decimal prefix and unit: `9G`, `120MB`, `1.5 GFLOP`, `3e6`, `2 ms`, `4 KiB`.
 

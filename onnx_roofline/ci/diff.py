@@ -5,8 +5,9 @@ from typing import Literal
 
 from msgspec import Struct
 
+from onnx_roofline.base.quantities import format_change
 from onnx_roofline.base.text import visible
-from onnx_roofline.ci.findings import amount, change, drift_of, pair
+from onnx_roofline.ci.findings import amount, drift_of, pair
 from onnx_roofline.ci.matching import match_nodes
 from onnx_roofline.ci.metrics import Value, unit_of
 from onnx_roofline.ci.nodes import NodeFigures
@@ -149,7 +150,7 @@ def figure_text(metric: str, old: Value, new: Value) -> str:
             "unknown" if new is None else amount(new, unit)
         )
     before, after = pair(old, new, unit)
-    return f"{metric} {before} -> {after} ({change(old, new)})"
+    return f"{metric} {before} -> {after} ({format_change(old, new)})"
 
 
 def causes_of(old: Snapshot, new: Snapshot, metric: str, changes: Sequence[NodeChange], shown: int = 3) -> list[str]:

@@ -4,9 +4,10 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
+from onnx_roofline.base.quantities import format_change
 from onnx_roofline.base.text import visible
 from onnx_roofline.ci.diff import Diff, NodeChange
-from onnx_roofline.ci.findings import amount, change
+from onnx_roofline.ci.findings import amount
 from onnx_roofline.ci.formats.markdown import cell
 from onnx_roofline.ci.metrics import Value, unit_of
 from onnx_roofline.ci.snapshot import Snapshot
@@ -36,7 +37,7 @@ def _totals(diff: Diff, snapshots: Sequence[Snapshot], *, only_changed: bool) ->
 def _cells(row: tuple[str, Value, Value]) -> tuple[str, str, str, str]:
     name, old, new = row
     unit = unit_of(name)
-    relative = change(old, new) if old is not None and new is not None else ""
+    relative = format_change(old, new) if old is not None and new is not None else ""
     return name, amount(old, unit), amount(new, unit), relative
 
 

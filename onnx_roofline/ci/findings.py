@@ -200,19 +200,6 @@ def pair(a: int | float, b: int | float, unit: Unit) -> tuple[str, str]:
     return next((both for both in found if both[0] != both[1]), found[-1])
 
 
-def change(old: int | float, new: int | float) -> str:
-    """How much a figure changed, with its sign.
-
-    >>> change(100, 104), change(0, 5), change(3, 3)
-    ('+4 %', 'new', '±0')
-    """
-    if new == old:
-        return "±0"
-    if not old:
-        return "new"
-    return f"{100 * (new - old) / old:+.3g} %"
-
-
 def worse(metric: str, old: int | float, new: int | float) -> bool:
     """Whether the new figure is worse than the old one."""
     return new < old if more_is_better(metric) else new > old

@@ -8,6 +8,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from onnx_roofline.base.errors import UsageError
+from onnx_roofline.base.quantities import format_change
 from onnx_roofline.ci.assumptions import assumed_message
 from onnx_roofline.ci.budgets import Budget, Budgets, Ignore, Level, Place
 from onnx_roofline.ci.diff import NodeChange, causes_of, diff_nodes, figure_text
@@ -289,11 +290,11 @@ def over_text(budget: Budget, found: int | float, limit: Fraction, old: Value, b
     if budget.bound == "vs_baseline":
         assert old is not None, "a budget against a base that doesn't have the figure is not judged"
         before, after = pair(old, found, unit)
-        percent = f" ({100 * (found - old) / old:+.3g} %)" if old else ""
+        percent = f" ({format_change(old, found)})" if old else ""
         return f"{budget.metric} is {after}, was {before} at {base}{percent}; {budget.text} is allowed"
     shown, allowed = pair(found, bound, unit)
     by = abs(found - bound)
-    percent = f" ({100 * (found - bound) / bound:+.3g} %)" if bound else ""
+    percent = f" ({format_change(bound, found)})" if bound else ""
     side = "over the limit" if budget.bound == "max" else "under the least"
     return f"{budget.metric} is {shown}, {amount(by, unit)} {side} of {allowed}{percent}"
 

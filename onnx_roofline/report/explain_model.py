@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from onnx_roofline.analysis.analyze import Analysis
-from onnx_roofline.base.quantities import format_si
+from onnx_roofline.base.quantities import format_share, format_si
 from onnx_roofline.base.text import visible
 from onnx_roofline.ir.records import TypedOp
 from onnx_roofline.lint.records import LintFinding
@@ -35,8 +35,8 @@ def explain_model(analysis: Analysis, gains: Sequence[Gain], findings: Sequence[
             engines[name] = engines.get(name, 0.0) + one.time_s
         yield f"bound by {_shares(engines)}"
         roof_s = sum(one.roof_s for one in found)
-        share = f"{100 * roof_s / whole_s:.3g} % of their time"
-        yield f"at the roof the kernels would take {format_si(roof_s, 's')}, {share}"
+        share = format_share(roof_s / whole_s)
+        yield f"at the roof the kernels would take {format_si(roof_s, 's')}, {share} of their time"
     yield f"memory: {format_si(analysis.footprint.total_bytes, 'B')}, {memory_parts(analysis)}"
     yield from (_gain(gain) for gain in gains[:SHOWN])
     if not gains:
@@ -81,11 +81,11 @@ def _waste(group: Sequence[Waste], longest_s: float, width: int) -> str:
 
 def _gain(gain: Gain) -> str:
     before, after = format_si(gain.before_s, "s"), format_si(gain.after_s, "s")
-    return f"{gain.what}: {before} becomes {after}, {100 * gain.share:.3g} % less ({gain.option})"
+    return f"{gain.what}: {before} becomes {after}, {format_share(gain.share)} less ({gain.option})"
 
 
 def _shares(seconds: dict[str, float]) -> str:
     """`71 % MatMul, 12 % Softmax, 5 % Add`."""
     whole = sum(seconds.values())
     ranked = sorted(seconds.items(), key=lambda item: (-item[1], item[0]))[:SHOWN]
-    return ", ".join(f"{100 * value / whole:.3g} % {visible(name, NAME_WIDTH)}" for name, value in ranked if value)
+    return ", ".join(f"{format_share(value / whole)} {visible(name, NAME_WIDTH)}" for name, value in ranked if value)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from onnx_roofline.analysis.analyze import Analysis
-from onnx_roofline.base.quantities import format_si
+from onnx_roofline.base.quantities import format_share, format_si
 from onnx_roofline.hardware import Device
 from onnx_roofline.what_if.largest import Largest
 
@@ -22,7 +22,7 @@ def memory_share(analysis: Analysis, device: Device) -> tuple[str, str]:
     fits = found.fits(device)
     if fits is None or not device.capacity_bytes:
         return "?", f"some tensors of the model have no size; the device has {format_si(device.capacity_bytes, 'B')}"
-    share = f"{100 * (found.total_bytes or 0) / device.capacity_bytes:.3g} %"
+    share = format_share((found.total_bytes or 0) / device.capacity_bytes)
     return share, f"{found.of_capacity(device)}, all of the model there" if fits else "DOES NOT FIT: " + (
         found.of_capacity(device)
     )

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from onnx_roofline import plugin
 from onnx_roofline.analysis.analyze import Analysis
 from onnx_roofline.analysis.summary import Summary
-from onnx_roofline.base.quantities import format_si
+from onnx_roofline.base.quantities import format_share, format_si
 from onnx_roofline.base.text import visible
 from onnx_roofline.ir.graph import Dim
 from onnx_roofline.ir.kernel_work import KernelWork
@@ -31,7 +31,7 @@ def first_line(analysis: Analysis, named: str = "") -> str:
     parts = [f"coverage: {share} of {plural(summary.ops, 'op')} ({_statuses(summary)})"]
     if summary.unknown_ops:
         weight = summary.unknown_bytes_share
-        shown = "an unknown share" if weight is None else f"{100 * weight:.3g} %"
+        shown = "an unknown share" if weight is None else format_share(weight)
         types = ", ".join(visible(name, 40) for name in summary.unknown_op_types[:4])
         parts.append(f"unknown: {types}{' ...' if len(summary.unknown_op_types) > 4 else ''}, {shown} of the bytes")
     assumed = {name: dim for name, dim in analysis.model.dims.items() if dim.origin == "assumed"}

@@ -3,8 +3,9 @@
 import html
 import re
 
+from onnx_roofline.base.quantities import format_change
 from onnx_roofline.base.text import visible
-from onnx_roofline.ci.findings import Check, Finding, Report, amount, change
+from onnx_roofline.ci.findings import Check, Finding, Report, amount
 from onnx_roofline.ci.formats.text import message_of, summary
 
 # GitHub refuses a comment of more than 65,536 characters; rows over this are counted, not shown.
@@ -42,7 +43,7 @@ def _rows(report: Report) -> list[str]:
 
 def _row(check: Check) -> str:
     mark = "✓" if check.held else "–" if check.held is None else "✗" if check.severity == "error" else "⚠"
-    changed = change(check.old, check.found) if check.old is not None and check.found is not None else ""
+    changed = format_change(check.old, check.found) if check.old is not None and check.found is not None else ""
     subject = f"{check.model} [{check.at}]" if check.at else check.model
     sign = {"max": "≤", "min": "≥", "vs_baseline": "base"}[check.bound]
     base = amount(check.old, check.unit) if check.old is not None else ""

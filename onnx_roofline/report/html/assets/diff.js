@@ -9,7 +9,10 @@ function change(from, to, unit) {
   if (from === null || to === null) return from === to ? '' : '?';
   const delta = to - from;
   if (!delta) return '';
-  const relative = from ? ` (${delta > 0 ? '+' : '−'}${Number(((100 * Math.abs(delta)) / from).toPrecision(3))} %)` : '';
+  // From tenfold on a factor reads better than percent, as in the text.
+  const factor = from ? to / from : 0;
+  const percents = () => `${delta > 0 ? '+' : '−'}${Number(((100 * Math.abs(delta)) / from).toPrecision(3))} %`;
+  const relative = !from ? '' : ` (${factor >= 10 ? `${Number(factor.toPrecision(3))} x` : percents()})`;
   return `${delta > 0 ? '+' : '−'}${amount(Math.abs(delta), unit)}${unit === '%' ? '' : relative}`;
 }
 
