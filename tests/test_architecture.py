@@ -57,7 +57,7 @@ OWNERS = {
     },
     "xdsl": {"load", "compilers"},
     "onnx_ir": {"compilers"},
-    "rich": {"cli", "report/table.py"},
+    "rich": {"cli"},
     "narwhals": {"report/frames.py"},
     "scipy": set(),
     "pytest": {"pytest_plugin.py"},

@@ -11,7 +11,7 @@ from onnx_roofline.cli.exit_codes import DONE
 from onnx_roofline.cli.model_options import settings_of
 from onnx_roofline.cli.model_runs import analyzed, input_files
 from onnx_roofline.cli.outputs import STDOUT, Output, check_outputs
-from onnx_roofline.cli.printing import console, one_line, print_table, print_warnings
+from onnx_roofline.cli.printing import one_line, print_table, print_warnings, screen
 from onnx_roofline.cli.systems import run_systems, several
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def _refuse_what_shows_nothing(options: argparse.Namespace) -> None:
     """Raise UsageError for a number of rows below none, and for options of which one would be left out silently."""
     if options.top < 1:
         raise UsageError(f"--top {options.top}: wanted 1 or more")
-    if options.depth < 0:
+    if options.depth is not None and options.depth < 0:
         raise UsageError(f"--depth {options.depth}: wanted 1 or more levels, or 0 for all")
     views = _views(options)
     if len(views) > 1:
@@ -108,11 +108,11 @@ def run_analyze(options: argparse.Namespace) -> int:
 
         sys.stdout.writelines(write_csv(analysis))
         return DONE
-    from onnx_roofline.report.table import render
+    from onnx_roofline.report.table import Shown, render
 
-    screen = console()
-    for part in render(analysis, options.top, options.depth, screen.width):
-        screen.print(part, soft_wrap=not hasattr(part, "columns"))
+    shown = Shown(None if options.all else options.top, options.depth, options.order)
+    for line in render(analysis, screen(wide=options.wide), shown):
+        print(line)
     return DONE
 
 

@@ -29,7 +29,7 @@ _OF_MANY = ("time_limit_s", "memory_limit_gb", "executor")
 # Options of one model's report, and what each is where it is not given.
 _OF_ONE: tuple[tuple[str, object], ...] = (
     ("plot", None), ("sweep", None), ("convention", []), ("sensitivity", False), ("explain_traffic", []), ("top", 10),
-    ("depth", 3),
+    ("depth", None), ("all", False), ("wide", False), ("order", "wasted"),
 )  # fmt: skip
 
 

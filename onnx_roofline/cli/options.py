@@ -87,7 +87,15 @@ def _add_analyze(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--top", type=int, default=10, metavar="N", help="rows of each table (default: 10)")
     parser.add_argument(
-        "--depth", type=int, default=3, metavar="N", help="levels of the module roll-up, 0 for all (default: 3)"
+        "--depth", type=int, metavar="N", help="levels of the module tree, 0 for all (default: 3, or as many as fit)"
+    )
+    parser.add_argument("--all", action="store_true", help="every row of each table")
+    parser.add_argument("--wide", action="store_true", help="every column of each table, however narrow the terminal")
+    parser.add_argument(
+        "--order",
+        choices=("wasted", "time"),
+        default="wasted",
+        help="kernels by their time above the roof, or by their time (default: wasted)",
     )
     parser.add_argument(
         "--convention",

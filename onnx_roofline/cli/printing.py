@@ -5,14 +5,13 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from onnx_roofline.analysis.analyze import Analysis
+    from onnx_roofline.report.text_table import Screen
 
 # Warnings printed; the JSON has them all.
 SHOWN_WARNINGS = 10
-# Columns of a table that does not go to a terminal.
-PLAIN_WIDTH = 200
+# Columns of a table that does not go to a terminal, where COLUMNS doesn't say.
+PLAIN_WIDTH = 100
 
 
 def one_line(text: str) -> str:
@@ -38,23 +37,35 @@ def print_warnings(analysis: "Analysis") -> None:
         print(f"warning: {len(notices) - SHOWN_WARNINGS} more, all in the JSON", file=sys.stderr)
 
 
-def console() -> "Console":
-    """A console on stdout that neither colours nor interprets names from a file."""
-    from rich.console import Console
+def screen(*, wide: bool = False) -> "Screen":
+    """Stdout as a report sees it: its columns, and whether it has colours.
 
-    width = None if sys.stdout.isatty() else PLAIN_WIDTH
-    return Console(highlight=False, markup=False, emoji=False, width=width)
+    A terminal's columns are its own, those of a pipe are COLUMNS, else 100. NO_COLOR takes colours away, FORCE_COLOR
+    brings them to a pipe. Sources: no-color.org, force-color.org.
+    """
+    import os
+    import shutil
+
+    from onnx_roofline.report.text_table import Screen
+
+    width = shutil.get_terminal_size((PLAIN_WIDTH, 24)).columns if sys.stdout.isatty() else _stated_width()
+    is_able = sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
+    has_colours = not os.environ.get("NO_COLOR") and bool(os.environ.get("FORCE_COLOR") or is_able)
+    return Screen(width, has_colours, wide)
+
+
+def _stated_width() -> int:
+    import os
+
+    text = os.environ.get("COLUMNS", "")
+    return int(text) if text.isascii() and text.isdigit() and int(text) else PLAIN_WIDTH
 
 
 def print_table(headers: Sequence[str], rows: "Sequence[Sequence[str]]") -> None:
     """A table to stdout; long cells wrap and are never cut."""
-    from rich import box
-    from rich.table import Table
-    from rich.text import Text
+    from onnx_roofline.report.text_table import Column, Table, table_lines
 
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for header in headers:
-        table.add_column(header, overflow="fold")
-    for row in rows:
-        table.add_row(*(Text(cell) for cell in row))
-    console().print(table)
+    columns = [Column(str(number), header, is_left=True, wraps=True) for number, header in enumerate(headers)]
+    cells = [{str(number): cell for number, cell in enumerate(row)} for row in rows]
+    for line in table_lines(Table("", columns, cells), screen()):
+        print(line)

@@ -5,18 +5,20 @@ from collections.abc import Iterator, Sequence
 from onnx_roofline.analysis.analyze import Analysis
 from onnx_roofline.base.quantities import format_share, format_si
 from onnx_roofline.base.text import visible
-from onnx_roofline.ir.records import TypedOp
+from onnx_roofline.ir.placed_records import Placement
 from onnx_roofline.lint.records import LintFinding
 from onnx_roofline.lint.words import worth
 from onnx_roofline.report.footprint import memory_parts
 from onnx_roofline.report.header import NAME_WIDTH, plural, without_time
+from onnx_roofline.report.kernel_rows import MOST, KernelRow, kernel_rows, most_wasted
+from onnx_roofline.report.text_table import bar
 from onnx_roofline.what_if.changes import Gain
-from onnx_roofline.what_if.waste import Waste, holding, wastes
+from onnx_roofline.what_if.waste import wastes
 
 # Op types, engines, changes and findings that the lines name.
 SHOWN = 3
-# Share of the wasted time whose kernels are counted, and characters of the longest bar.
-MOST, BAR = 0.8, 20
+# Characters of the longest bar.
+BAR = 20
 
 
 def explain_model(analysis: Analysis, gains: Sequence[Gain], findings: Sequence[LintFinding]) -> Iterator[str]:
@@ -47,36 +49,27 @@ def explain_model(analysis: Analysis, gains: Sequence[Gain], findings: Sequence[
 
 def waste_lines(analysis: Analysis, top: int) -> Iterator[str]:
     """The kernels with most time above their roof, with bars, and how few hold most of it."""
-    found = wastes(analysis)
-    whole = sum(one.wasted_s for one in found)
-    if not whole:
+    rows = kernel_rows(analysis)
+    count, whole_s = most_wasted(rows)
+    if not whole_s:
         yield "no time above the roof"
         return
-    count = holding(found, MOST)
-    held = f"{plural(count, 'kernel')} hold{'s' if count == 1 else ''} {100 * MOST:g} % of it"
-    yield f"wasted, time x (1 - share of the roof): {format_si(whole, 's')}; {held}"
-    groups = _alike(analysis, found)[:top]
-    width = max(len(visible(group[0].key, NAME_WIDTH)) for group in groups)
-    longest_s = sum(one.wasted_s for one in groups[0])
-    for group in groups:
-        yield _waste(group, longest_s, width)
+    held = plural(sum(row.count for row in rows[:count]), "kernel") + (f" of {count} kinds" if count > 1 else "")
+    whole = format_si(whole_s, "s")
+    yield f"wasted, time x (1 - share of the roof): {whole}; {format_share(MOST)} of it in {held}"
+    shown = rows[:top]
+    width = max(len(visible(row.first, NAME_WIDTH)) for row in shown)
+    for row in shown:
+        yield _waste(analysis, row, shown[0].wasted_s or 0.0, width)
 
 
-def _alike(analysis: Analysis, found: Sequence[Waste]) -> list[list[Waste]]:
-    """Kernels of one op type that take and waste the same, together; the most wasted first."""
-    rows, groups = analysis.model.column(TypedOp), dict[object, list[Waste]]()
-    for one in found:
-        groups.setdefault((rows[one.key].op.op_type, one.device, one.time_s, one.roof_s), []).append(one)
-    return sorted(groups.values(), key=lambda group: (-len(group) * group[0].wasted_s, group[0].key))
-
-
-def _waste(group: Sequence[Waste], longest_s: float, width: int) -> str:
-    first, count = group[0], len(group)
-    wasted_s, time_s = count * first.wasted_s, count * first.time_s
-    bar = "█" * max(1, round(BAR * wasted_s / longest_s)) if wasted_s else ""
-    alike = f"x{count:,}" if count > 1 else ""
-    cells = f"{format_si(wasted_s, 's'):>9} of {format_si(time_s, 's'):>9}, {first.bound} of {first.device}"
-    return f"  {visible(first.key, NAME_WIDTH):<{width}} {alike:<5} {bar:<{BAR}} {cells}"
+def _waste(analysis: Analysis, row: KernelRow, longest_s: float, width: int) -> str:
+    wasted_s = row.wasted_s or 0.0
+    placement = analysis.model.column(Placement)[row.first]
+    alike = f"x{row.count:,}" if row.count > 1 else ""
+    bound = placement.devices[placement.device].bound if placement.device is not None else "unknown"
+    cells = f"{format_si(wasted_s, 's'):>9} of {format_si(row.time_s, 's'):>9}, {bound} of {placement.device}"
+    return f"  {visible(row.first, NAME_WIDTH):<{width}} {alike:<5} {bar(wasted_s, longest_s, BAR):<{BAR}} {cells}"
 
 
 def _gain(gain: Gain) -> str:

@@ -8,7 +8,7 @@ from onnx_roofline.analysis.analyze import Analysis
 from onnx_roofline.base.errors import MissingExtraError, UsageError
 from onnx_roofline.base.text import did_you_mean, shown
 from onnx_roofline.report.csv_table import Cell, Row
-from onnx_roofline.report.table import merge_modules
+from onnx_roofline.report.modules import merge_modules
 
 # Libraries of data frames that narwhals makes eager frames of, the usual one first.
 Library = Literal["pandas", "polars", "pyarrow", "modin", "cudf"]

@@ -252,20 +252,6 @@ def test_a_reader_that_stops_early_is_no_failure() -> None:
     assert result.stderr == ""
 
 
-@pytest.mark.parametrize("columns", ["60", "80", "120", "200"])
-def test_no_figure_is_cut_on_a_narrow_terminal(columns: str) -> None:
-    code = (
-        "import sys; from onnx_roofline.cli import main, printing; printing.PLAIN_WIDTH = int(sys.argv[1]); "
-        f"sys.exit(main(['analyze', {BERT!r}]))"
-    )
-    result = subprocess.run([sys.executable, "-c", code, columns], capture_output=True, text=True, cwd=ROOT)
-    assert result.returncode == 0
-
-    table = result.stdout.split("The costliest kernels")[1].split("By op type")[0]
-    assert all("…" not in line.split(None, 1)[1] for line in table.splitlines() if "MatMul" in line)
-    assert "11,174,215,680" in result.stdout
-
-
 def test_ops_lists_every_rule(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["ops", "--format", "csv"]) == 0
     rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))

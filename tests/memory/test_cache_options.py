@@ -1,18 +1,17 @@
 """What the report says of caches, and what a user says of them. All figures by hand."""
 
-import io
 from pathlib import Path
 
 import onnx
 import pytest
-from rich.console import Console
 from test_cache_paths import HEADER, NEW, OLD, ROW, TURN, analyzed, caches_of, moved
 
 from onnx_roofline.base.errors import UsageError
 from onnx_roofline.cli.main import main
 from onnx_roofline.report.caches import caches_line
 from onnx_roofline.report.document import build_document
-from onnx_roofline.report.table import render
+from onnx_roofline.report.table import Shown, render
+from onnx_roofline.report.text_table import Screen
 
 
 def decode(past: str = "past", new: str = "new = Relu (k)") -> str:
@@ -38,11 +37,7 @@ def test_the_report_says_what_is_read_and_written(tmp_path: Path) -> None:
     line = caches_line(analysis.summary.caches)
     moves = "204.8 kB read and 103.4 kB written per run"
     assert line == f"caches: 1 found, {moves} · COPIED whole, 203.8 kB of that: past by 2:Transpose"
-    out = io.StringIO()
-    console = Console(file=out, width=200)
-    for part in render(analysis, 1, 1, 200):
-        console.print(part)
-    assert out.getvalue().splitlines()[2] == line
+    assert list(render(analysis, Screen(200), Shown(top=1, depth=1)))[2] == line
 
 
 def test_a_model_without_caches_has_no_such_line(tmp_path: Path) -> None:

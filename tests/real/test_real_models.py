@@ -5,7 +5,6 @@ The models are the fetched ones by package, the derived ones and the samples. Th
 of which one is missing is skipped. Totals are exact, so that a model or tensor that drops out does not go unseen.
 """
 
-import io
 import itertools
 import json
 from collections.abc import Iterator, Mapping
@@ -17,7 +16,6 @@ import jsonschema
 import pytest
 import verdicts
 from onnx_roofline.passes.shape_inference import ShapeInference
-from rich.console import Console
 
 from onnx_roofline.analysis.analyze import Analysis, analyze
 from onnx_roofline.analysis.settings import Settings
@@ -27,7 +25,8 @@ from onnx_roofline.ir.records import TypedOp
 from onnx_roofline.load import DimOptions, load
 from onnx_roofline.report.contract import schema_of
 from onnx_roofline.report.document import write_document
-from onnx_roofline.report.table import render
+from onnx_roofline.report.table import Shown, render
+from onnx_roofline.report.text_table import Screen
 
 ROOT = Path(__file__).resolve().parents[2]
 SAMPLES = ROOT / "sample_models"
@@ -114,12 +113,9 @@ def _problems_of_report(name: str, analysis: Analysis) -> Iterator[str]:
     error = next(VALIDATOR.iter_errors(document), None)
     if error is not None:
         yield f"{name}: {list(error.absolute_path)}: {error.message[:200]}"
-    screen = io.StringIO()
-    console = Console(file=screen, width=120)
-    for part in render(analysis, 20, 3, console.width):
-        console.print(part)
-    if "coverage: 100 %" not in screen.getvalue() and analysis.summary.ops:
-        yield f"{name}: the table's first line is {screen.getvalue().splitlines()[0]!r}"
+    first, *_ = render(analysis, Screen(120), Shown())
+    if "coverage: 100 %" not in first and analysis.summary.ops:
+        yield f"{name}: the table's first line is {first!r}"
 
 
 def _check_reports(files: Mapping[str, Path]) -> None:

@@ -15,7 +15,7 @@ from onnx_roofline.base.text import csv_cell, visible
 from onnx_roofline.ir.placed_records import Placement, Roofline
 from onnx_roofline.report.contract import schema_of
 from onnx_roofline.report.document import build_document, write_document
-from onnx_roofline.report.table import costliest
+from onnx_roofline.report.kernel_rows import kernel_rows
 
 ROOT = Path(__file__).resolve().parents[2]
 NAMES = sorted(path.name for path in (ROOT / "sample_models").glob("*.onnx"))
@@ -99,4 +99,4 @@ def test_only_kernels_of_the_same_placed_times_are_alike(tmp_path: Path) -> None
     assert roofs[wide] == roofs[tall] == roofs[again]
     assert placements[wide].device == placements[tall].device == "a100-sxm-80gb"
     assert placements[wide].devices["attacc"].time_s < placements[tall].devices["attacc"].time_s
-    assert {(alike.first, alike.count) for alike in costliest(analysis, 9)} == {(wide, 2), (tall, 1)}
+    assert {(row.first, row.count) for row in kernel_rows(analysis)} == {(wide, 2), (tall, 1)}

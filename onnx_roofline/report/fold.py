@@ -1,0 +1,86 @@
+"""Equal rows in one: what repeats is said once, with how often, and with one name for all of it."""
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from itertools import takewhile
+from typing import TypeVar
+
+Item = TypeVar("Item")
+
+# Ways to spell one part of a path that a folded name lists before it says that there are others.
+MOST_SPELLINGS = 4
+
+
+def folded(items: Iterable[Item], same: Callable[[Item], object]) -> list[tuple[Item, ...]]:
+    """Groups of items that are the same by a key, in the order of their first items.
+
+    >>> folded(["a1", "b1", "a2"], lambda item: item[0])
+    [('a1', 'a2'), ('b1',)]
+    """
+    groups: dict[object, list[Item]] = {}
+    for item in items:
+        groups.setdefault(same(item), []).append(item)
+    return [tuple(group) for group in groups.values()]
+
+
+def fold_names(names: Sequence[str]) -> str:
+    """One path for several: numbers that differ as ranges, words that differ in braces, `...` where the parts differ.
+
+    >>> fold_names([f"model/layers.{n}/mlp" for n in range(8)]), fold_names(["a/q", "a/k", "a/q"])
+    ('model/layers.0..7/mlp', 'a/{q,k}')
+    >>> fold_names(["a/b/c/norm", "a/d/norm", "a/norm"]), fold_names(["only"]), fold_names(["h.0", "h.1", "h.5"])
+    ('a/.../norm', 'only', 'h.0..1,5')
+    """
+    distinct = list(dict.fromkeys(names))
+    if len(distinct) == 1:
+        return distinct[0]
+    paths = [name.split("/") for name in distinct]
+    if len({len(path) for path in paths}) == 1:
+        return "/".join(_fold_parts(list(dict.fromkeys(parts))) for parts in zip(*paths, strict=True))
+    head = _common(paths)
+    tail = _common([path[len(head) :][::-1] for path in paths])
+    return "/".join([*head, "...", *reversed(tail)])
+
+
+def _common(paths: Sequence[Sequence[str]]) -> list[str]:
+    """The parts that all paths begin with."""
+    return [parts[0] for parts in takewhile(lambda parts: len(set(parts)) == 1, zip(*paths, strict=False))]
+
+
+def _fold_parts(parts: Sequence[str]) -> str:
+    """One spelling for the parts of several paths at one place.
+
+    >>> _fold_parts(["conv1", "conv2"]), _fold_parts(["q", "k"]), _fold_parts([*"abcdef"])
+    ('conv1..2', '{q,k}', '{a,b,c,d,...}')
+    """
+    if len(parts) == 1:
+        return parts[0]
+    if len({numberless(part) for part in parts}) == 1:
+        pieces = [re.split(r"(\d+)", part) for part in parts]
+        return "".join(_fold_pieces(list(dict.fromkeys(column))) for column in zip(*pieces, strict=True))
+    shown = [*parts[:MOST_SPELLINGS], *(["..."] if len(parts) > MOST_SPELLINGS else [])]
+    return "{" + ",".join(shown) + "}"
+
+
+def numberless(name: str) -> str:
+    """The name with a mark for each number: names of the same ones can be one with ranges."""
+    return re.sub(r"\d+", "#", name)
+
+
+def _fold_pieces(pieces: Sequence[str]) -> str:
+    return pieces[0] if len(pieces) == 1 else ranges(sorted({int(piece) for piece in pieces}))
+
+
+def ranges(numbers: Sequence[int]) -> str:
+    """Ascending numbers, those in a row as `first..last`.
+
+    >>> ranges([0, 1, 2, 5, 7, 8])
+    '0..2,5,7..8'
+    """
+    runs: list[list[int]] = []
+    for number in numbers:
+        if runs and runs[-1][1] == number - 1:
+            runs[-1][1] = number
+        else:
+            runs.append([number, number])
+    return ",".join(f"{first}" if first == last else f"{first}..{last}" for first, last in runs)
