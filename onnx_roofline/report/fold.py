@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterable, Sequence
-from itertools import takewhile
+from itertools import pairwise, takewhile
 from typing import TypeVar
 
 Item = TypeVar("Item")
@@ -72,15 +72,19 @@ def _fold_pieces(pieces: Sequence[str]) -> str:
 
 
 def ranges(numbers: Sequence[int]) -> str:
-    """Ascending numbers, those in a row as `first..last`.
+    """Ascending numbers: those in a row as `first..last`, those of one step as `first,second..last`, few of many.
 
-    >>> ranges([0, 1, 2, 5, 7, 8])
-    '0..2,5,7..8'
+    >>> ranges([0, 1, 2, 5, 7, 8]), ranges([5, 13, 21, 29]), ranges([0, 1, 3, 4, 6, 7, 9, 10, 12, 13])
+    ('0..2,5,7..8', '5,13..29', '0..1,3..4,...,12..13')
     """
+    steps = {after - before for before, after in pairwise(numbers)}
+    if len(numbers) > 3 and len(steps) == 1 and steps != {1}:
+        return f"{numbers[0]},{numbers[1]}..{numbers[-1]}"
     runs: list[list[int]] = []
     for number in numbers:
         if runs and runs[-1][1] == number - 1:
             runs[-1][1] = number
         else:
             runs.append([number, number])
-    return ",".join(f"{first}" if first == last else f"{first}..{last}" for first, last in runs)
+    texts = [f"{first}" if first == last else f"{first}..{last}" for first, last in runs]
+    return ",".join(texts if len(texts) <= MOST_SPELLINGS else [*texts[:2], "...", texts[-1]])

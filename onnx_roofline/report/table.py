@@ -149,7 +149,8 @@ def _modules_table(analysis: Analysis, shown: Shown) -> Table:
         name = f"and {one.rest:,} more" if one.rest else visible(one.name, NAME_WIDTH) or "(no module)"
         times = f" x{one.count:,}" if one.count > 1 and not one.rest else ""
         rows.append(_group_cells(one.group, f"{one.branches}{name}{times}", whole_s))
-    levels = "" if shown.depth == 0 else f" to level {depth}"
+    is_cut = any(group.name.count("/") >= depth for group in analysis.summary.by_module)
+    levels = f" to level {depth}" if is_cut else ""
     return Table(f"By module{levels}, equal ones in one row", GROUP_COLUMNS, rows)
 
 
