@@ -135,7 +135,7 @@ def _placed(analysis: rl.Analysis) -> list[dict[str, Any]]:
     """The kernels that have a place and an intensity, and therefore a point."""
     from onnx_roofline.report.plot.points import plot_points
 
-    return [{"time_s": point.time_s} for point in plot_points(analysis) if point.attainable.get(point.device)]
+    return [{"time_s": point.time_s} for point in plot_points(analysis) if point.achieved.get(point.device)]
 
 
 def test_names_of_the_model_are_data(tmp_path: Path) -> None:

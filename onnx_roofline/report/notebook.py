@@ -51,9 +51,9 @@ def small_roofline(analysis: Analysis) -> str:
         return ""
     points = sorted(plot_points(analysis), key=lambda point: -point.time_s)[:_MOST_POINTS]
     drawn = [
-        (point, point.attainable[point.device])
+        (point, point.achieved[point.device])
         for point in points
-        if point.intensity > 0 and point.attainable.get(point.device)
+        if point.intensity > 0 and point.achieved.get(point.device)
     ]
     xs = [*(roof.ridge for roof in roofs), *(point.intensity for point, _ in drawn)]
     x_low, x_high = 10 ** math.floor(math.log10(min(xs))), 10 ** math.ceil(math.log10(max(xs) * 1.5))
@@ -63,10 +63,10 @@ def small_roofline(analysis: Analysis) -> str:
     most = max((point.time_s for point, _ in drawn), default=0.0) or 1.0
     colours = {roof.device.slug: roof.colour for roof in roofs}
     parts = [*axes.frame(), *(axes.roof(roof) for roof in roofs)]
-    for point, attainable in drawn:
-        x, y = axes.place(point.intensity, attainable)
+    for point, achieved in drawn:
+        x, y = axes.place(point.intensity, achieved)
         radius = 2 + 4 * math.sqrt(max(point.time_s, 0.0) / most)
-        title = f"{visible(point.label, 60)}: {point.intensity:.4g} FLOP/B on {point.device}"
+        title = f"{visible(point.module or point.label, 60)}: {point.intensity:.4g} FLOP/B on {point.device}"
         colour = colours.get(point.device, "#777")
         parts.append(
             f"<circle cx='{x:.1f}' cy='{y:.1f}' r='{radius:.1f}' fill='{colour}' fill-opacity='0.6'>"

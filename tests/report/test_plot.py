@@ -13,12 +13,15 @@ from xml.etree import ElementTree
 import pytest
 from msgspec.structs import replace
 
+from onnx_roofline.analysis.analyze import analyze
+from onnx_roofline.analysis.settings import Settings
 from onnx_roofline.base.errors import MissingExtraError, UsageError
 from onnx_roofline.hardware import System, load_system
 from onnx_roofline.report.plot import labels
 from onnx_roofline.report.plot.figure import draw_roofline, label_boxes
 from onnx_roofline.report.plot.labels import clean_label, merged_label
 from onnx_roofline.report.plot.marks import PlotPoint
+from onnx_roofline.report.plot.points import plot_points
 
 TEACHING = load_system("teaching")
 A100 = load_system("a100-hbm-pim")
@@ -164,7 +167,7 @@ def test_the_teaching_sheet_is_named_in_full(tmp_path: Path) -> None:
         "Teaching GPU and PIM, float32",
         "Teaching GPU: 800 GB/s, 200 TFLOP/s   ·   Teaching PIM: 6 TB/s, 20 TFLOP/s",
         "arithmetic intensity [FLOP/byte]",
-        "attainable performance [FLOP/s]",
+        "performance [FLOP/s]",
         "10 T",
         "ridge 250 FLOP/B",  # 200e12 / 800e9
         "ridge 3.33 FLOP/B",  # 20e12 / 6000e9
@@ -206,16 +209,72 @@ def test_equal_and_dominating_roofs_do_not_cross(tmp_path: Path) -> None:
 def test_ops_that_have_no_place_are_counted_in_a_footnote(tmp_path: Path) -> None:
     first = two()[0]
     odd = [replace(first, intensity=value) for value in (0.0, math.nan, math.inf, -1.0)]
-    odd += [replace(first, device="elsewhere"), replace(first, attainable={}), replace(first, intensity=1e-9)]
+    odd += [replace(first, device="elsewhere"), replace(first, achieved={}), replace(first, intensity=1e-9)]
     texts = drawn(tmp_path, [*odd, *two()])
     counted = "4 with zero or unknown intensity, 2 with no roof for their device, 1 with intensity beyond the axes"
-    assert f"Ops not drawn: {counted}." in texts
+    assert f"Kernels not drawn: {counted}." in texts
     assert not any("not drawn" in text for text in drawn(tmp_path, two()))
 
 
-def test_an_op_of_another_dtype_is_said_to_be_off_the_roof(tmp_path: Path) -> None:
-    half = replace(two()[1], attainable={"teaching-gpu": 12.8e12, "teaching-pim": 10e12})
-    assert "Off the roofs, since a device computes them at another peak: 1." in drawn(tmp_path, [half])
+def test_a_kernel_above_its_roof_is_counted_and_one_below_is_not(tmp_path: Path) -> None:
+    # 16 FLOP/B: 12.8 TFLOP/s on the GPU's slope, 20 TFLOP/s on the PIM, which is faster.
+    high, low = (replace(two()[1], achieved={"teaching-gpu": 12e12, "teaching-pim": rate}) for rate in (25e12, 10e12))
+    note = "Above their roof, since a device computes them at another peak: 1."
+    assert note in drawn(tmp_path, [high, low])
+    assert not any("Above their roof" in text for text in drawn(tmp_path, [low]))
+
+
+def test_a_point_stands_where_its_kernel_really_is() -> None:
+    on_roof, below = two()[1], replace(two()[1], achieved={"teaching-pim": 2e12})
+    boxes = [box for box in label_boxes("t", TEACHING, "float32", [on_roof, below]) if not box.text]
+    (high, low) = sorted(boxes, key=lambda box: -box.y0)
+    assert (high.x0 + high.x1) / 2 == pytest.approx((low.x0 + low.x1) / 2)
+    # A tenth of 20 TFLOP/s is a decade below; 10 T and 1 T are a decade apart on the axis.
+    assert (high.y0 + high.y1) / 2 - (low.y0 + low.y1) / 2 > 50
+
+
+def test_kernels_bound_by_their_launch_have_a_marker_and_a_legend_of_their_own(tmp_path: Path) -> None:
+    legend = "bound by its launch"
+    assert legend not in drawn(tmp_path, two())
+    assert legend in drawn(tmp_path, [two()[0], replace(two()[1], is_launch=True)])
+    # At one place, and not one spot: the two are of two kinds.
+    both = [two()[1], replace(two()[1], is_launch=True)]
+    assert len([box for box in label_boxes("t", TEACHING, "float32", both) if not box.text]) == 2
+
+
+def test_spots_are_labelled_by_layer() -> None:
+    def of(label: str, intensity: float, module: str) -> PlotPoint:
+        return replace(point(label, intensity, 1e9), module=module)
+
+    points = [of("MatMul", 16, f"llama/model/layers.{n}/mlp/up_proj") for n in range(8)]
+    points += [of(kind, ai, f"enc/layers.{n}/attn") for kind, ai in (("Add", 0.08), ("Softmax", 0.6)) for n in range(4)]
+    texts = {box.text for box in label_boxes("t", TEACHING, "float32", points)}
+    assert {"layers.0..7/mlp/up_proj × 8", "enc/layers.0..3/attn × 4 Add", "enc/layers.0..3/attn × 4 Softmax"} <= texts
+
+
+def test_the_picture_says_what_it_rests_on(tmp_path: Path) -> None:
+    path = tmp_path / "roofline.svg"
+    basis = "coverage: 100 % of 2 ops · ASSUMED dims: batch=1"
+    draw_roofline(str(path), "m", TEACHING, "float32", two(), basis)
+    assert basis in svg_texts(path)
+
+
+def test_points_of_an_analysis_are_its_kernels_at_what_they_achieve() -> None:
+    """By the plain roofline a kernel of the teaching GPU reaches its roof; an H100 loses its launch and more."""
+    path = Path(__file__).resolve().parents[2] / "sample_models" / "lenet5.onnx"
+    ideal = analyze(path, Settings(pim_model="roofline"))
+    roofs = {device.slug: device for device in ideal.system.devices}
+    points = plot_points(ideal)
+    assert len(points) == ideal.summary.kernels
+    for one in points:
+        roof = min(
+            roofs[one.device].peak_flops_per_s("float32"), one.intensity * roofs[one.device].bandwidth_bytes_per_s
+        )
+        assert one.achieved[one.device] == pytest.approx(roof, rel=1e-9)
+    real = analyze(path, Settings(system="h100-sxm"))
+    assert all(one.is_launch and one.time_s > 0 for one in plot_points(real))
+    gpu = real.system.gpu
+    assert all(one.achieved[gpu.slug] < one.intensity * gpu.bandwidth_bytes_per_s for one in plot_points(real))
 
 
 @pytest.mark.parametrize("time_s", [0.0, math.nan, math.inf, -1.0])

@@ -1,4 +1,4 @@
-"""The roofline picture: both devices' roofs on the same axes, and every op on the roof of the device that runs it.
+"""The roofline picture: both devices' roofs on the same axes, and every kernel under the roof of its device.
 
 The only module that imports matplotlib, and only when a picture is drawn. Lengths and boxes are pixels of a 1200 x 750
 picture, from its lower left corner; a vector format scales them.
@@ -43,18 +43,21 @@ class LabelBox(Struct, frozen=True):
     y1: float
 
 
-def draw_roofline(path: str, title: str, system: System, dtype: str, points: Sequence[PlotPoint]) -> None:
+def draw_roofline(
+    path: str, title: str, system: System, dtype: str, points: Sequence[PlotPoint], basis: str = ""
+) -> None:
     """Write the picture as .svg, .png or .pdf: complete or not at all, and the same bytes for the same input.
 
-    A point lies on the roof of its device, filled, its area in proportion to its share of the time, and hollow on the
-    other device's roof. Raises UsageError (another suffix, a place that can't be written, a dtype that no device
+    A point lies where its kernel achieves what it does, under the roof of its device: filled, its area in proportion to
+    its share of the time, pointing down where the launch binds it, and hollow for the other device. `basis` says what
+    the figures rest on. Raises UsageError (another suffix, a place that can't be written, a dtype that no device
     computes) and MissingExtraError.
     """
     suffix = os.path.splitext(path)[1].lower().removeprefix(".")
     if suffix not in _METADATA:
         raise UsageError(f"--plot {path!r}: expected a file name that ends in .svg, .png or .pdf")
     with _style():
-        picture = Picture(title, system, dtype, points, any_glyph=suffix == "svg")
+        picture = Picture(title, system, dtype, points, any_glyph=suffix == "svg", basis=basis)
         data = BytesIO()
         picture.figure.savefig(data, format=suffix, metadata=_METADATA[suffix], dpi=DPI)
     write_atomically(path, [data.getvalue()])

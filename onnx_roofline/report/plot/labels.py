@@ -3,6 +3,9 @@
 import re
 from collections.abc import Sequence
 
+from onnx_roofline.report.fold import fold_names
+from onnx_roofline.report.plot.marks import Spot
+
 MAX_LABEL_CHARACTERS = 40
 
 
@@ -48,3 +51,35 @@ def merged_label(labels: Sequence[str]) -> str:
             return f"{', '.join(shown)} + {rest} kind{'s' if rest > 1 else ''}"
         shown.append(part)
     return ", ".join(shown)
+
+
+def layer_label(modules: Sequence[str], kinds: Sequence[str]) -> str:
+    """Where the kernels at one spot stand, and how many they are; their kinds where that is nowhere in common.
+
+    >>> layer_label([f"model/layers.{n}/mlp/up_proj" for n in range(8)], ["MatMul"] * 8)
+    'layers.0..7/mlp/up_proj × 8'
+    >>> layer_label(["a/norm", "b/c/proj"], ["Add", "MatMul"]), layer_label(["", ""], ["Add", "Add"])
+    ('Add, MatMul', '2 × Add')
+    """
+    name = fold_names(modules)
+    if not all(modules) or name.startswith(("...", "{")):
+        return merged_label(kinds)
+    times = f" × {len(kinds)}" if len(kinds) > 1 else ""
+    parts = clean_label(name, 4 * MAX_LABEL_CHARACTERS).split("/")
+    shown = parts[-1]
+    for part in reversed(parts[:-1][-2:]):
+        if len(part) + 1 + len(shown) + len(times) > MAX_LABEL_CHARACTERS:
+            break
+        shown = f"{part}/{shown}"
+    return clean_label(shown, MAX_LABEL_CHARACTERS - len(times)) + times
+
+
+def spot_labels(spots: Sequence[Spot]) -> list[str]:
+    """A label for each spot: its layers, with the kind of kernel where several spots have the same ones."""
+    kinds = [[point.label for point in spot.points] for spot in spots]
+    modules = [[point.module for point in spot.points] for spot in spots]
+    labels = [layer_label(names, kind) for names, kind in zip(modules, kinds, strict=True)]
+    return [
+        f"{text} {clean_label(kind[0], 20)}" if labels.count(text) > 1 and len(set(kind)) == 1 and kind[0] else text
+        for text, kind in zip(labels, kinds, strict=True)
+    ]

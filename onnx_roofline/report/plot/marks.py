@@ -17,21 +17,27 @@ if TYPE_CHECKING:
 
 
 WIDTH, HEIGHT, DPI = 1200, 750, 100
+LAUNCH_MARKER = "v"
 INK, GREY = "#222222", "#777777"
 
 
 class PlotPoint(Struct, frozen=True):
-    """An op: its label, intensity (FLOP/byte), device (slug), time there (s), and FLOP/s on each device's roof."""
+    """A kernel: its label, intensity (FLOP/byte), device (slug), time there (s), and FLOP/s that it achieves on each.
+
+    `module` is where it stands, `is_launch` says that its launch takes longer than anything that it does.
+    """
 
     label: str
     intensity: float
     device: str
     time_s: float
-    attainable: Mapping[str, float]
+    achieved: Mapping[str, float]
+    module: str = ""
+    is_launch: bool = False
 
 
 class Spot(Struct, frozen=True):
-    """Ops that share a marker, the longest first; `ghost_y` is None where the other device has no rate for them."""
+    """Kernels that share a marker, the longest first; `ghost_y` is None where the other device has no rate for them."""
 
     points: tuple[PlotPoint, ...]
     roof: RoofLine
@@ -39,6 +45,11 @@ class Spot(Struct, frozen=True):
     y: float
     ghost_y: float | None
     area: float
+
+    @property
+    def marker(self) -> str:
+        """That of the device; of what a launch binds, one that points down, away from the roof."""
+        return LAUNCH_MARKER if self.points[0].is_launch else self.roof.marker
 
     @property
     def radius(self) -> float:

@@ -9,7 +9,7 @@ from onnx_roofline.base.quantities import format_si
 from onnx_roofline.base.units import INTEGER_DTYPES
 from onnx_roofline.hardware.records import System
 from onnx_roofline.report.plot.label_layout import Box, Marker, TakenRoom, along, square, toward
-from onnx_roofline.report.plot.labels import MAX_LABEL_CHARACTERS, clean_label, merged_label
+from onnx_roofline.report.plot.labels import MAX_LABEL_CHARACTERS, clean_label, spot_labels
 from onnx_roofline.report.plot.roof_lines import RoofLine, crossing, roof_lines, winners
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ from onnx_roofline.report.plot.marks import (
     GREY,
     HEIGHT,
     INK,
+    LAUNCH_MARKER,
     WIDTH,
     PlotPoint,
     Spot,
@@ -49,7 +50,15 @@ _INTENSITIES = (1e-5, 1e7)
 class Picture:
     """The finished figure, the texts inside its chart and the boxes of its markers."""
 
-    def __init__(self, title: str, system: System, dtype: str, points: Sequence[PlotPoint], any_glyph: bool) -> None:
+    def __init__(
+        self,
+        title: str,
+        system: System,
+        dtype: str,
+        points: Sequence[PlotPoint],
+        any_glyph: bool,
+        basis: str = "",
+    ) -> None:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
 
@@ -73,7 +82,7 @@ class Picture:
         self._drawroof_lines()
         self._draw_spots()
         self._draw_bands()
-        self._draw_frame(title, system, dtype)
+        self._draw_frame(title, system, dtype, basis)
         self._draw_labels()
 
     def _drawable(self, points: Sequence[PlotPoint]) -> list[PlotPoint]:
@@ -81,9 +90,9 @@ class Picture:
         slugs = {roof.device.slug: roof for roof in self.roofs}
         drawn: list[PlotPoint] = []
         reasons = {"zero or unknown intensity": 0, "no roof for their device": 0, "intensity beyond the axes": 0}
-        off_roof = 0
+        above = 0
         for point in points:
-            rate = point.attainable.get(point.device, 0.0)
+            rate = point.achieved.get(point.device, 0.0)
             if not positive(point.intensity):
                 reasons["zero or unknown intensity"] += 1
             elif point.device not in slugs or not positive(rate):
@@ -92,12 +101,12 @@ class Picture:
                 reasons["intensity beyond the axes"] += 1
             else:
                 drawn.append(point)
-                off_roof += not math.isclose(rate, slugs[point.device].at(point.intensity), rel_tol=0.01)
+                above += rate > 1.01 * slugs[point.device].at(point.intensity)
         if any(reasons.values()):
             counted = (f"{count} with {reason}" for reason, count in reasons.items() if count)
-            self.notes.append(f"Ops not drawn: {', '.join(counted)}.")
-        if off_roof:
-            self.notes.append(f"Off the roofs, since a device computes them at another peak: {off_roof}.")
+            self.notes.append(f"Kernels not drawn: {', '.join(counted)}.")
+        if above:
+            self.notes.append(f"Above their roof, since a device computes them at another peak: {above}.")
         return drawn
 
     def _draw_axes(self, drawn: Sequence[PlotPoint]) -> "Axes":
@@ -109,11 +118,11 @@ class Picture:
         # A decade and a half beside the outer ridges leaves room for the names of the regions.
         low = min([t / 30 for t in turns] + [x / 2 for x in xs])
         high = max([t * 30 for t in turns] + [x * 2 for x in xs])
-        rates = [rate for point in drawn for rate in point.attainable.values() if 1 <= rate <= 1e24]
+        rates = [rate for point in drawn for rate in point.achieved.values() if 1 <= rate <= 1e24]
         bottom = min([roof.at(low) for roof in self.roofs] + [rate / 2 for rate in rates])
         top = max([roof.peak for roof in self.roofs] + rates)
         axes.set(xscale="log", yscale="log", xlim=(low, high), ylim=(bottom, top * (top / bottom) ** 0.12))
-        axes.set_ylabel(f"attainable performance [{self.unit}/s]", fontsize=10.5)
+        axes.set_ylabel(f"performance [{self.unit}/s]", fontsize=10.5)
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: format_si(value)))
         axes.yaxis.set_major_locator(LogLocator(numticks=14))
         axes.xaxis.set_major_locator(LogLocator(numticks=16))
@@ -130,26 +139,27 @@ class Picture:
         return float(px), float(py)
 
     def _spots(self, drawn: Sequence[PlotPoint], total_s: float) -> list[Spot]:
-        """Ops within a few pixels on one roof share a marker, at the place of the longest of them."""
+        """Kernels within a few pixels on one device share a marker, at the place of the longest of them."""
         roofs = {roof.device.slug: roof for roof in self.roofs}
-        leaders: dict[tuple[str, int, int], list[tuple[float, float, list[PlotPoint]]]] = {}
+        leaders: dict[tuple[str, bool, int, int], list[tuple[float, float, list[PlotPoint]]]] = {}
         order: list[tuple[float, float, list[PlotPoint]]] = []
         for point in sorted(drawn, key=lambda p: (-time_s(p), p.label, p.intensity, p.device)):
-            x, y = self._pixels(point.intensity, point.attainable[point.device])
+            x, y = self._pixels(point.intensity, point.achieved[point.device])
             column, row = int(x // _SAME_SPOT), int(y // _SAME_SPOT)
-            near = [(point.device, column + dx, row + dy) for dx in (-1, 0, 1) for dy in (-1, 0, 1)]
+            kind = point.device, point.is_launch
+            near = [(*kind, column + dx, row + dy) for dx in (-1, 0, 1) for dy in (-1, 0, 1)]
             close = (s for cell in near for s in leaders.get(cell, ()) if math.hypot(s[0] - x, s[1] - y) < _SAME_SPOT)
             spot = next(close, None)
             if spot is not None:
                 spot[2].append(point)
                 continue
             order.append((x, y, [point]))
-            leaders.setdefault((point.device, column, row), []).append(order[-1])
+            leaders.setdefault((*kind, column, row), []).append(order[-1])
         spots = []
         for x, y, members in order:
             share = sum(map(time_s, members)) / total_s if total_s > 0 else 0.0
             first = members[0]
-            others = (first.attainable.get(slug, 0.0) for slug in roofs if slug != first.device)
+            others = (first.achieved.get(slug, 0.0) for slug in roofs if slug != first.device)
             ghost = next((rate for rate in others if 1 <= rate <= 1e24), None)
             ghost_y = None if ghost is None else self._pixels(first.intensity, ghost)[1]
             area = min(_AREAS[1], max(_AREAS[0], share * _AREAS[1]))
@@ -181,15 +191,16 @@ class Picture:
         self.axes.add_collection(LineCollection(joined, colors="#999999", linewidths=0.6, zorder=2.5), autolim=False)
         for roof in self.roofs:
             ghosts = [(s.x, s.ghost_y) for s in self.spots if s.ghost_y and s.roof is not roof]
-            here = [s for s in self.spots if s.roof is roof]
             if ghosts:
                 xs, ys = back(ghosts).T
                 self.axes.scatter(xs, ys, _AREAS[0], marker=roof.marker, facecolors="white", edgecolors=roof.colour,
                                   linewidths=0.9, zorder=3.5)  # fmt: skip
-            if here:
-                xs, ys = back([(s.x, s.y) for s in here]).T
-                self.axes.scatter(xs, ys, [s.area for s in here], marker=roof.marker, facecolors=roof.colour, alpha=0.8,
-                                  edgecolors="white", linewidths=0.6, zorder=4)  # fmt: skip
+            for marker in (roof.marker, LAUNCH_MARKER):
+                here = [s for s in self.spots if s.roof is roof and s.marker == marker]
+                if here:
+                    xs, ys = back([(s.x, s.y) for s in here]).T
+                    self.axes.scatter(xs, ys, [s.area for s in here], marker=marker, facecolors=roof.colour, alpha=0.8,
+                                      edgecolors="white", linewidths=0.6, zorder=4)  # fmt: skip
 
     def _draw_bands(self) -> None:
         """Rows under the chart: where each device is bound by what, and where which is faster."""
@@ -236,34 +247,39 @@ class Picture:
         bands.xaxis.set_major_formatter(FuncFormatter(lambda x, _: format_si(x) if x >= 1e4 else f"{x:g}"))
         bands.set_xlabel(f"arithmetic intensity [{self.unit}/byte]", fontsize=10.5)
 
-    def _draw_frame(self, title: str, system: System, dtype: str) -> None:
-        """Title, subtitle and legend around the chart, and the footnotes."""
+    def _draw_frame(self, title: str, system: System, dtype: str, basis: str) -> None:
+        """Title, what the figures rest on, subtitle and legend around the chart, and the footnotes."""
         from matplotlib.lines import Line2D
 
         figures = "   ·   ".join(
             f"{clean_label(roof.device.name)}: {format_si(roof.bandwidth, 'B/s')}, {self._rate(roof.peak)}"
             for roof in self.roofs
         )
-        self._fitted(724, clean_label(title, 120) if title else "", 14, weight="bold")
-        self._fitted(701, f"{clean_label(system.name, 80)}, {clean_label(dtype)}", 10.5)
-        self._fitted(680, figures, 9.5, color="#444444")
+        self._fitted(726, clean_label(title, 120) if title else "", 14, weight="bold")
+        self._fitted(706, f"{clean_label(system.name, 80)}, {clean_label(dtype)}", 10.5)
+        self._fitted(688, figures, 9.5, color="#444444")
+        self._fitted(671, clean_label(basis, 230) if basis else "", 8.5, color="#444444")
         for row, note in enumerate(textwrap.wrap("  ".join(self.notes), 170)):
             self._fitted(27 - 15 * row, note, 8.5, color="#444444")
         ops = [
             Line2D([], [], linestyle="", marker="o", color=GREY, markeredgecolor="white", markersize=8,
-                   label="op where it runs (area: share of time)"),
+                   label="kernel (area: share of time)"),
             Line2D([], [], linestyle="", marker="o", color="white", markeredgecolor=GREY, markersize=4.5,
-                   label="same op on the other device"),
+                   label="on the other device"),
+            Line2D([], [], linestyle="", marker=LAUNCH_MARKER, color=GREY, markeredgecolor="white", markersize=8,
+                   label="bound by its launch"),
         ]  # fmt: skip
+        used = [bool(self.spots), any(spot.ghost_y for spot in self.spots),
+                any(spot.marker == LAUNCH_MARKER for spot in self.spots)]  # fmt: skip
         for limit in (MAX_LABEL_CHARACTERS, 26, 18):
             names = [self._shown(clean_label(roof.device.name, limit)) for roof in self.roofs]
             entries = [
                 Line2D([], [], color=roof.colour, linewidth=2.2, marker=roof.marker, markersize=5, label=f"{name} roof")
                 for roof, name in zip(self.roofs, names, strict=True)
             ]
-            entries += ops[: 0 if not self.spots else 2 if any(spot.ghost_y for spot in self.spots) else 1]
+            entries += [entry for entry, is_used in zip(ops, used, strict=True) if is_used]
             middle = ((_AXES[0] + _AXES[2]) / 2 / WIDTH, 54 / HEIGHT)
-            legend = self.figure.legend(handles=entries, loc="center", bbox_to_anchor=middle, ncols=4, frameon=False,
+            legend = self.figure.legend(handles=entries, loc="center", bbox_to_anchor=middle, ncols=5, frameon=False,
                                         columnspacing=1.3, handletextpad=0.5)  # fmt: skip
             if legend.get_window_extent().width < _AXES[2] - _AXES[0] or limit == 18:
                 break
@@ -293,8 +309,7 @@ class Picture:
             x, winner = self.crossing
             text = f"{winner.short} faster above {number(x)} {self.unit}/B"
             self._point_label(taken, text, x, self.roofs[0].at(x), INK)
-        for spot in self.spots[:MAX_LABELS]:
-            text = merged_label([point.label for point in spot.points])
+        for spot, text in zip(self.spots, spot_labels(self.spots[:MAX_LABELS]), strict=False):
             self._place(taken, text, (spot.x, spot.y, spot.radius), INK)
         for roof in self.roofs:
             self._roof_labels(taken, roof)

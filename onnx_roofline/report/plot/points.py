@@ -1,22 +1,25 @@
 """An analysis as points of a roofline picture."""
 
-from collections.abc import Mapping
-
 from onnx_roofline.analysis.analyze import Analysis
+from onnx_roofline.ir.kernel_work import KernelWork
 from onnx_roofline.ir.placed_records import Placement, Roofline
-from onnx_roofline.ir.records import Executions, TypedOp, Work
+from onnx_roofline.ir.records import Executions, Kernel, TypedOp, Work
+from onnx_roofline.report.header import first_line
 from onnx_roofline.report.plot.figure import draw_roofline
 from onnx_roofline.report.plot.marks import PlotPoint
 
+# What binds a kernel that is over before it has started.
+_LAUNCH = ("launch", "overhead")
+
 
 def draw_analysis(analysis: Analysis, path: str) -> None:
-    """Write the picture of a model: every placed op on the roofs of both devices.
+    """Write the picture of a model: every placed kernel under the roofs of both devices, where it really is.
 
     Raises UsageError for a suffix that is not .svg, .png or .pdf, MissingExtraError without matplotlib.
     """
     dtype = dominant_dtype(analysis)
     title = analysis.model.info.path.rpartition("/")[2]
-    draw_roofline(path, title, analysis.system, dtype, plot_points(analysis))
+    draw_roofline(path, title, analysis.system, dtype, plot_points(analysis), first_line(analysis))
 
 
 def dominant_dtype(analysis: Analysis) -> str:
@@ -30,22 +33,23 @@ def dominant_dtype(analysis: Analysis) -> str:
 
 
 def plot_points(analysis: Analysis) -> list[PlotPoint]:
-    """One point for every op that is placed and has an intensity."""
+    """One point for every kernel that is placed and has an intensity: operations by the time of one execution."""
     model = analysis.model
     executions, placements, roofs = model.column(Executions), model.column(Placement), model.column(Roofline)
+    ops, works = model.column(TypedOp), model.column(KernelWork)
     points = []
-    for key, row in model.column(TypedOp).items():
-        placement, devices = placements[key], roofs[key].devices
-        intensity = next(iter(devices.values())).intensity
-        count = float(executions[key].count)
-        if placement.device is None or intensity is None or not count:
+    for key, kernel in model.column(Kernel).items():
+        placement, devices, count = placements[key], roofs[key].devices, float(executions[key].count)
+        if kernel.id != key or placement.device is None or not count:
             continue
-        attainable: Mapping[str, float] = {
-            slug: roof.attainable_flops_per_s
-            for slug, roof in devices.items()
-            if roof.attainable_flops_per_s is not None
-        }
-        label = row.op.op_type
+        intensity = devices[placement.device].intensity
+        if intensity is None:
+            continue
+        operations = works[key].total_operations or 0
+        achieved = {slug: operations / entry.time_s for slug, entry in placement.devices.items() if entry.time_s}
+        op, bound = ops[key].op, placement.devices[placement.device].bound
         time_s = (placement.time_s or 0.0) * count
-        points.append(PlotPoint(label, intensity, placement.device, time_s, attainable))
+        points.append(
+            PlotPoint(op.op_type, intensity, placement.device, time_s, achieved, op.module or op.name, bound in _LAUNCH)
+        )
     return points
