@@ -3,15 +3,15 @@
 import argparse
 import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from onnx_roofline.base.errors import UsageError
 from onnx_roofline.cli.exit_codes import DONE
 from onnx_roofline.cli.model_options import settings_of
-from onnx_roofline.cli.model_runs import analyzed, input_files
-from onnx_roofline.cli.outputs import STDOUT, Output, check_outputs
-from onnx_roofline.cli.printing import one_line, print_table, print_warnings, screen
+from onnx_roofline.cli.model_runs import input_files, warned
+from onnx_roofline.cli.outputs import STDOUT, Output, check_outputs, write_output
+from onnx_roofline.cli.printing import one_line, print_first_line, print_table, screen
 from onnx_roofline.cli.systems import run_systems, several
 
 if TYPE_CHECKING:
@@ -83,8 +83,7 @@ def run_analyze(options: argparse.Namespace) -> int:
         options.convention = expand(options.convention)
     if options.sweep:
         return _run_sweep(options)
-    analysis = analyzed(options, _outputs(options))
-    print_warnings(analysis)
+    analysis = warned(options, _outputs(options))
     is_printed = _write_formats(analysis, options)
     if options.plot is not None:
         from onnx_roofline.report.plot.points import draw_analysis
@@ -123,23 +122,14 @@ def _write_formats(analysis: "Analysis", options: argparse.Namespace) -> bool:
     is_printed = False
     for one, path in asked_for(vars(options)):
         is_printed = is_printed or path == STDOUT
-        _write(path, one.parts(analysis))
+        write_output(path, one.parts(analysis))
     for name, path in _own_outputs(options):
         from onnx_roofline.plugin import output_of
 
         made = output_of(name)(analysis)
         is_printed = is_printed or path == STDOUT
-        _write(path, [made] if isinstance(made, str) else made)
+        write_output(path, [made] if isinstance(made, str) else made)
     return is_printed
-
-
-def _write(path: str, parts: Iterable[str]) -> None:
-    from onnx_roofline.report.files import write_atomically
-
-    if path == STDOUT:
-        sys.stdout.writelines(parts)
-    else:
-        write_atomically(path, parts)
 
 
 def _run_sweep(options: argparse.Namespace) -> int:
@@ -155,9 +145,9 @@ def _run_sweep(options: argparse.Namespace) -> int:
     for line in (*notes, *open_bodies(found.open)):
         print(one_line(line), file=sys.stderr if is_printed else sys.stdout)
     if options.json is not None:
-        _write(options.json, [sweep_document(found)])
+        write_output(options.json, [sweep_document(found)])
     if options.html is not None:
-        _write(options.html, _sweep_page(options, found))
+        write_output(options.html, _sweep_page(options, found))
     if is_printed:
         return DONE
     print_table(*point_rows(found))
@@ -209,14 +199,13 @@ def _print_sensitivity(analysis: "Analysis") -> int:
 
 def _print_conventions(analysis: "Analysis", options: argparse.Namespace) -> int:
     from onnx_roofline.report.conventions import HEADERS, headline, rows, write_csv
-    from onnx_roofline.report.header import first_line
     from onnx_roofline.what_if.other_counters import count
 
     found = [count(analysis, name) for name in options.convention]
     if options.format == "csv":
         sys.stdout.writelines(write_csv(found))
         return DONE
-    print(one_line(first_line(analysis)))
+    print_first_line(analysis)
     for total in found:
         print(f"\n{one_line(headline(total))}")
         print_table(HEADERS, rows(total))

@@ -4,19 +4,17 @@ import argparse
 
 from onnx_roofline.base.errors import UsageError
 from onnx_roofline.cli.exit_codes import BROKEN, DONE
-from onnx_roofline.cli.model_runs import analyzed
-from onnx_roofline.cli.printing import one_line, print_table, print_warnings
+from onnx_roofline.cli.model_runs import warned
+from onnx_roofline.cli.printing import print_first_line, print_table
 
 
 def run_fit(options: argparse.Namespace) -> int:
     """Whether a model fits the memory of each device, and up to which batch and length."""
     from onnx_roofline.load import parse
     from onnx_roofline.report.footprint import largest_rows, memory_rows
-    from onnx_roofline.report.header import first_line
     from onnx_roofline.what_if.largest import largest_fit, open_dims
 
-    analysis = analyzed(options)
-    print_warnings(analysis)
+    analysis = warned(options)
     own = {name: dim for name, dim in analysis.model.dims.items() if not dim.is_computed}
     dims = open_dims(own, tuple(options.largest))
     devices = [device for device in analysis.system.devices if device.capacity_bytes is not None]
@@ -29,7 +27,7 @@ def run_fit(options: argparse.Namespace) -> int:
         for device in devices
         if parsed is not None
     ]
-    print(one_line(first_line(analysis)))
+    print_first_line(analysis)
     header = ("device", "weights", "caches", "activations", "in all", "of", "fits")
     print_table(header, memory_rows(analysis))
     if found:

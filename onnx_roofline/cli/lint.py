@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 from onnx_roofline.base.errors import UsageError
 from onnx_roofline.cli.check import outputs_of, write_reports
 from onnx_roofline.cli.exit_codes import BROKEN, DONE
-from onnx_roofline.cli.model_runs import analyzed
-from onnx_roofline.cli.printing import one_line, print_table, print_warnings
+from onnx_roofline.cli.model_runs import warned
+from onnx_roofline.cli.printing import one_line, print_first_line, print_table
 
 if TYPE_CHECKING:
     from onnx_roofline.analysis.analyze import Analysis
@@ -24,8 +24,7 @@ def run_lint(options: argparse.Namespace) -> int:
         raise UsageError("found no MODEL to look at; name one, or ask for --list-rules")
     ignored = [parse_ignore(text) for text in options.ignore]
     outputs = outputs_of(options.format) if options.format else []
-    analysis = analyzed(options, [output for _, output in outputs])
-    print_warnings(analysis)
+    analysis = warned(options, [output for _, output in outputs])
     found = lint(analysis, ignored, 0.0 if options.all else 1e-6)
     code = BROKEN if options.fail_on and any(one.level == "warning" for one in found) else DONE
     if outputs:
@@ -37,9 +36,9 @@ def run_lint(options: argparse.Namespace) -> int:
 
 def _print(analysis: "Analysis", found: "tuple[LintFinding, ...]") -> None:
     from onnx_roofline.lint.words import lint_message
-    from onnx_roofline.report.header import first_line, plural
+    from onnx_roofline.report.header import plural
 
-    print(one_line(first_line(analysis)))
+    print_first_line(analysis)
     for one in found:
         print(one_line(f"{one.level}[{one.code}]: {lint_message(analysis, one)}"))
         print(one_line(f"  = help: {one.mitigation}"))

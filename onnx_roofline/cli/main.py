@@ -104,4 +104,5 @@ _COMMANDS = {
     "hw_new": "hardware:run_hw_new",
     "ops": "hardware:run_ops",
     "schema": "hardware:run_schema",
+    "completion": "completion:run_completion",
 }

@@ -6,13 +6,34 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from onnx_roofline.base.errors import UsageError
 from onnx_roofline.base.text import shown
+from onnx_roofline.cli.option_groups import GROUP_OF, GROUPS
 
 if TYPE_CHECKING:
     from onnx_roofline.analysis.settings import Settings
 
 
 class Parser(argparse.ArgumentParser):
-    """argparse that raises what every other refusal raises."""
+    """argparse that raises what every other refusal raises, and lists options that belong together in one section."""
+
+    _sections: dict[str, argparse._ArgumentGroup] | None = None
+
+    def add_argument(self, *names: str, **how: Any) -> argparse.Action:
+        """As argparse does, in the option's section."""
+        title = GROUP_OF.get(names[-1])
+        if title is None:
+            return super().add_argument(*names, **how)
+        if self._sections is None:
+            self._sections = {one: self.add_argument_group(one) for one in GROUPS}
+        return self._sections[title].add_argument(*names, **how)
+
+    def format_help(self) -> str:
+        """As argparse does, with a usage that names what is required; the sections have the options."""
+        if self.usage is None:
+            formatter = self._get_formatter()
+            wanted = [one for one in self._actions if one.required or not one.option_strings]
+            formatter.add_usage(None, wanted, [], prefix="")
+            self.usage = formatter.format_help().strip().replace(self.prog, "%(prog)s [options]", 1)
+        return super().format_help()
 
     def error(self, message: str) -> NoReturn:
         """Raise UsageError with where to look."""

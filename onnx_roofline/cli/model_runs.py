@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from onnx_roofline.cli.model_options import settings_of
 from onnx_roofline.cli.outputs import Output, check_outputs, refuse_inputs
+from onnx_roofline.cli.printing import print_warnings
 from onnx_roofline.cli.progress import Progress
 
 if TYPE_CHECKING:
@@ -31,6 +32,18 @@ def analyzed(options: argparse.Namespace, outputs: Sequence[Output] = ()) -> "An
         analysis = analyze(options.model, settings_of(options), progress)
     refuse_inputs(outputs, external_files(analysis.model))
     return analysis
+
+
+def warned(options: argparse.Namespace, outputs: Sequence[Output] = ()) -> "Analysis":
+    """As `analyzed`, with the first warnings of the model on stderr."""
+    analysis = analyzed(options, outputs)
+    print_warnings(analysis)
+    return analysis
+
+
+def json_output(options: argparse.Namespace) -> list[Output]:
+    """The file that a command's `--json` names, if it does."""
+    return [] if options.json is None else [Output("--json", options.json)]
 
 
 def input_files(options: argparse.Namespace) -> Iterator[str]:

@@ -1,6 +1,7 @@
 """The command line's commands and their options."""
 
 import argparse
+from typing import Any
 
 from onnx_roofline import __version__
 from onnx_roofline.cli.gate_options import add_gate_commands
@@ -8,6 +9,8 @@ from onnx_roofline.cli.many_options import add_many_options
 from onnx_roofline.cli.model_options import Parser, add_model_options
 from onnx_roofline.report.formats import FORMATS
 
+# Shells that `completion` writes a script for.
+SHELLS = ("bash", "zsh", "fish", "tcsh")
 _EXAMPLES = """examples:
   onnx-roofline analyze model.onnx
   onnx-roofline analyze bert.onnx --dim batch=8 --dim sequence=128 --system a100-hbm-pim --assume-dtype float16
@@ -28,12 +31,12 @@ def command_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"onnx-roofline {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=Parser)
     _add_analyze(commands.add_parser("analyze", help="what each op of a model costs and where it should run"))
-    _add_annotate(commands.add_parser("annotate", help="write the model with the figures as metadata of its nodes"))
-    add_gate_commands(commands)
     _add_explain(commands.add_parser("explain", help="a model or an op as a person would explain it"))
     _add_fit(commands.add_parser("fit", help="whether a model fits each memory, and up to which batch and length"))
     _add_lint(commands.add_parser("lint", help="what in a model costs time for no reason, and what it is worth"))
     _add_formula(commands.add_parser("formula", help="what a model costs as exact polynomials of its dims"))
+    _add_annotate(commands.add_parser("annotate", help="write the model with the figures as metadata of its nodes"))
+    add_gate_commands(commands)
     _add_hardware(commands.add_parser("hw", help="hardware profiles: list, show, lint"))
     ops = commands.add_parser("ops", help="the rule table: op, counts, source")
     ops.add_argument("--domain", help="only this domain, such as ai.onnx or com.microsoft")
@@ -50,7 +53,16 @@ def command_parser() -> argparse.ArgumentParser:
         "formula (formula --json) or budgets (onnx-roofline.yaml)",
     )
     schema.set_defaults(run="schema")
+    completion = commands.add_parser("completion", help="a script by which a shell completes all of this")
+    completion.add_argument("shell", metavar="SHELL", choices=SHELLS, help=f"{', '.join(SHELLS)} (extra: completion)")
+    completion.set_defaults(run="completion")
     return parser
+
+
+def _add_model(parser: argparse.ArgumentParser, **how: Any) -> None:
+    """The model that a command is about, and the options of its analysis."""
+    parser.add_argument("model", metavar="MODEL", help="an .onnx or .mlir file; its weights are not read", **how)
+    add_model_options(parser)
 
 
 def _add_analyze(parser: argparse.ArgumentParser) -> None:
@@ -126,16 +138,14 @@ def _add_annotate(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_explain(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("model", metavar="MODEL", help="an .onnx or .mlir file; its weights are not read")
-    add_model_options(parser)
+    _add_model(parser)
     parser.add_argument("node", metavar="NODE", nargs="*", help="an op, by its id, its name or a tensor; default: all")
     parser.add_argument("--json", metavar="FILE", help="write the explanations as JSON, a list; - is stdout")
     parser.set_defaults(run="explain")
 
 
 def _add_fit(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("model", metavar="MODEL", help="an .onnx or .mlir file; its weights are not read")
-    add_model_options(parser)
+    _add_model(parser)
     parser.add_argument(
         "--largest",
         action="append",
@@ -147,8 +157,7 @@ def _add_fit(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_lint(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("model", metavar="MODEL", nargs="?", help="an .onnx file; its weights are not read")
-    add_model_options(parser)
+    _add_model(parser, nargs="?")
     parser.add_argument(
         "--ignore",
         action="append",
@@ -170,8 +179,7 @@ def _add_lint(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_formula(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("model", metavar="MODEL", help="an .onnx or .mlir file; its weights are not read")
-    add_model_options(parser)
+    _add_model(parser)
     parser.add_argument(
         "--over",
         required=True,
@@ -202,5 +210,5 @@ def _add_hardware(parser: argparse.ArgumentParser) -> None:
     new.add_argument("--from", dest="parent", default="", metavar="NAME|FILE", help="a variant of this one")
     new.set_defaults(run="hw_new")
     lint = commands.add_parser("lint", help="recompute peaks and bandwidths and say which disagree")
-    lint.add_argument("profiles", metavar="NAME|FILE", nargs="*", help="default: every shipped device")
+    lint.add_argument("profiles", metavar="NAME|FILE", nargs="*", help="default: every shipped device and system")
     lint.set_defaults(run="hw_lint")

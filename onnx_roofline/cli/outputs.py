@@ -5,6 +5,7 @@ All of it is refused before anything is computed, so that what a run finds is no
 
 import os
 import stat
+import sys
 from collections.abc import Iterable, Sequence
 
 from msgspec import Struct
@@ -49,6 +50,16 @@ def refuse_inputs(outputs: Iterable[Output], inputs: Iterable[str]) -> None:
                     f"{output.label}: is a file that this command reads ({shown(path, 200, quotes=False)}); "
                     "name another one"
                 )
+
+
+def write_output(path: str, parts: Iterable[str]) -> None:
+    """Write a text to a file, complete or not at all, or to stdout."""
+    from onnx_roofline.report.files import write_atomically
+
+    if path == STDOUT:
+        sys.stdout.writelines(parts)
+    else:
+        write_atomically(path, parts)
 
 
 def _check_name(output: Output) -> None:

@@ -37,6 +37,13 @@ def print_warnings(analysis: "Analysis") -> None:
         print(f"warning: {len(notices) - SHOWN_WARNINGS} more, all in the JSON", file=sys.stderr)
 
 
+def print_first_line(analysis: "Analysis") -> None:
+    """What the figures of a report rest on."""
+    from onnx_roofline.report.header import first_line
+
+    print(one_line(first_line(analysis)))
+
+
 def screen(*, wide: bool = False) -> "Screen":
     """Stdout as a report sees it: its columns, and whether it has colours.
 
