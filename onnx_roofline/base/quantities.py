@@ -50,8 +50,8 @@ def format_change(old: float, new: float) -> str:
 
     >>> format_change(100, 104), format_change(100, 1870), format_change(3, 3), format_change(0, 5)
     ('+4 %', '18.7 x', '±0', 'new')
-    >>> format_change(10**9, 10**9 - 1), format_change(1, 123456)
-    ('-<0.01 %', '123,456 x')
+    >>> format_change(416519, 416520), format_change(10**9, 10**9 - 1), format_change(1, 123456)
+    ('+0.00024 %', '-<0.0001 %', '123,456 x')
     """
     if new == old:
         return "±0"
@@ -60,12 +60,12 @@ def format_change(old: float, new: float) -> str:
     if new / old >= FROM_A_FACTOR:
         factor = new / old
         return f"{factor:,.0f} x" if factor >= 1000 else f"{factor:.3g} x"
-    sign = "+" if new > old else "-"
-    return sign + format_share(abs(new - old) / old)
+    sign, percent = "+" if new > old else "-", 100 * abs(new - old) / old
+    return f"{sign}{percent:.3g} %" if percent >= SMALLEST_CHANGE else f"{sign}<{SMALLEST_CHANGE} %"
 
 
-# A share that is smaller is said to be; a change that is larger is a factor.
-SMALLEST_PERCENT, FROM_A_FACTOR = 0.01, 10
+# Percent: a share or a change that is smaller is said to be. A change that is larger than so many times is a factor.
+SMALLEST_PERCENT, SMALLEST_CHANGE, FROM_A_FACTOR = 0.01, 0.0001, 10
 
 
 def parse_quantity(text: str) -> float:
