@@ -237,10 +237,10 @@ def _leading(holds: "Flags") -> int:
 
 
 def _narrow(numbers: "Ints") -> "Ints":
-    """Whole numbers in the narrowest type that holds them."""
+    """Whole numbers in the narrowest signed type that holds them: beside -1, an unsigned one would wrap around."""
     import numpy as np
 
     low, high = (int(numbers.min()), int(numbers.max())) if len(numbers) else (0, 0)
-    kinds = (np.uint8, np.uint16, np.uint32, np.int64) if low >= 0 else (np.int8, np.int16, np.int32, np.int64)
+    kinds = (np.int8, np.int16, np.int32, np.int64)
     fitting = next(kind for kind in kinds if np.iinfo(kind).min <= low and high <= np.iinfo(kind).max)
     return numbers.astype(fitting, copy=False)

@@ -106,8 +106,8 @@ def test_random_numbers(tmp_path_factory: pytest.TempPathFactory, some: list[int
     assert found.numbers.tolist() == entries
 
 
-def test_numbers_take_the_narrowest_type(tmp_path: Path) -> None:
-    for largest, dtype in ((255, "uint8"), (256, "uint16"), (65536, "uint32"), (2**32, "int64")):
+def test_numbers_take_the_narrowest_signed_type(tmp_path: Path) -> None:
+    for largest, dtype in ((127, "int8"), (128, "int16"), (2**15, "int32"), (2**31, "int64")):
         found = read(tmp_path, attribute(INTS, unpacked(INTS, [largest] * MANY)))
         assert isinstance(found, LongList)
         assert found.numbers is not None
@@ -238,6 +238,23 @@ def test_long_constants(tmp_path: Path) -> None:
     assert [str(row.outputs[0]) for row in found.values()] == [
         f"float32[{MANY}]", f"int64[{MANY}]", "int64[1]", f"float32[2, {MANY}]",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("trees", [20_000, 40_000])
+def test_forest_of_stumps_whose_leaves_have_numbers_beyond_a_signed_type(tmp_path: Path, trees: int) -> None:
+    leaves = helper.make_tensor("w", TensorProto.FLOAT, [2 * trees], bytes(8 * trees), raw=True)
+    per_node = helper.make_tensor("m", TensorProto.UINT8, [trees], bytes(trees), raw=True)
+    splits = helper.make_tensor("s", TensorProto.FLOAT, [trees], bytes(4 * trees), raw=True)
+    proto = ml_model(
+        "TreeEnsemble", [5, 2], 1, n_targets=1, leaf_weights=leaves, leaf_targetids=[0] * (2 * trees),
+        nodes_featureids=[0] * trees, nodes_modes=per_node, nodes_splits=splits, tree_roots=list(range(trees)),
+        nodes_trueleafs=[1] * trees, nodes_truenodeids=list(range(0, 2 * trees, 2)),
+        nodes_falseleafs=[1] * trees, nodes_falsenodeids=list(range(1, 2 * trees, 2)),
+    )  # fmt: skip
+    proto.opset_import[1].version = 5
+    counts = analyze(write(tmp_path, proto), Settings()).summary.counts
+    # each of 5 rows: one comparison and one leaf's weight of each tree
+    assert (counts.compares, counts.adds) == (5 * trees, 5 * trees)
 
 
 def ensemble(trees: int) -> tuple[bytes, int]:
