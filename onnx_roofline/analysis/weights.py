@@ -4,6 +4,9 @@ A weight is a stored tensor that feeds arithmetic. A floating-point or 8-bit ten
 lone literal; a wider integer, a boolean or a scalar is one where an op computes with it: as an operand that its rule
 names, or as a float after a cast. Parameters are logical elements at any packing, bytes are what the file stores.
 
+A buffer that scattered rows go into is none, and neither is what no file stores, such as a tensor of zeros, but for
+what onnx.tools.replace_constants leaves in place of a weight.
+
 An op has what it reads, through ops that depend on stored values alone; a Q or DQ op's weights are those of the op it
 folds into. A weight that several ops share is in each of them, and once in their total.
 """
@@ -14,8 +17,12 @@ from msgspec import Struct
 
 from onnx_roofline.ir.graph import Graph, Model, Op, StoredTensor, nested_graphs
 from onnx_roofline.ir.records import Folding, TypedOp, Work
+from onnx_roofline.ops.cost.lookup import traits_of
 
 Name = tuple[str, str]
+
+# Ends the name of the shape of a tensor that onnx.tools.replace_constants has filled in place of a weight.
+_STAND_IN = "__SHAPE"
 
 
 class Held(Struct, frozen=True):
@@ -54,15 +61,22 @@ def find_weights(model: Model) -> Weights:
         if stored.is_weight:
             found[_key(stored)] = _held(stored, stored.type.elements)
     by_row: dict[str, set[object]] = {}
+    buffers: set[object] = set()
     # Rows that read what a vanished row would have restored.
     takers: dict[str, list[str]] = {}
     for key, folding in foldings.items():
         for restorer in folding.restored_by if not folding.folded_into else ():
             takers.setdefault(restorer, []).append(key)
     for key, row in rows.items():
-        if row.role != "compute" or row.bodies:
+        if row.bodies:
+            continue
+        if traits_of(row.op).updates_at:
+            buffers.update(_key(stored) for stored, _ in sources.of((row.scope, row.op.inputs[0])))
+        if row.role != "compute":
             continue
         for position, name in enumerate(row.op.inputs):
+            if position == 0 and traits_of(row.op).updates_at:
+                continue
             for stored, reader in sources.of((row.scope, name)):
                 elements = _as_parameter(stored, row, works[key], position)
                 if elements is None:
@@ -73,6 +87,8 @@ def find_weights(model: Model) -> Weights:
                 folded_into = foldings[reader].folded_into
                 for taker in (folded_into and takers.get(reader)) or (folded_into or reader,):
                     by_row.setdefault(taker, set()).add(_key(stored))
+    for unread in buffers.difference(*by_row.values()):
+        found.pop(unread, None)
     return Weights(found, {key: frozenset(keys) for key, keys in by_row.items()})
 
 
@@ -115,11 +131,11 @@ class _Sources:
             scope: {item.name: position for position, item in enumerate(graph.inputs)}
             for scope, graph in self._graphs.items()
         }
-        # Tensors of one repeated value, which no file stores and memory does, by row.
+        # Tensors of one repeated value that stand for weights, which no file stores and memory does, by row.
         self.filled = {
             key: StoredTensor(row.outputs[0], None, is_constant_node=True, alias=(key, -1, -1))
             for key, row in self._rows.items()
-            if row.role == "constant" and row.op.op_type == "ConstantOfShape"
+            if row.role == "constant" and row.op.op_type == "ConstantOfShape" and row.op.inputs[0].endswith(_STAND_IN)
         }
         self._known: dict[Name, dict[object, tuple[StoredTensor, str]]] = {}
 
@@ -173,7 +189,7 @@ class _Sources:
             if row.role != "compute":
                 own = self.filled.get(maker)
                 return (own,) if own is not None else tuple(_tensors_of(row.op)), _carried(row), ""
-            return (), ((scope, row.op.inputs[0]),), maker
+            return (), ((scope, row.op.inputs[traits_of(row.op).updates_at]),), maker
         graph = self._graphs[scope]
         stored = graph.stored.get(tensor)
         if stored is not None:
@@ -194,7 +210,9 @@ def _carried(row: TypedOp) -> tuple[Name, ...]:
         # Integers may be indices: those beside the first operand are data where they have as many axes.
         ranks = [None if kind is None or kind.shape is None else len(kind.shape) for kind in row.inputs]
         same = [position for position in same if position == 0 or ranks[position] == ranks[0]]
-    if not same and row.inputs and row.inputs[0] is not None and row.outputs[0].elements == row.inputs[0].elements:
+    if traits_of(row.op).updates_at:
+        same = [position for position in same if position]
+    elif not same and row.inputs and row.inputs[0] is not None and row.outputs[0].elements == row.inputs[0].elements:
         # A cast: as many elements of another type.
         same = [0]
     return tuple((row.scope, row.op.inputs[position]) for position in same)

@@ -9,6 +9,7 @@ import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper, parser
+from onnx.tools.replace_constants import replace_initializer_by_constant_of_shape
 
 from onnx_roofline.analysis.analyze import Analysis, analyze
 from onnx_roofline.analysis.weights import Held
@@ -124,6 +125,53 @@ def test_a_wide_integer_table_is_looked_up_before_it_is_dequantised(tmp_path: Pa
     weights = [stored("t", (100, 8), "int16"), stored("s", ())]
     found = analysed(tmp_path, nodes, (3,), weights, TensorProto.INT64)
     assert by_op(found) == {"0:Gather": (800, 1600), "1:DequantizeLinear": (1, 4)}
+
+
+def test_what_no_file_stores_is_no_weight(tmp_path: Path) -> None:
+    """Zeros that rows are added into, on a stored filter's way and behind a product, and the state of an LSTM."""
+    text = """<ir_version: 8, opset_import: ["": 18]>
+    g (float[5, 2, 8] x, float[40] some, int64[40] where, float[1, 16, 8] w, float[1, 16, 4] r, int64[3, 4] at)
+      => (float[5, 8, 2] y, float[3, 4] z) {
+        size = Constant <value_ints = [64]> ()    zeros = ConstantOfShape (size)
+        flat = ScatterElements (zeros, where, some)
+        eight = Constant <value_ints = [8, 8]> ()    filter = Reshape (flat, eight)
+        filtered = MatMul (x, filter)
+        state = Constant <value_ints = [1, 2, 4]> ()    start = ConstantOfShape (state)
+        h, last = LSTM <hidden_size = 4> (filtered, w, r, , , start, start)
+        y = Transpose <perm = [0, 2, 1]> (filtered)
+        table = Constant <value_ints = [3, 4]> ()    sums = ConstantOfShape (table)
+        one = Constant <value_ints = [0]> ()    row = Squeeze (last, one)    more = Concat <axis = 0> (row, row, row)
+        two = Constant <value_ints = [3]> ()    zero = Constant <value_ints = [0]> ()
+        head = Slice (more, zero, two, zero)    z = ScatterElements <axis = 0, reduction = "add"> (sums, at, head)
+    }"""
+    weights = [stored("some", (40,)), stored("where", (40,), "int64"), stored("w", (1, 16, 8)),
+               stored("r", (1, 16, 4)), stored("at", (3, 4), "int64")]  # fmt: skip
+    found = of_text(tmp_path, text, *weights)
+    products = {row.op.op_type: key for key, row in found.model.column(TypedOp).items()}
+    # 40 stored values of the filter's 64; W [1, 16, 8] and R [1, 16, 4]
+    assert by_op(found) == {products["MatMul"]: (40, 160), products["LSTM"]: (128 + 64, 768)}
+    assert total(found) == (232, 928)
+
+
+def test_stored_rows_that_others_are_added_into_are_a_buffer(tmp_path: Path) -> None:
+    scattered = helper.make_node("ScatterElements", ["zeros", "i", "x"], ["s"], reduction="add")
+    weights = [stored("zeros", (9, 4)), stored("i", (5, 4), "int64"), stored("w", (4, 6))]
+    found = analysed(tmp_path, [scattered, helper.make_node("MatMul", ["s", "w"], ["y"])], (5, 4), weights)
+    assert by_op(found) == {"1:MatMul": (24, 96)}
+    assert total(found) == (24, 96)
+
+
+def test_a_fill_in_place_of_a_weight_is_one(tmp_path: Path) -> None:
+    proto = helper.make_model(
+        helper.make_graph(
+            [helper.make_node("MatMul", ["x", "w"], ["y"])], "g",
+            [helper.make_tensor_value_info("x", FLOAT, [5, 32])], [helper.make_tensor_value_info("y", FLOAT, [5, 16])],
+            [stored("w", (32, 16))],
+        )
+    )  # fmt: skip
+    path = tmp_path / "m.onnx"
+    onnx.save(replace_initializer_by_constant_of_shape(proto), path)
+    assert total(analyze(path)) == (512, 2048)
 
 
 def test_a_folded_weight_is_the_products(tmp_path: Path) -> None:
