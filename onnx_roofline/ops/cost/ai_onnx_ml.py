@@ -143,14 +143,16 @@ def linear_regressor(op: OpView) -> Work:
 def linear_classifier(op: OpView) -> Work:
     """macs: N F E + adds: N E with intercepts + compares: N (E - 1), at least N + the transform of the scores.
 
-    E scores: the coefficients are [E, F]. The weights are attributes. Source: ONNX-ML LinearClassifier-1.
+    E scores: one for each intercept, else the coefficients are [E, F]. Coefficients beyond E F are not read. The
+    weights are attributes. Source: ONNX-ML LinearClassifier-1.
     """
     rows, features = rows_and_features(op)
-    scores = len(op.list_attr("coefficients")) // dmax(1, features)
+    intercepts = len(op.list_attr("intercepts"))
+    scores = intercepts or len(op.list_attr("coefficients")) // dmax(1, features)
     product_ = Contraction(1, rows, scores, features, lhs=0, rhs=None)
     counts = Counts(
         macs=product_.macs,
-        adds=rows * scores if op.list_attr("intercepts") else 0,
+        adds=rows * intercepts,
         compares=rows * dmax(1, scores - 1),
     )
     # Scores are float32 whatever the features are.
