@@ -14,22 +14,21 @@ from onnx_roofline.cli.many_options import make_runner
 from onnx_roofline.cli.model_options import settings_of
 from onnx_roofline.cli.model_runs import profile_files
 from onnx_roofline.cli.outputs import STDOUT, Output, check_outputs, refuse_inputs
-from onnx_roofline.cli.printing import one_line, print_message, print_table
+from onnx_roofline.cli.printing import one_line, print_message, screen
 
 if TYPE_CHECKING:
     from onnx_roofline.ci.measure import Job, Outcome
     from onnx_roofline.ci.runs.rows import Row
+    from onnx_roofline.report.text_table import Screen
 
-# Figures that the table has a column of.
-_COLUMNS = ("ops", "macs", "flops", "parameters", "moved_bytes", "peak_activation_bytes", "time_s.placement")
-# Those of them that no size and no branch changes.
+# Figures that no size and no branch changes.
 _OF_THE_FILE = frozenset({"ops", "parameters"})
 # Options that only processes beside the command's have, and what a report of one model doesn't need.
 _OF_MANY = ("time_limit_s", "memory_limit_gb", "executor")
 # Options of one model's report, and what each is where it is not given.
 _OF_ONE: tuple[tuple[str, object], ...] = (
     ("plot", None), ("sweep", None), ("convention", []), ("sensitivity", False), ("explain_traffic", []), ("top", 10),
-    ("depth", None), ("all", False), ("wide", False), ("order", "wasted"),
+    ("depth", None), ("all", False), ("order", "wasted"),
 )  # fmt: skip
 
 
@@ -85,7 +84,7 @@ def run_many(options: argparse.Namespace, paths: Sequence[str]) -> int:
     elif options.format == "csv":
         sys.stdout.write(as_csv(rows))
     else:
-        _print_rows(rows)
+        _print_rows(rows, screen(wide=options.wide))
         print(one_line(_summary(jobs, outcomes)))
     return code
 
@@ -114,9 +113,11 @@ def refuse_options_of_many(options: argparse.Namespace) -> None:
         raise UsageError(f"{found[0]}: is of a row a model; name several models or a folder, or leave the option out")
 
 
-def _print_rows(rows: "Sequence[Row]") -> None:
+def _print_rows(rows: "Sequence[Row]", console: "Screen") -> None:
     from onnx_roofline.ci.findings import amount
     from onnx_roofline.ci.metrics import unit_of
+    from onnx_roofline.report.columns import MODEL_COLUMNS
+    from onnx_roofline.report.text_table import Table, table_lines
 
     def cell(row: "Row", name: str) -> str:
         value = row.get(name)
@@ -125,8 +126,10 @@ def _print_rows(rows: "Sequence[Row]") -> None:
 
     known = [row for row in rows if row["status"] == "analysed"]
     if known:
-        table = [(one_line(str(row["model"])), *(cell(row, name) for name in _COLUMNS)) for row in known]
-        print_table(("model", *_COLUMNS), table)
+        figures = [column.key for column in MODEL_COLUMNS[1:]]
+        cells = [{"model": one_line(str(row["model"])), **{name: cell(row, name) for name in figures}} for row in known]
+        for line in table_lines(Table("A row a model", MODEL_COLUMNS, cells), console):
+            print(line)
     kinds = Counter(kind for row in known for kind in str(row["assumed"] or "").split(", ") if kind)
     if kinds:
         names = ", ".join(f"{kind} in {count:,}" for kind, count in kinds.items())

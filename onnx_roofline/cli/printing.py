@@ -68,11 +68,20 @@ def _stated_width() -> int:
     return int(text) if text.isascii() and text.isdigit() and int(text) else PLAIN_WIDTH
 
 
+def _is_figure(cell: str) -> bool:
+    """Whether a cell is a number with its unit, or stands for one that is not known."""
+    return cell in ("–", "?", "") or (cell[0].isdigit() and len(cell.split()) <= 4)
+
+
 def print_table(headers: Sequence[str], rows: "Sequence[Sequence[str]]") -> None:
-    """A table to stdout; long cells wrap and are never cut."""
+    """A table to stdout, figures at their right; long cells wrap and are never cut."""
     from onnx_roofline.report.text_table import Column, Table, table_lines
 
-    columns = [Column(str(number), header, is_left=True, wraps=True) for number, header in enumerate(headers)]
+    by_column = list(zip(*rows, strict=True)) or [()] * len(headers)
+    columns = [
+        Column(str(number), header, is_left=not all(map(_is_figure, cells)), wraps=True)
+        for number, (header, cells) in enumerate(zip(headers, by_column, strict=True))
+    ]
     cells = [{str(number): cell for number, cell in enumerate(row)} for row in rows]
     for line in table_lines(Table("", columns, cells), screen()):
         print(line)

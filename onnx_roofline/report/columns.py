@@ -58,6 +58,18 @@ GROUP_COLUMNS = (
     Column("weights", "weights", 125),
 )
 
+# A row a model; their keys are the metrics of `check`.
+MODEL_COLUMNS = (
+    Column("model", "model", 0, is_left=True, gives=NAME, keeps_end=True),
+    Column("ops", "ops", 70),
+    Column("macs", "MACs", 80),
+    Column("flops", "FLOPs", 0),
+    Column("parameters", "parameters", 75),
+    Column("moved_bytes", "moved", 90),
+    Column("peak_activation_bytes", "activations", 100),
+    Column("time_s.placement", "time", 0),
+)
+
 TOTAL_COLUMNS = (
     Column("name", "", 0, is_left=True),
     Column("value", "", 0),

@@ -124,7 +124,9 @@ def _holding(rows: Sequence[KernelRow], order: Order) -> Iterator[str]:
     if not whole_s:
         return
     kernels = sum(row.count for row in rows[:count])
-    held = "this row holds" if count == 1 else f"these {count:,} rows, {plural(kernels, 'kernel')}, hold"
+    held = "this kernel holds" if kernels == 1 else f"these {kernels:,} kernels hold"
+    if kernels != count:
+        held = "this row holds" if count == 1 else f"these {count:,} rows, {kernels:,} kernels, hold"
     time_s = format_si(sum(row.time_s or 0.0 for row in rows), "s")
     yield f"{held.capitalize()} {format_share(MOST)} of the {format_si(whole_s, 's')} wasted, of {time_s} in all."
     yield ""
