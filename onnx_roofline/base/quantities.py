@@ -45,6 +45,15 @@ def format_share(share: float) -> str:
     return f"{percent:.3g} %" if percent >= 1 or not percent else f"{percent:.2f} %"
 
 
+def format_percent(share: float) -> str:
+    """A share in whole percent, as what is itself an estimate is said.
+
+    >>> format_percent(0.876), format_percent(0)
+    ('88 %', '0 %')
+    """
+    return f"{100 * share:.0f} %"
+
+
 def format_change(old: float, new: float) -> str:
     """How much a figure changed: in percent with its sign, as a factor from tenfold on; `new` where there was none.
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from onnx_roofline.analysis.analyze import Analysis
-from onnx_roofline.base.quantities import format_si
+from onnx_roofline.base.quantities import format_percent, format_si
 from onnx_roofline.base.text import visible
 from onnx_roofline.ir.find_op import find_op
 from onnx_roofline.ir.graph import Model
@@ -209,7 +209,7 @@ def explain_op(analysis: Analysis, key: str, others: Alternatives) -> Iterator[s
         gain = f"{split.speedup:.2f} x as fast as the better device alone"
         if split.speedup <= 1:
             gain = f"where the better device alone, without them, takes {format_si(split.alone_s, 's')}"
-        share = f"{split.gpu_share:.0%} of its {split.axis} on {analysis.system.gpu.slug}"
+        share = f"{format_percent(split.gpu_share)} of its {split.axis} on {analysis.system.gpu.slug}"
         yield f"  split over both, {share}, with transfers: {format_si(split.time_s, 's')}, {gain}"
     if placement.with_splits is not None:
         yield f"  {_together_line(placement.with_splits)}"
@@ -281,7 +281,9 @@ def _vectors_line(found: VectorFlips) -> str:
 def _together_line(how: Together) -> str:
     """How a kernel runs where splits and pipelines are used."""
     if how.kind == "split":
-        return f"the placement with splits divides its {how.axis}: {how.gpu_share:.0%} on {how.devices[0]}"
+        assert how.gpu_share is not None, "a split has a share"
+        share = format_percent(how.gpu_share)
+        return f"the placement with splits divides its {how.axis}: {share} on {how.devices[0]}"
     if how.kind == "alone":
         return f"the placement with splits has it on {how.devices[0]}"
     stages = ", ".join(f"{visible(key, 40)} on {device}" for key, device in zip(how.kernels, how.devices, strict=True))

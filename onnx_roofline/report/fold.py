@@ -9,6 +9,8 @@ Item = TypeVar("Item")
 
 # Ways to spell one part of a path that a folded name lists before it says that there are others.
 MOST_SPELLINGS = 4
+# A number of a name; longer ones are no counters, and Python reads none of thousands of digits.
+_NUMBER = re.compile(r"(?<![0-9])[0-9]{1,9}(?![0-9])")
 
 
 def folded(items: Iterable[Item], same: Callable[[Item], object]) -> list[tuple[Item, ...]]:
@@ -56,19 +58,21 @@ def _fold_parts(parts: Sequence[str]) -> str:
     if len(parts) == 1:
         return parts[0]
     if len({numberless(part) for part in parts}) == 1:
-        pieces = [re.split(r"(\d+)", part) for part in parts]
-        return "".join(_fold_pieces(list(dict.fromkeys(column))) for column in zip(*pieces, strict=True))
+        texts = numberless(parts[0])
+        columns = [sorted(set(column)) for column in zip(*map(_NUMBER.findall, parts), strict=True)]
+        numbers = [one[0] if len(one) == 1 else ranges(sorted(set(map(int, one)))) for one in columns]
+        return "".join(text + number for text, number in zip(texts, [*numbers, ""], strict=True))
     shown = [*parts[:MOST_SPELLINGS], *(["..."] if len(parts) > MOST_SPELLINGS else [])]
     return "{" + ",".join(shown) + "}"
 
 
-def numberless(name: str) -> str:
-    """The name with a mark for each number: names of the same ones can be one with ranges."""
-    return re.sub(r"\d+", "#", name)
+def numberless(name: str) -> tuple[str, ...]:
+    """What stands around the numbers of a name: names of the same can be one with ranges.
 
-
-def _fold_pieces(pieces: Sequence[str]) -> str:
-    return pieces[0] if len(pieces) == 1 else ranges(sorted({int(piece) for piece in pieces}))
+    >>> numberless("conv2d_7"), numberless("conv2d_12")
+    (('conv', 'd_', ''), ('conv', 'd_', ''))
+    """
+    return tuple(_NUMBER.split(name))
 
 
 def ranges(numbers: Sequence[int]) -> str:

@@ -84,7 +84,7 @@ def _kernel_cells(analysis: Analysis, row: KernelRow, whole_s: float, longest_s:
     has_waste = bool(longest_s)
     cells = {
         "op": visible(key, NAME_WIDTH),
-        "name": visible(row.name, 2 * NAME_WIDTH),
+        "name": visible(row.name),
         "alike": f"x{row.count:,}" if row.count > 1 else "",
         "time": "?" if row.time_s is None else format_si(row.time_s, "s"),
         "bound": "" if entry is None or entry.time_s is None else entry.bound + _unsure(roof),
@@ -148,7 +148,7 @@ def _modules_table(analysis: Analysis, shown: Shown) -> Table:
     found, depth = module_rows_within(analysis, shown.depth, most, TREE_ROWS * (most or 10))
     rows = []
     for one in found:
-        name = f"and {one.rest:,} more" if one.rest else visible(one.name, NAME_WIDTH) or "(no module)"
+        name = f"and {one.rest:,} more" if one.rest else visible(one.name, 2 * NAME_WIDTH) or "(no module)"
         times = f" x{one.count:,}" if one.count > 1 and not one.rest else ""
         rows.append(_group_cells(one.group, f"{one.branches}{name}{times}", whole_s))
     is_cut = any(group.name.count("/") >= depth for group in analysis.summary.by_module)

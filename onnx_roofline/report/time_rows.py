@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from onnx_roofline.base.quantities import format_share, format_si
+from onnx_roofline.base.quantities import format_percent, format_si
 from onnx_roofline.ir.placed_records import Alternative, PlacementSummary
 
 
@@ -15,8 +15,8 @@ def time_rows(placed: PlacementSummary, optimum: Alternative, *, is_pair: bool) 
         yield "launches", format_si(placed.launch_s, "s"), work
     found = placed.certainty
     if found is not None:
-        origins = ", ".join(f"{format_share(round(share, 2))} {origin}" for origin, share in found.by_origin.items())
-        robust = f"; {format_share(round(found.robust_share, 2))} of it is placed robustly" if is_pair else ""
+        origins = ", ".join(f"{format_percent(share)} {origin}" for origin, share in found.by_origin.items())
+        robust = f"; {format_percent(found.robust_share)} of it is placed robustly" if is_pair else ""
         band = f"{format_si(found.low_s, 's')} to {format_si(found.high_s, 's')}, by its constants: {origins}"
         yield "band", f"{found.high_s / found.low_s:.3g} x" if found.low_s else "–", band + robust
     energy = optimum.energy

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from msgspec import Struct, field
 
-from onnx_roofline.base.quantities import format_si
+from onnx_roofline.base.quantities import format_percent, format_si
 from onnx_roofline.base.terms import Origin
 from onnx_roofline.hardware import Device, GpuModel, PimModel
 from onnx_roofline.ir.kernel_work import KernelWork
@@ -70,7 +70,8 @@ def device_time(
     if model == "full":
         compute_time_s /= device.compute_efficiency
         memory_time_s /= device.memory_efficiency
-        stated = f"{device.compute_efficiency:.0%} of the peak, {device.memory_efficiency:.0%} of the bandwidth"
+        peak, bandwidth = format_percent(device.compute_efficiency), format_percent(device.memory_efficiency)
+        stated = f"{peak} of the peak, {bandwidth} of the bandwidth"
         lines = ("the profile has no pim part: plain roofline",) if device.kind == "pim" else (stated,)
     launch_s = device.launch_of(work.kernel_class) if model == "full" else device.launch_s
     total_s = launch_s + max(compute_time_s, memory_time_s)
@@ -140,7 +141,7 @@ def _full_pim(device: Device, pim: PimModel, work: KernelWork, compute_time_s: f
         bound = "compute"
     lines = found.explanation
     if found.padded_share >= 0.01:
-        lines = (*lines, f"{found.padded_share:.0%} of what streams is padding or meets idle units")
+        lines = (*lines, f"{format_percent(found.padded_share)} of what streams is padding or meets idle units")
     origin = _pim_origin(device, pim, bound)
     engines = {str(part): seconds for part, seconds in parts.items() if part != "launch"}
     if pim.dram is None and pim.tile is None and pim.stream_efficiency is None:

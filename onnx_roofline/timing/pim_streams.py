@@ -5,6 +5,7 @@ gives each of a stack's 16 channels one head, so that 12 heads take as long as 8
 Source: AttAcc (ASPLOS'24) and its simulator, docs/time.md.
 """
 
+from onnx_roofline.base.quantities import format_percent
 from onnx_roofline.base.units import DTYPE_BITS, ceil_div
 from onnx_roofline.hardware import Device, PimModel
 from onnx_roofline.ir.kernel_work import KernelWork, Product
@@ -58,11 +59,14 @@ def stream_share(pim: PimModel, *, elementwise: bool = False) -> tuple[float, st
     """Share of the internal bandwidth for streams, and where it comes from."""
     if elementwise and pim.elementwise_efficiency is not None:
         share = pim.elementwise_efficiency
-        return share, f"{share:.0%} of the internal bandwidth for element-wise ops, as the profile states"
+        return share, f"{format_percent(share)} of the internal bandwidth for element-wise ops, as the profile states"
     dram = pim.dram
     if dram is not None:
         share = dram.row_share(pim.align.row_elements or 1)
-        return share, f"{share:.0%} of the internal bandwidth: whole rows, refresh"
+        return share, f"{format_percent(share)} of the internal bandwidth: whole rows, refresh"
     if pim.stream_efficiency is not None:
-        return pim.stream_efficiency, f"{pim.stream_efficiency:.0%} of the internal bandwidth, as the profile states"
+        return (
+            pim.stream_efficiency,
+            f"{format_percent(pim.stream_efficiency)} of the internal bandwidth, as the profile states",
+        )
     return 1.0, "all of the internal bandwidth: the profile states neither row timings nor an efficiency"

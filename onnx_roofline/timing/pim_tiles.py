@@ -8,7 +8,7 @@ passes = batch x vectors x ceil(outputs / (64 x channels))      the vector is wr
 Source: SAITPublic/PIMSimulator (ini file and command order); held against its runs in docs/time.md.
 """
 
-from onnx_roofline.base.quantities import format_si
+from onnx_roofline.base.quantities import format_percent, format_si
 from onnx_roofline.base.units import ceil_div
 from onnx_roofline.hardware import Device, PimModel, TileTiming
 from onnx_roofline.ir.kernel_work import KernelWork, Product
@@ -27,6 +27,7 @@ def product_by_tiles(
     io_s = passes * tile.pass_s + tiles * (tile.refill_s + tile.turn_s) + write_in_s(device, work, product)
     useful = product.batch * product.outputs * product.depth * ceil_div(product.vectors, pim.reuse)
     whole_s = tile.stream_s + tile.open_s + tile.refill_s + tile.turn_s
+    columns = format_percent(tile.stream_s / whole_s)
     return PimTime(
         stream_s=stream_s,
         activate_s=activate_s,
@@ -36,6 +37,6 @@ def product_by_tiles(
         padded_share=max(0.0, 1 - useful / (tiles * width * tile.depth)),
         explanation=(
             passes_line(product, product.batch * ceil_div(product.vectors, pim.reuse), pim),
-            f"{counted(tiles, 'tile')} of {format_si(whole_s, 's')}, {tile.stream_s / whole_s:.0%} of it columns",
+            f"{counted(tiles, 'tile')} of {format_si(whole_s, 's')}, {columns} of it columns",
         ),
     )

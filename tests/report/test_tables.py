@@ -13,6 +13,7 @@ from onnx import helper, parser
 from onnx_roofline.analysis.analyze import Analysis, analyze
 from onnx_roofline.analysis.settings import Settings
 from onnx_roofline.cli.main import main
+from onnx_roofline.report.fold import fold_names
 from onnx_roofline.report.kernel_rows import kernel_rows, most_wasted
 from onnx_roofline.report.modules import module_rows_within
 from onnx_roofline.report.table import Shown, render
@@ -239,6 +240,23 @@ def test_equal_layers_are_one_row_with_one_name(tmp_path: Path) -> None:
     assert (row.name, row.count) == ("model/layers.0..7/act", 8)
     rows = section(printed(analysis, 80), "By module")[2:]
     assert [" ".join(line.split()[:3]) for line in rows] == ["model 8 0", "└─ layers.0..7 x8", "└─ act 8"]
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("a#", "a1"),  # a mark of our own is no number
+        ("l." + "9" * 5000, "l." + "8" * 5000),  # more digits than Python reads
+        ("", "a"),
+        ("/", "//"),
+        ("h.01", "h.1"),
+        ("a\u0663", "a\u0664"),
+        ("{a,b}", "a..b"),
+    ],
+)
+def test_names_of_any_kind_fold_to_one(names: tuple[str, str]) -> None:
+    assert isinstance(fold_names(names), str)
+    assert fold_names(names[:1]) == names[0]
 
 
 def test_what_stands_below_equal_modules_is_of_all_of_them(decoder: Analysis) -> None:

@@ -172,7 +172,7 @@ def test_without_timings_the_profile_states_an_efficiency():
     model = PimModel(("float16",), None, stream_efficiency=0.5)
     time = pim_time(device(model), product(3))
     assert time.stream_s == pytest.approx(3 * 2 * 1024 * 1024 / (4096e9 * 0.5))
-    assert time.explanation[1] == "50% of the internal bandwidth, as the profile states"
+    assert time.explanation[1] == "50 % of the internal bandwidth, as the profile states"
 
 
 def test_without_either_it_says_so():
@@ -283,7 +283,7 @@ def test_a_gpu_gets_its_efficiencies_and_its_share_of_the_memory():
     assert device_time(gpu, work).total_s == pytest.approx(6.87e-6 + busy)
     full = device_time(gpu, work, "full")
     assert full.total_s == pytest.approx(6.87e-6 + busy / 0.85)
-    assert full.explanation == ("80% of the peak, 85% of the bandwidth",)
+    assert full.explanation == ("80 % of the peak, 85 % of the bandwidth",)
     assert device_time(gpu, work, bandwidth_share=0.5).total_s == pytest.approx(6.87e-6 + 2 * busy)
     many = product(4096, 12288, 12288)
     assert device_time(gpu, many, "full").total_s == pytest.approx(6.87e-6 + many.operations[0].total / (312e12 * 0.8))
