@@ -30,7 +30,7 @@ from onnx_roofline.ir.placed_records import (
     Roofline,
 )
 from onnx_roofline.ir.records import Executions, Kernel, Traffic, TypedOp, Work
-from onnx_roofline.memory.footprint import footprint
+from onnx_roofline.memory.footprint import Footprint, footprint
 from onnx_roofline.memory.kv_caches import InPlace
 from onnx_roofline.placement.kernel_graph import (
     KernelGraph,
@@ -82,7 +82,7 @@ class PlacementPass(Struct, frozen=True):
     produces: ClassVar[type] = Placement
 
     def run(self, model: Model) -> PassResult:
-        """A Placement for every row, the PlacementSummary, the KernelGraph, and the Schedule where one is made."""
+        """A Placement for every row; of the whole summary, kernel graph, footprint, and a schedule if one is made."""
         if self.objective != "latency":
             missing = _missing_energies(self.system)
             if missing:
@@ -104,7 +104,8 @@ class PlacementPass(Struct, frozen=True):
                 rows[key] = placed[key]
             else:
                 rows[key] = self._member(placed[kernel.id], kernel.id)
-        summary, overlap = self._summary(model, graph, problem, solution, placed)
+        held = footprint(model)
+        summary, overlap = self._summary(model, graph, problem, solution, placed, held)
         if self.objective == "latency" and self.system.concurrency != "exclusive":
             total_s, changed = with_splits(graph, problem, solution.assignment, self.system, self.pim_model)
             rows.update((key, replace(rows[key], with_splits=how)) for key, how in changed.items())
@@ -116,7 +117,7 @@ class PlacementPass(Struct, frozen=True):
                 kernels_split=kinds.count("split"),
                 kernels_pipelined=kinds.count("pipeline"),
             )
-        return PassResult(rows, wholes=(summary, graph, *([] if overlap is None else [overlap])))
+        return PassResult(rows, wholes=(summary, graph, held, *([] if overlap is None else [overlap])))
 
     def _solved(self, graph: KernelGraph) -> tuple[Problem, Solution]:
         if self.objective != "energy-delay":
@@ -214,6 +215,7 @@ class PlacementPass(Struct, frozen=True):
         problem: Problem,
         solution: Solution,
         placed: Mapping[str, Placement],
+        held: Footprint,
     ) -> tuple[PlacementSummary, Schedule | None]:
         """What holds of the whole, and the schedule of both devices at once where one is made."""
         in_seconds = self.objective == "latency"
@@ -236,7 +238,7 @@ class PlacementPass(Struct, frozen=True):
             objective=solution.objective,
             lower_bound=solution.lower_bound,
             gap=solution.gap,
-            proof=self._misfit(model, cost.resident_bytes)
+            proof=self._misfit(held, cost.resident_bytes)
             or _proof(solution.proof, len(graph.kernels), len(graph.refused)),
             method=solution.method,
             pim_model=self.pim_model,
@@ -256,9 +258,9 @@ class PlacementPass(Struct, frozen=True):
         )
         return summary, overlap
 
-    def _misfit(self, model: Model, resident_bytes: int) -> str:
+    def _misfit(self, whole: Footprint, resident_bytes: int) -> str:
         """What the GPU would have to hold where that is more than it has: a run that can't be is never optimal."""
-        gpu, size = self.system.gpu, footprint(model).total_bytes
+        gpu, size = self.system.gpu, whole.total_bytes
         if size is None or gpu.capacity_bytes is None:
             return ""
         shares = self.system.link is not None and self.system.link.shared_memory

@@ -53,9 +53,9 @@ class Analysis(Struct, frozen=True, eq=False, dict=True):
     @cached_property
     def footprint(self) -> "Footprint":
         """What the whole model occupies in the memory of one device."""
-        from onnx_roofline.memory.footprint import footprint
+        from onnx_roofline.memory.footprint import Footprint
 
-        return footprint(self.model)
+        return self.model.whole(Footprint)
 
 
 def analyze(

@@ -3,25 +3,23 @@
 import argparse
 import os
 import sys
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from onnx_roofline.base.errors import UsageError
 from onnx_roofline.cli.exit_codes import DONE
-from onnx_roofline.cli.model_options import settings_of
-from onnx_roofline.cli.model_runs import input_files, warned
-from onnx_roofline.cli.outputs import STDOUT, Output, check_outputs, write_output
+from onnx_roofline.cli.model_runs import warned
+from onnx_roofline.cli.outputs import STDOUT, Output, write_output
 from onnx_roofline.cli.printing import one_line, print_first_line, print_table, screen
+from onnx_roofline.cli.sweeps import run_sweep
 from onnx_roofline.cli.systems import run_systems, several
 
 if TYPE_CHECKING:
     from onnx_roofline.analysis.analyze import Analysis
-    from onnx_roofline.what_if.sweep import Sweep
 
 # Figures named in one line of those that were not varied.
 SHOWN_FIGURES = 6
 # Outputs that can show a sweep; the others are of one size of the model.
-_OF_A_SWEEP = ("--json", "--html")
+_OF_A_SWEEP = ("--json", "--html", "--plot")
 
 
 def _refuse_what_shows_nothing(options: argparse.Namespace) -> None:
@@ -33,8 +31,10 @@ def _refuse_what_shows_nothing(options: argparse.Namespace) -> None:
     views = _views(options)
     if len(views) > 1:
         raise UsageError(f"found {' and '.join(views)}: each prints a report of its own; run one after the other")
-    if options.format == "csv" and views and views != ["--convention"]:
+    if options.format == "csv" and views and views not in (["--convention"], ["--sweep"]):
         raise UsageError(f"--format csv: {views[0]} has no CSV; leave one of them out, or write --json FILE")
+    if options.flips is not None and not options.sweep:
+        raise UsageError("--flips: it names a dim of a --sweep; add one")
     single = [output.option for output in _outputs(options) if output.option not in _OF_A_SWEEP]
     if options.sweep and single:
         raise UsageError(f"{single[0]}: it shows one size of the model, and --sweep is of many; leave one of them out")
@@ -82,7 +82,7 @@ def run_analyze(options: argparse.Namespace) -> int:
 
         options.convention = expand(options.convention)
     if options.sweep:
-        return _run_sweep(options)
+        return run_sweep(options, _outputs(options))
     analysis = warned(options, _outputs(options))
     is_printed = _write_formats(analysis, options)
     if options.plot is not None:
@@ -130,47 +130,6 @@ def _write_formats(analysis: "Analysis", options: argparse.Namespace) -> bool:
         is_printed = is_printed or path == STDOUT
         write_output(path, [made] if isinstance(made, str) else made)
     return is_printed
-
-
-def _run_sweep(options: argparse.Namespace) -> int:
-    from onnx_roofline.report.header import open_bodies
-    from onnx_roofline.report.sweeps import flip_rows, point_rows, sweep_document
-    from onnx_roofline.what_if.sweep import parse_sweep, sweep
-
-    check_outputs(_outputs(options), input_files(options))
-    dim, values = parse_sweep(options.sweep)
-    found = sweep(options.model, settings_of(options), dim, values)
-    notes = [f"ASSUMED dims: {', '.join(found.assumed)}"] if found.assumed else []
-    is_printed = STDOUT in (options.json, options.html)
-    for line in (*notes, *open_bodies(found.open)):
-        print(one_line(line), file=sys.stderr if is_printed else sys.stdout)
-    if options.json is not None:
-        write_output(options.json, [sweep_document(found)])
-    if options.html is not None:
-        write_output(options.html, _sweep_page(options, found))
-    if is_printed:
-        return DONE
-    print_table(*point_rows(found))
-    if options.objective != "latency":
-        print(f"optimum: the placement of least {options.objective}, and the time that it takes")
-    flips = flip_rows(found)
-    if flips:
-        print_table(("kernels", "root", "the first", "where"), flips)
-    else:
-        print(f"no kernel changes its device over {dim}")
-    return DONE
-
-
-def _sweep_page(options: argparse.Namespace, found: "Sweep") -> Iterator[str]:
-    """The page of the model at the first value of the sweep, with all of its points."""
-    from msgspec.structs import replace
-
-    from onnx_roofline.analysis.analyze import analyze
-    from onnx_roofline.report.html.page import write_page
-
-    settings = settings_of(options)
-    first = replace(settings, dims={**settings.dims, found.dim: found.points[0].value})
-    return write_page(analyze(options.model, first), found)
 
 
 def _print_sensitivity(analysis: "Analysis") -> int:

@@ -27,8 +27,8 @@ _OF_THE_FILE = frozenset({"ops", "parameters"})
 _OF_MANY = ("time_limit_s", "memory_limit_gb", "executor")
 # Options of one model's report, and what each is where it is not given.
 _OF_ONE: tuple[tuple[str, object], ...] = (
-    ("plot", None), ("sweep", None), ("convention", []), ("sensitivity", False), ("explain_traffic", []), ("top", 10),
-    ("depth", None), ("all", False), ("order", "wasted"),
+    ("plot", None), ("sweep", []), ("flips", None), ("convention", []), ("sensitivity", False),
+    ("explain_traffic", []), ("top", 10), ("depth", None), ("all", False), ("order", "wasted"),
 )  # fmt: skip
 
 

@@ -80,10 +80,20 @@ def _add_analyze(parser: argparse.ArgumentParser) -> None:
         "--output", action="append", default=[], metavar="NAME=FILE", help="write a plugin's output; - is stdout"
     )
     parser.add_argument("--parquet", metavar="FILE", help="write a row a model as a Parquet file (extra: parquet)")
-    parser.add_argument("--plot", metavar="FILE", help="draw the roofline as .svg, .png or .pdf (extra: plot)")
+    parser.add_argument(
+        "--plot", metavar="FILE", help="draw the roofline, or the sweep, as .svg, .png or .pdf (extra: plot)"
+    )
     parser.add_argument("--format", choices=("table", "csv"), default="table", help="what stdout gets (default: table)")
     parser.add_argument(
-        "--sweep", metavar="NAME=1..4096", help="analyse at several sizes of a dim and say where placements flip"
+        "--sweep",
+        action="append",
+        default=[],
+        metavar="NAME=A,B|1..4096x2",
+        help="analyse at several sizes of a dim, on several systems (system=A,B) or with several figures "
+        "(h100-sxm.launch_us=0,2), and say where bounds and placements flip; of several, every combination",
+    )
+    parser.add_argument(
+        "--flips", metavar="NAME", help="the dim of the sweep along which flips are looked for (default: its only one)"
     )
     parser.add_argument(
         "--sensitivity",

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping
+from functools import cache
 from typing import TYPE_CHECKING, Literal, get_args
 
 from msgspec import Struct, field
@@ -97,7 +98,18 @@ def load_backend(name_or_path: str | os.PathLike[str] = DEFAULT_BACKEND) -> Back
     >>> load_backend("none").patterns
     ()
     """
-    slug, root = _root(name_or_path)
+    text = os.fspath(name_or_path)
+    if isinstance(name_or_path, str) and text in _shipped():
+        return _shipped_backend(text)
+    return _backend(*_root(name_or_path))
+
+
+@cache
+def _shipped_backend(slug: str) -> Backend:
+    return _backend(slug, parse(_shipped()[slug].read_bytes(), f"{slug}.yaml"))
+
+
+def _backend(slug: str, root: Node) -> Backend:
     entries = root.mapping(_KEYS, ("schema", "name", "about", "source", "patterns", "general_rule"))
     schema = entries["schema"].integer() if "schema" in entries else None
     if schema not in (None, _SCHEMA):
@@ -215,19 +227,18 @@ def _text(node: Node | None, choices: tuple[str, ...] = ()) -> str | None:
 
 
 def _root(name_or_path: str | os.PathLike[str]) -> tuple[str, Node]:
-    """Slug and root node. Raises ProfileError for what can't be read."""
+    """Slug and root node of a file. Raises ProfileError for what can't be read."""
     text = os.fspath(name_or_path)
-    shipped = _shipped()
-    if text in shipped and isinstance(name_or_path, str):
-        return text, parse(shipped[text].read_bytes(), f"{text}.yaml")
     if not isinstance(name_or_path, str) or "/" in text or os.sep in text or text.endswith((".yaml", ".yml")):
         stem = os.path.splitext(os.path.basename(text))[0]
         return "".join(c if c.isascii() and (c.isalnum() or c in "._-") else "-" for c in stem), read(text)
+    shipped = _shipped()
     known = ", ".join(sorted(shipped))
     guess = did_you_mean(text, shipped, listed=False)
     raise ProfileError(f"found no shipped backend {shown(text)}{guess} (shipped: {known}; a file's path ends in .yaml)")
 
 
+@cache
 def _shipped() -> "dict[str, Traversable]":
     from importlib.resources import files  # costs 10 ms, which `--help` need not pay
 

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 from onnx_roofline.ir.graph import Model, Notice, nested_graphs
 from onnx_roofline.load.assumptions import alternatives
 from onnx_roofline.load.build import ParsedModel, parse_model
-from onnx_roofline.load.dims import TOTAL_REASON, ComputedDim, DimOptions, bind
+from onnx_roofline.load.dims import TOTAL_REASON, ComputedDim, DimOptions, bind, dim_names, fixed_batch_axes, takes_dim
 from onnx_roofline.load.limits import Limits
 from onnx_roofline.load.names import is_mlir
 from onnx_roofline.load.sources import Source, is_file, read_source
@@ -21,10 +21,13 @@ __all__ = [
     "Source",
     "alternatives",
     "bind",
+    "dim_names",
+    "fixed_batch_axes",
     "is_file",
     "is_mlir",
     "load",
     "parse",
+    "takes_dim",
 ]
 
 NO_OPTIONS = DimOptions({}, {})

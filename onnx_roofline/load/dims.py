@@ -278,6 +278,29 @@ def _overrides(parsed: ParsedModel, options: DimOptions, uses: InputUses) -> tup
     return overrides(parsed.graph.inputs, dims, options.input_shapes, uses)
 
 
+def dim_names(parsed: ParsedModel) -> tuple[str, ...]:
+    """The dims that a file leaves open, by name, and `batch` where it fixes one."""
+    found = tuple(_symbols_of(parsed.graph))
+    is_fixed = BATCH not in found and fixed_batch_axes(parsed)
+    return (*found, BATCH) if is_fixed else found
+
+
+def fixed_batch_axes(parsed: ParsedModel) -> tuple[tuple[GraphInput, int, int], ...]:
+    """(input, axis, size) of the batch of every input, where the file fixes it: what `--dim batch=N` replaces."""
+    return fixed_batches(parsed.graph.inputs, InputUses(parsed.graph))
+
+
+def takes_dim(parsed: ParsedModel, name: str) -> bool:
+    """Whether `--dim` takes a name: of an open dim, of an axis, of a length that data decide, or `batch`."""
+    if name in dim_names(parsed):
+        return True
+    tensor, dot, axis = name.rpartition(".")
+    if not dot or not axis.isdecimal():
+        return False
+    ranks = {one.name: len(one.symbols or ()) for one in parsed.graph.inputs}
+    return int(axis) < ranks[tensor] if tensor in ranks else tensor in _names_of_inner_axes(parsed)
+
+
 def _refuse_unknown_names(
     parsed: ParsedModel, options: DimOptions, symbols: Mapping[str, None], uses: InputUses
 ) -> None:

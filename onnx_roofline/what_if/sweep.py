@@ -1,109 +1,142 @@
-"""Sweeps over one dim."""
+"""Sweeps: one model at every combination of some sizes, systems and figures, and where decisions change between."""
 
 import re
+from collections.abc import Mapping, Sequence
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from onnx_roofline.analysis.analyze import analyze
+from onnx_roofline.analysis.repeated import Repeated
 from onnx_roofline.analysis.settings import Settings
-from onnx_roofline.base.errors import UsageError
-from onnx_roofline.base.text import shown
+from onnx_roofline.base.errors import ProfileError, ShapeError, UsageError
+from onnx_roofline.base.text import did_you_mean, shown
 from onnx_roofline.ir.open_records import OpenBodies, OpenBody, dims_of
-from onnx_roofline.ir.placed_records import Placement, PlacementSummary
 from onnx_roofline.ir.records import Kernel, TypedOp
 from onnx_roofline.load import Source
-
-
-class SweepPoint(Struct, frozen=True):
-    """One value of a swept dim: every alternative's seconds, and the device of each kernel by its root's row id.
-
-    `untimed` kernels run but have no time on either device; the seconds are without them.
-    """
-
-    value: int
-    seconds: "dict[str, float | None]"
-    on_pim: int
-    devices: "dict[str, str | None]"
-    untimed: int = 0
+from onnx_roofline.what_if.axes import Axis, Value, find_axes, points_of, settings_at
+from onnx_roofline.what_if.items import Items, find_items
+from onnx_roofline.what_if.points import Point, point_of
+from onnx_roofline.what_if.sweep_flips import SweepFlip, flips_along
 
 
 class Sweep(Struct, frozen=True):
-    """A model over the values of one dim; `labels` names kernels for a reader, `assumed` dims nobody stated, `open`
-    loops and branches that nobody stated.
+    """A model over the values of some axes.
+
+    `settings` hold at every point. `points` are every combination, the last axis fastest. `flips` are what changes
+    along `flip_axis`, "" where nobody asked for one. `labels` names kernels for a reader, `items` what a run handles,
+    `assumed` dims and `open` loops and branches that nobody stated. `runs` analyses it took.
     """
 
-    dim: str
-    points: tuple[SweepPoint, ...]
-    labels: "dict[str, str]"
+    axes: tuple[Axis, ...]
+    settings: Settings
+    points: tuple[Point, ...]
+    labels: Mapping[str, str]
+    flip_axis: str = ""
+    flips: tuple[SweepFlip, ...] = ()
+    items: Items | None = None
     assumed: tuple[str, ...] = ()
     open: tuple[OpenBody, ...] = ()
-
-    def changes(self) -> "list[tuple[str, list[str], list[tuple[int, str | None]]]]":
-        """(label, kernel ids, [(first value, device), ...]) of kernels that flip together, most kernels first."""
-        groups: dict[object, list[str]] = {}
-        for kernel in self.points[0].devices:
-            steps: list[tuple[int, str | None]] = []
-            for point in self.points:
-                device = point.devices.get(kernel)
-                if not steps or steps[-1][1] != device:
-                    steps.append((point.value, device))
-            if len(steps) > 1:
-                groups.setdefault((self.labels[kernel], tuple(steps)), []).append(kernel)
-        found = [(key[0], ids, list(key[1])) for key, ids in groups.items() if isinstance(key, tuple)]
-        return sorted(found, key=lambda item: (-len(item[1]), item[0]))
+    runs: int = 0
 
 
-def parse_sweep(text: str) -> tuple[str, tuple[int, ...]]:
-    """`tokens=1..4096` -> the dim and its values: doubling from the first to the last; or a list, `batch=1,2,3`.
+class _Runs:
+    """The points of a sweep, each analysed once, and what its reader has to know of all of them."""
 
-    Raises UsageError for another form.
+    def __init__(self, source: Source, settings: Settings, wanted: Mapping[str, Sequence[object]]) -> None:
+        self._repeated = Repeated(source, settings)
+        self._settings = settings
+        self.axes = find_axes(wanted, self._repeated.parsed, settings)
+        self.items = find_items(self._repeated.parsed, any("batch" in names for names in (settings.dims, wanted)))
+        self.labels: dict[str, str] = {}
+        self.assumed: dict[str, None] = {}
+        self.open: dict[OpenBody, None] = {}
+        self.first_refusal: ShapeError | None = None
+        self._found: dict[tuple[Value, ...], Point] = {}
+        self._check_hardware()
 
-    >>> parse_sweep("tokens=1..16"), parse_sweep("batch=3,5")
-    (('tokens', (1, 2, 4, 8, 16)), ('batch', (3, 5)))
-    """
-    name, separator, values = text.rpartition("=")
-    wanted = (
-        f"--sweep {shown(text)}: wanted NAME=FIRST..LAST or NAME=A,B,C with whole numbers from 1 and of up to 18 "
-        "digits, such as tokens=1..4096"
-    )
-    if not separator or not name:
-        raise UsageError(wanted)
-    first, dots, last = values.partition("..")
-    parts = [first, last] if dots else values.split(",")
-    are_sizes = all(re.fullmatch(r"(?=.{1,18}$)0*[1-9][0-9]*", part) for part in parts)
-    if not are_sizes or (dots and int(first) > int(last)):
-        raise UsageError(wanted)
-    if not dots:
-        return name, tuple(int(part) for part in parts)
-    found, value = [], int(first)
-    while value < int(last):
-        found.append(value)
-        value *= 2
-    return name, (*found, int(last))
+    def _check_hardware(self) -> None:
+        """Reads every system with its figures, so that what can't be is refused before anything is computed."""
+        sizeless = [axis if axis.kind != "dim" else replace(axis, values=axis.values[:1]) for axis in self.axes]
+        for values in points_of(sizeless):
+            try:
+                self._repeated.system_of(settings_at(self._settings, self.axes, values))
+            except ProfileError as error:
+                raise ProfileError(re.sub("^--set ", "--sweep ", str(error))) from None
 
+    @property
+    def runs(self) -> int:
+        return self._repeated.runs
 
-def sweep(source: Source, settings: Settings, dim: str, values: tuple[int, ...]) -> Sweep:
-    """The model analysed at every value of a dim. Raises UsageError where the file has no such dim."""
-    points, labels, assumed = [], dict[str, str](), dict[str, None]()
-    opened: dict[OpenBody, None] = {}
-    for value in values:
-        analysis = analyze(source, replace(settings, dims={**settings.dims, dim: value}))
+    def at(self, values: tuple[Value, ...]) -> Point:
+        """A point; one at which the model is not valid says why."""
+        if values not in self._found:
+            try:
+                self._found[values] = self._measured(values)
+            except ShapeError as error:
+                self.first_refusal = self.first_refusal or error
+                self._found[values] = Point(values, refusal=str(error))
+        return self._found[values]
+
+    def _measured(self, values: tuple[Value, ...]) -> Point:
+        analysis = self._repeated.at(settings_at(self._settings, self.axes, values))
         model = analysis.model
-        assumed.update(
+        self.assumed.update(
             (f"{name}={found.value}", None)
             for name, found in dims_of(model).items()
             if found.origin == "assumed" and not found.is_computed
         )
-        opened.update(dict.fromkeys(model.whole(OpenBodies).found))
-        summary = model.whole(PlacementSummary)
-        placements = model.column(Placement)
-        devices = {}
+        self.open.update(dict.fromkeys(model.whole(OpenBodies).found))
+        rows = model.column(TypedOp)
         for key, kernel in model.column(Kernel).items():
-            if kernel.id == key:
-                devices[key] = placements[key].device
-                labels[key] = f"{model.column(TypedOp)[key].op.op_type} ({kernel.pattern})"
-        optimum = next(item for item in summary.alternatives if item.name == "optimum")
-        seconds = {item.name: item.total_s for item in summary.alternatives}
-        points.append(SweepPoint(value, seconds, optimum.on_pim, devices, summary.untimed_kernels))
-    return Sweep(dim, tuple(points), labels, tuple(assumed), tuple(opened))
+            if kernel.id == key and key not in self.labels:
+                self.labels[key] = f"{rows[key].op.op_type} ({kernel.pattern})"
+        return point_of(analysis, values, self.items)
+
+
+def _sizes(axes: Sequence[Axis], values: Sequence[Value]) -> list[int]:
+    return [value for axis, value in zip(axes, values, strict=True) if axis.kind == "dim" and isinstance(value, int)]
+
+
+def _flip_axis(axes: Sequence[Axis], wanted: str | None) -> int | None:
+    """The place of the axis along which flips are looked for."""
+    dims = {axis.name: place for place, axis in enumerate(axes) if axis.kind == "dim"}
+    if wanted:
+        if wanted not in dims:
+            raise UsageError(f"--flips {shown(wanted, quotes=False)}: found no such dim in the sweep"
+                             f"{did_you_mean(wanted, dims)}")  # fmt: skip
+        return dims[wanted]
+    return next(iter(dims.values())) if wanted is None and len(dims) == 1 else None
+
+
+def sweep(
+    source: Source, settings: Settings, wanted: Mapping[str, Sequence[object]], flips: str | None = None
+) -> Sweep:
+    """The model analysed at every combination of values, each exactly as an analysis alone would say.
+
+    `wanted` has the values by what they are of: a dim, `system`, or a figure by its path. Flips are looked for along
+    the one dim of the sweep, or along the axis that `flips` names; "" looks for none.
+    Raises UsageError for an axis that can't be, and what the analysis raises, of shapes where no point is valid.
+    """
+    runs = _Runs(source, settings, wanted)
+    axes = runs.axes
+    along = _flip_axis(axes, flips)
+    # What differs in the system alone comes one after the other: it shares all that does not depend on it.
+    wanted_points = points_of(axes)
+    for values in sorted(wanted_points, key=lambda values: _sizes(axes, values)):
+        runs.at(values)
+    points = tuple(runs.at(values) for values in wanted_points)
+    if runs.first_refusal is not None and all(point.refusal for point in points):
+        raise runs.first_refusal
+    found = () if along is None else flips_along(axes, along, points, runs.at, runs.labels)
+    return Sweep(
+        axes=axes,
+        settings=settings,
+        points=points,
+        labels=runs.labels,
+        flip_axis="" if along is None else axes[along].name,
+        flips=found,
+        items=runs.items,
+        assumed=tuple(runs.assumed),
+        open=tuple(runs.open),
+        runs=runs.runs,
+    )

@@ -310,9 +310,9 @@ def layers(number: int) -> onnx.ModelProto:
 
 
 def test_a_sweep_is_under_a_slider(browser: Browser, tmp_path: Path) -> None:
-    settings = Settings(dims={"past_sequence": 1023, "batch": 1}, system="a100-attacc", assume_dtype="float16")
+    settings = Settings(dims={"past_sequence": 1023}, system="a100-attacc", assume_dtype="float16")
     path = ROOT / "sample_models/llama_decode.onnx"
-    found = sweep(path, settings, "batch", (1, 8, 32))
+    found = sweep(path, settings, {"batch": (1, 8, 32)})
     page = tmp_path / "page.html"
     page.write_text("".join(write_page(analyze(path, settings), found)), "utf-8")
     browser.open(page)
@@ -323,7 +323,7 @@ def test_a_sweep_is_under_a_slider(browser: Browser, tmp_path: Path) -> None:
         notes.append(browser.ask("document.querySelector('#whatif-note').textContent").split()[0])
         shown = browser.ask("[...document.querySelector('#whatif-table tbody').rows].map((row) => "
                             "row.cells[0].textContent)")  # fmt: skip
-        assert shown == list(found.points[point].seconds)
+        assert shown == list(found.points[point].placements)
     assert [int(note) for note in notes] == [point.on_pim for point in found.points]
     assert len(set(notes)) > 1, "the slider changes something"
     assert browser.ask("document.querySelector('#whatif-value').textContent") == "batch = 32"

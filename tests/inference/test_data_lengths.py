@@ -168,10 +168,10 @@ def test_a_check_asks_for_it(tmp_path: Path, capsys: pytest.CaptureFixture[str])
 
 
 def test_it_is_swept(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    arguments = ["analyze", save(FRAMED, tmp_path), "--dim", "T=20", "--sweep", "frames.0=1..4", "--json", "-"]
+    arguments = ["analyze", save(FRAMED, tmp_path), "--dim", "T=20", "--sweep", "frames.0=1..4x2", "--json", "-"]
     assert main(arguments) == 0
     swept = json.loads(capsys.readouterr().out)["sweep"]
-    assert [point["value"] for point in swept["points"]] == [1, 2, 4]
+    assert [point["values"] for point in swept["points"]] == [[1], [2], [4]]
 
 
 def test_the_json_says_where_it_comes_from(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

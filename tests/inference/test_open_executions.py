@@ -347,7 +347,7 @@ def test_check_judges_a_limit_by_the_most_over_all_branches(
 
 def test_a_sweep_names_them_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["analyze", save(LOOP.replace("float[4]", "float[n]"), tmp_path), "--sweep", "n=1,2"]) == 0
-    assert capsys.readouterr().out.splitlines()[0] == "ASSUMED trips: 1:Loop=1 (--trip 1:Loop=N)"
+    assert capsys.readouterr().out.splitlines()[1] == "ASSUMED trips: 1:Loop=1 (--trip 1:Loop=N)"
 
 
 def test_a_placement_that_no_branch_takes_part_in_is_judged(tmp_path: Path) -> None:

@@ -244,13 +244,13 @@ def test_sweep_finds_where_the_decision_flips() -> None:
     from onnx_roofline.what_if.sweep import sweep
 
     found = sweep(
-        str(SAMPLES / "gpt2.onnx"), Settings(system="a100-attacc", assume_dtype="float16"), "sequence", (1, 8, 32)
+        str(SAMPLES / "gpt2.onnx"), Settings(system="a100-attacc", assume_dtype="float16"), {"sequence": (1, 8, 32)}
     )
-    assert [point.value for point in found.points] == [1, 8, 32]
+    assert [point.values for point in found.points] == [(1,), (8,), (32,)]
     # The head streams its weights once a token, at 13 times the bandwidth that the GPU reaches: the GPU wins at 32.
-    assert found.points[1].devices["484:MatMul"] == "attacc"
-    assert found.points[2].devices["484:MatMul"] == "a100-sxm-80gb"
-    assert any("484:MatMul" in ids for _, ids, _ in found.changes())
+    assert found.points[1].kernels["484:MatMul"].device == "attacc"
+    assert found.points[2].kernels["484:MatMul"].device == "a100-sxm-80gb"
+    assert any("484:MatMul" in one.kernels for one in found.flips if one.what == "device")
 
 
 def test_a_sweep_for_energy_says_why_its_optimum_takes_longer(capsys: pytest.CaptureFixture[str]) -> None:

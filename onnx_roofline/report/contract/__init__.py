@@ -23,11 +23,6 @@ from onnx_roofline.report.contract.documents import (
     ModelFile,
     Statuses,
     SuspectedCache,
-    Sweep,
-    SweepDocument,
-    SweepFlip,
-    SweepPoint,
-    SweepStep,
     Totals,
     TotalTime,
     TotalTraffic,
@@ -59,6 +54,15 @@ from onnx_roofline.report.contract.graph import (
 )
 from onnx_roofline.report.contract.placement import Alternative, Certainty, Joules, PlacementSummary
 from onnx_roofline.report.contract.schema import DOCUMENTS, schema_of
+from onnx_roofline.report.contract.sweep import (
+    Sweep,
+    SweepAxis,
+    SweepBound,
+    SweepDocument,
+    SweepFlip,
+    SweepPoint,
+    SweepStep,
+)
 from onnx_roofline.report.contract.system import (
     Alignment,
     AttentionShares,
@@ -136,6 +140,8 @@ __all__ = [
     "Statuses",
     "SuspectedCache",
     "Sweep",
+    "SweepAxis",
+    "SweepBound",
     "SweepDocument",
     "SweepFlip",
     "SweepPoint",

@@ -1,8 +1,8 @@
-"""The documents: the annotated graph of `analyze`, the answers of `explain`, the sweep over a dim, the formulas."""
+"""The documents: the annotated graph of `analyze`, the answers of `explain`, the formulas."""
 
 from typing import Annotated, Literal
 
-from msgspec import Meta, field
+from msgspec import Meta
 
 from onnx_roofline.report.contract.common import Count, Measured, Record, Runs, Seconds, Share, Tool
 from onnx_roofline.report.contract.graph import Counts, DeviceMoved, Flip, Graph, Kernel, Node, Split, Tensor
@@ -195,47 +195,6 @@ class Explanation(Record, frozen=True):
     kernel: Annotated[Kernel | None, Meta(description="its kernel; null where no kernel executes it")]
     flips: Annotated[tuple[Flip, ...], Meta(description="of its kernel, those of scope `model` first")]
     split: Annotated[Split | None, Meta(description="of its kernel")]
-
-
-class SweepPoint(Measured, frozen=True):
-    """The model at one value of the dim."""
-
-    value: Annotated[Count, Meta(description="of the dim")]
-    time_s: Annotated[dict[str, Seconds | None], Meta(description="seconds by the name of the simple placement")]
-    kernels_on_pim: Annotated[Count, Meta(description="in the optimum")]
-    kernels_without_time: Annotated[Count, Meta(description="kernels that run and that the seconds are without")]
-    devices: Annotated[dict[str, str | None], Meta(description="of every kernel, by the `id` of its root")]
-
-
-class SweepStep(Record, frozen=True):
-    """From which value of the dim on a kernel runs where."""
-
-    first: Annotated[Count, Meta(description="the first value there")] = field(name="from")
-    device: Annotated[str | None, Meta(description="short name; null where it is not placed")]
-
-
-class SweepFlip(Record, frozen=True):
-    """Kernels that change their device together."""
-
-    kernels: Annotated[tuple[str, ...], Meta(description="ids of their roots")]
-    label: Annotated[str, Meta(description="what they are: op type and pattern")]
-    steps: Annotated[tuple[SweepStep, ...], Meta(description="where they run, by rising value")]
-
-
-class Sweep(Record, frozen=True):
-    """A model over the values of one dim."""
-
-    dim: Annotated[str, Meta(description="its name")]
-    points: Annotated[tuple[SweepPoint, ...], Meta(description="in the order that was asked for")]
-    flips: Annotated[tuple[SweepFlip, ...], Meta(description="what changes its device, most kernels first")]
-
-
-class SweepDocument(Record, frozen=True):
-    """What `analyze --sweep NAME=1..4096 --json` writes."""
-
-    schema_version: Version
-    tool: Annotated[Tool, Meta(description="what wrote it")]
-    sweep: Annotated[Sweep, Meta(description="the model over the values of the dim")]
 
 
 class FormulaTerm(Record, frozen=True):

@@ -5,7 +5,8 @@ from typing import Any
 import msgspec
 
 from onnx_roofline.report.contract.common import SCHEMA_VERSION
-from onnx_roofline.report.contract.documents import AnnotatedGraph, Explanation, FormulaDocument, SweepDocument
+from onnx_roofline.report.contract.documents import AnnotatedGraph, Explanation, FormulaDocument
+from onnx_roofline.report.contract.sweep import SweepDocument
 
 # What `onnx-roofline schema NAME` prints, and what is written in that form.
 DOCUMENTS: dict[str, Any] = {

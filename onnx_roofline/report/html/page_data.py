@@ -15,6 +15,9 @@ from onnx_roofline.ir.placed_records import Placement, PlacementSummary, Rooflin
 from onnx_roofline.ir.records import Executions, Kernel, Reuse, Traffic, TypedOp, Work
 from onnx_roofline.report.header import first_line
 from onnx_roofline.report.html.graph_views import lay_out
+from onnx_roofline.report.sweeps import TITLES, bound_text, held_text, rate_text, steps_text
+from onnx_roofline.what_if.axes import SYSTEM
+from onnx_roofline.what_if.points import Point
 from onnx_roofline.what_if.sensitivity import assumed_figures
 from onnx_roofline.what_if.sweep import Sweep
 
@@ -59,7 +62,7 @@ def page_data(analysis: Analysis, sweep: Sweep | None = None) -> dict[str, Any]:
             _spans(found, analysis, place_of_kernel, texts) for found in (timeline(analysis), overlapped(analysis))
         ],
         "views": _views(analysis, roots, place_of_kernel),
-        "sweep": None if sweep is None else _sweep(sweep, place_of_kernel, analysis),
+        "sweep": None if sweep is None else _sweep(sweep, place_of_kernel),
     }
     found["texts"] = texts.all
     return found
@@ -193,21 +196,30 @@ def _spans(spans: Sequence[Span], analysis: Analysis, kernels: Mapping[str, int]
     return found
 
 
-def _sweep(sweep: Sweep, kernels: Mapping[str, int], analysis: Analysis) -> dict[str, Any]:
-    """A column a point; the devices of a point are a text with a character a kernel: 0, 1, or - for none."""
-    signs = {device.slug: str(side) for side, device in enumerate(analysis.system.devices)}
+def _sweep(sweep: Sweep, kernels: Mapping[str, int]) -> dict[str, Any]:
+    """A column a point, the last axis fastest; the devices of a point are a text with a character a kernel: 0, 1, or -
+    for none. Axes of names have no places on a scale.
+    """
+    names = list(dict.fromkeys(name for point in sweep.points for name in point.placements))
     return {
-        "dim": visible(sweep.dim),
-        "values": [point.value for point in sweep.points],
-        "seconds": [[name, [_short(point.seconds[name]) for point in sweep.points]] for name in
-                    sweep.points[0].seconds],
+        "axes": [[visible(axis.name), [visible(value) if isinstance(value, str) else value for value in axis.values],
+                  axis.kind == SYSTEM] for axis in sweep.axes],
+        "along": visible(sweep.flip_axis),
+        "seconds": [[name, [_short(point.placements.get(name)) for point in sweep.points]] for name in names],
         "onPim": [point.on_pim for point in sweep.points],
         "untimed": [point.untimed for point in sweep.points],
-        "devices": ["".join(signs.get(point.devices.get(key) or "", "-") for key in kernels) for point in sweep.points],
-        "flips": [[visible(label), len(ids), kernels.get(ids[0], -1),
-                   ", ".join(f"{device or 'nowhere'} from {value:,}" for value, device in steps)]
-                  for label, ids, steps in sweep.changes()],
+        "refusals": [visible(point.refusal, 400) for point in sweep.points],
+        "bounds": [bound_text(point) for point in sweep.points],
+        "rates": [rate_text(sweep, point) for point in sweep.points],
+        "devices": ["".join(_sign(point, key) for key in kernels) for point in sweep.points],
+        "flips": [[visible(one.label) or TITLES[one.what], len(one.kernels), kernels.get((*one.kernels, "")[0], -1),
+                   ", ".join((*held_text(sweep, one), steps_text(sweep, one)))] for one in sweep.flips],
     }  # fmt: skip
+
+
+def _sign(point: Point, key: str) -> str:
+    state = point.kernels.get(key)
+    return "-" if state is None or state.device is None else str(point.devices.index(state.device))
 
 
 def _views(analysis: Analysis, roots: list[str], kernels: Mapping[str, int]) -> list[list[Any]]:

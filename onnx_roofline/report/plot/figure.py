@@ -6,7 +6,7 @@ picture, from its lower left corner; a vector format scales them.
 
 import os
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from io import BytesIO
 from typing import TYPE_CHECKING
@@ -21,6 +21,7 @@ from onnx_roofline.report.plot.picture import Picture
 
 if TYPE_CHECKING:
     import numpy as np
+    from matplotlib.figure import Figure
     from numpy.typing import NDArray
 
     Boxes = NDArray[np.float64]
@@ -53,13 +54,28 @@ def draw_roofline(
     the figures rest on. Raises UsageError (another suffix, a place that can't be written, a dtype that no device
     computes) and MissingExtraError.
     """
+    write_figure(
+        path, lambda suffix: Picture(title, system, dtype, points, any_glyph=suffix == "svg", basis=basis).figure
+    )
+
+
+def suffix_of(path: str) -> str:
+    """`svg`, `png` or `pdf`. Raises UsageError for another suffix."""
     suffix = os.path.splitext(path)[1].lower().removeprefix(".")
     if suffix not in _METADATA:
         raise UsageError(f"--plot {path!r}: expected a file name that ends in .svg, .png or .pdf")
+    return suffix
+
+
+def write_figure(path: str, figure_for: "Callable[[str], Figure]") -> None:
+    """Write a figure, drawn for the suffix of its file in the style of all pictures: complete or not at all.
+
+    Raises UsageError (another suffix, a place that can't be written) and MissingExtraError.
+    """
+    suffix = suffix_of(path)
     with _style():
-        picture = Picture(title, system, dtype, points, any_glyph=suffix == "svg", basis=basis)
         data = BytesIO()
-        picture.figure.savefig(data, format=suffix, metadata=_METADATA[suffix], dpi=DPI)
+        figure_for(suffix).savefig(data, format=suffix, metadata=_METADATA[suffix], dpi=DPI)
     write_atomically(path, [data.getvalue()])
 
 
