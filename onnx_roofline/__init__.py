@@ -28,12 +28,14 @@ __all__ = [
     "RooflineError",
     "Settings",
     "ShapeError",
+    "Sweep",
     "System",
     "UsageError",
     "__version__",
     "analyze",
     "load_system",
     "shipped_profiles",
+    "sweep",
 ]
 
 if TYPE_CHECKING:
@@ -53,6 +55,7 @@ if TYPE_CHECKING:
     from onnx_roofline.face import Analysis, analyze
     from onnx_roofline.hardware import System, load_system, shipped_profiles
     from onnx_roofline.load import Limits
+    from onnx_roofline.sweep_face import Sweep, sweep
 else:
     # Module -> the names that it is asked for. A type checker reads the imports above instead.
     _HOMES = {
@@ -61,6 +64,7 @@ else:
         "face": ("Analysis", "analyze"),
         "hardware": ("System", "load_system", "shipped_profiles"),
         "load": ("Limits",),
+        "sweep_face": ("Sweep", "sweep"),
     }
 
     def __getattr__(name):

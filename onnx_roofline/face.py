@@ -165,11 +165,12 @@ def analyze(
     Raises RooflineError, one sentence for the user, where the model or an option can't be used.
     """
     plugin.load_installed()
-    found = analysis.analyze(source, _settings(settings, options), progress)
+    found = analysis.analyze(source, settings_with(settings, options), progress)
     return Analysis(found.model, found.system, found.pipeline, found.settings, found.timings_s)
 
 
-def _settings(settings: Settings | None, options: Options) -> Settings:
+def settings_with(settings: Settings | None, options: Options) -> Settings:
+    """The settings with options in the place of its own. Raises UsageError for a name that is none."""
     base = Settings() if settings is None else settings
     if not isinstance(base, Settings):
         raise UsageError(

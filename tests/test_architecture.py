@@ -29,6 +29,7 @@ RANKS = (
     ("lint",),
     ("report", "ci"),
     ("face",),
+    ("sweep_face",),
     ("cli", "compilers", "pytest_plugin"),
 )
 RANK = {name: rank for rank, names in enumerate(RANKS) for name in names}

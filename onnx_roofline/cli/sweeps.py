@@ -45,7 +45,7 @@ def run_sweep(options: argparse.Namespace, outputs: Sequence[Output]) -> int:
     if options.plot is not None:
         from onnx_roofline.report.plot.sweep_figure import draw_sweep
 
-        draw_sweep(options.plot, options.model, found)
+        draw_sweep(options.plot, found)
     if is_csv:
         sys.stdout.writelines(write_csv(found))
     if is_printed:

@@ -189,7 +189,7 @@ def explain_op(analysis: Analysis, key: str, others: Alternatives) -> Iterator[s
     if untimed:
         yield f"  that is of the kernels with a time: the placement leaves out {without_time(untimed)}"
     if not is_pair:
-        yield "  how it changes with a dim: onnx-roofline analyze MODEL --sweep NAME=1..4096"
+        yield "  how it changes with a dim: onnx-roofline analyze MODEL --sweep NAME=1..4096x2"
         return
     found = False
     for flip in others.model_flips(root):
@@ -213,7 +213,7 @@ def explain_op(analysis: Analysis, key: str, others: Alternatives) -> Iterator[s
         yield f"  split over both, {share}, with transfers: {format_si(split.time_s, 's')}, {gain}"
     if placement.with_splits is not None:
         yield f"  {_together_line(placement.with_splits)}"
-    yield "  how it changes with a dim: onnx-roofline analyze MODEL --sweep NAME=1..4096"
+    yield "  how it changes with a dim: onnx-roofline analyze MODEL --sweep NAME=1..4096x2"
 
 
 def _executions_lines(analysis: Analysis, key: str) -> Iterator[str]:

@@ -22,11 +22,12 @@ from onnx_roofline.what_if.sweep_flips import SweepFlip, flips_along
 class Sweep(Struct, frozen=True):
     """A model over the values of some axes.
 
-    `settings` hold at every point. `points` are every combination, the last axis fastest. `flips` are what changes
-    along `flip_axis`, "" where nobody asked for one. `labels` names kernels for a reader, `items` what a run handles,
-    `assumed` dims and `open` loops and branches that nobody stated. `runs` analyses it took.
+    `model` is its file, `settings` hold at every point. `points` are every combination, the last axis fastest. `flips`
+    are what changes along `flip_axis`, "" where nobody asked for one. `labels` names kernels for a reader, `items` what
+    a run handles, `assumed` dims and `open` loops and branches that nobody stated. `runs` analyses it took.
     """
 
+    model: str
     axes: tuple[Axis, ...]
     settings: Settings
     points: tuple[Point, ...]
@@ -66,6 +67,10 @@ class _Runs:
     @property
     def runs(self) -> int:
         return self._repeated.runs
+
+    @property
+    def model(self) -> str:
+        return self._repeated.parsed.path
 
     def at(self, values: tuple[Value, ...]) -> Point:
         """A point; one at which the model is not valid says why."""
@@ -129,6 +134,7 @@ def sweep(
         raise runs.first_refusal
     found = () if along is None else flips_along(axes, along, points, runs.at, runs.labels)
     return Sweep(
+        model=runs.model,
         axes=axes,
         settings=settings,
         points=points,

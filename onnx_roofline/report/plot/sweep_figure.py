@@ -47,10 +47,10 @@ def check_drawable(path: str, sizes: Mapping[str, int]) -> None:
                          "over two; give the others one value, or write --format csv")  # fmt: skip
 
 
-def draw_sweep(path: str, model: str, sweep: Sweep) -> None:
+def draw_sweep(path: str, sweep: Sweep) -> None:
     """Write the picture as .svg, .png or .pdf. Raises UsageError, and MissingExtraError without matplotlib."""
     check_drawable(path, {axis.name: len(axis.values) for axis in sweep.axes})
-    title = clean_label(model.replace("\\", "/").rpartition("/")[2])
+    title = clean_label(sweep.model.replace("\\", "/").rpartition("/")[2])
     write_figure(path, lambda _: _figure(title, sweep))
 
 
