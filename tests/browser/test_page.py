@@ -334,6 +334,27 @@ def test_a_sweep_is_under_a_slider(browser: Browser, tmp_path: Path) -> None:
     assert browser.ask("document.querySelector('#whatif').hidden")
 
 
+def test_a_sweep_over_systems_has_a_slider_more(browser: Browser, tmp_path: Path) -> None:
+    path = ROOT / "sample_models/llama_decode.onnx"
+    found = sweep(path, Settings(), {"batch": (1, 8), "system": ("a100-attacc", "h100-sxm"), "past_sequence": (127,)})
+    first = Settings(dims={"batch": 1, "past_sequence": 127}, system="a100-attacc")
+    page = tmp_path / "page.html"
+    page.write_text("".join(write_page(analyze(path, first), found)), "utf-8")
+    browser.open(page)
+    for place, wanted in enumerate((1, 1, 0)):
+        which = "whatif-slider" if not place else f"whatif-slider-{place}"
+        browser.ask(f"(() => {{ const one = document.querySelector('#{which}'); one.value = {wanted}; "
+                    "one.dispatchEvent(new Event('input')); })()")  # fmt: skip
+    shown = browser.ask("document.querySelector('#whatif-value').textContent")
+    assert shown == "batch = 8, system = h100-sxm, past_sequence = 127"
+    names = browser.ask(
+        "[...document.querySelector('#whatif-table tbody').rows].map((row) => row.cells[0].textContent)"
+    )
+    assert names == ["optimum"]  # one device alone
+    assert browser.ask("document.querySelector('#whatif-note').textContent").startswith("0 of ")
+    assert browser.errors == []
+
+
 def test_a_model_without_a_kernel_has_a_page(browser: Browser, tmp_path: Path) -> None:
     ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, (4,)) for name in "xy"]
     graph = helper.make_graph([helper.make_node("Identity", ["x"], ["y"])], "g", ends[:1], ends[1:])

@@ -207,7 +207,7 @@ def _mark_flips(axes: "Axes", sweep: Sweep, by: int | None) -> None:
                 moved[step.first] = moved.get(step.first, 0) + len(one.kernels)
     for size, kernels in moved.items():
         axes.axvline(size, color=GREY, linewidth=0.9, linestyle=(0, (2, 2)), zorder=0)
-        said = f"{kernels:,} move at {size:,}" if kernels else f"bound flips at {size:,}"
+        said = f"{kernels:,} move{'s' if kernels == 1 else ''} at {size:,}" if kernels else f"bound flips at {size:,}"
         axes.annotate(said, (size, 1.0), xycoords=("data", "axes fraction"), xytext=(3, -2), fontsize=8,
                       textcoords="offset points", color=GREY, rotation=90, va="top")  # fmt: skip
 
@@ -267,7 +267,8 @@ def _draw_map(figure: "Figure", sweep: Sweep, across: int, up: int) -> None:
         said = _cell_text(point) if has_text else "✗" if point.fits is False else ""
         dark = times[y][x] == times[y][x] and norm(times[y][x]) > 0.55
         axes.text(x + 0.5, y + 0.5, said, ha="center", va="center", color="white" if dark else INK, fontsize=8)
-    _draw_borders(axes, points)
+    if _draw_borders(axes, points):
+        figure.text(0.09, 0.875, "lines part what most of the time is bound by", color=GREY, fontsize=8)
     for ticks, values in ((axes.set_xticks, columns), (axes.set_yticks, rows)):
         step = -(-len(values) // _MOST_TICKS)
         shown = range(0, len(values), step)
@@ -283,7 +284,6 @@ def _draw_map(figure: "Figure", sweep: Sweep, across: int, up: int) -> None:
     bar.ax.yaxis.set_minor_formatter(NullFormatter())
     bar.outline.set_visible(False)
     bar.set_label("time of one run")
-    figure.text(0.09, 0.875, "lines part what most of the time is bound by", color=GREY, fontsize=8)
 
 
 def _cell_s(point: Point) -> float:
@@ -297,15 +297,14 @@ def _cell_text(point: Point) -> str:
     return f"{said}\nDOES NOT FIT" if point.fits is False else said
 
 
-def _draw_borders(axes: "Axes", points: Mapping[tuple[int, int], Point]) -> None:
-    """Lines between cells whose time is bound by different engines."""
-
-    def bound(point: Point) -> str:
-        return "" if point.largest is None else share_text(point, point.largest)
-
-    for (x, y), point in points.items():
-        right, upper = points.get((x + 1, y)), points.get((x, y + 1))
-        if right is not None and bound(right) != bound(point):
-            axes.plot([x + 1, x + 1], [y, y + 1], color=DEVICE_COLOURS[1], linewidth=2.4, solid_capstyle="butt")
-        if upper is not None and bound(upper) != bound(point):
-            axes.plot([x, x + 1], [y + 1, y + 1], color=DEVICE_COLOURS[1], linewidth=2.4, solid_capstyle="butt")
+def _draw_borders(axes: "Axes", points: Mapping[tuple[int, int], Point]) -> int:
+    """Lines between cells whose time is bound by different engines, and how many."""
+    names = {place: "" if one.largest is None else share_text(one, one.largest) for place, one in points.items()}
+    drawn = 0
+    for (x, y), name in names.items():
+        ends = {(x + 1, y): ([x + 1, x + 1], [y, y + 1]), (x, y + 1): ([x, x + 1], [y + 1, y + 1])}
+        for place, (across, up) in ends.items():
+            if names.get(place, name) != name:
+                axes.plot(across, up, color=DEVICE_COLOURS[1], linewidth=2.4, solid_capstyle="butt")
+                drawn += 1
+    return drawn
