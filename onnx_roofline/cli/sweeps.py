@@ -50,7 +50,7 @@ def run_sweep(options: argparse.Namespace, outputs: Sequence[Output]) -> int:
         sys.stdout.writelines(write_csv(found))
     if is_printed:
         return DONE
-    _print(point_table(found), options)
+    _print(point_table(found, screen(wide=options.wide)), options)
     if options.objective != "latency":
         print(f"optimum: the placement of least {options.objective}, and the time that it takes")
     _print_flips(found, options)

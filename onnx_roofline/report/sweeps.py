@@ -11,7 +11,7 @@ from onnx_roofline.report import contract
 from onnx_roofline.report.csv_table import Cell, Row
 from onnx_roofline.report.encoding import encode_indented
 from onnx_roofline.report.header import NAME_WIDTH, plural
-from onnx_roofline.report.text_table import Column, Table
+from onnx_roofline.report.text_table import Column, Screen, Table
 from onnx_roofline.what_if.axes import Value
 from onnx_roofline.what_if.points import BoundShare, Point
 from onnx_roofline.what_if.sweep import Sweep
@@ -19,8 +19,8 @@ from onnx_roofline.what_if.sweep_flips import FlipStep, SweepFlip, What
 
 # Shares of the time that a cell names, and the smallest of them.
 _SHOWN_SHARES, _LEAST_SHARE = 3, 0.05
-# Characters of the shares that a narrow console has.
-_LEAST_BOUND = 30
+# The console that has room for all of them, and characters of the shares on a narrow one.
+_ROOM_FOR_SHARES, _LEAST_BOUND = 130, 16
 _UNKNOWN = format_si(None)
 
 TITLES: dict[What, str] = {
@@ -48,8 +48,9 @@ def bound_text(point: Point, shown: int = _SHOWN_SHARES) -> str:
     return ", ".join(f"{share_text(point, one)} {100 * one.share:.0f} %" for one in named) or _UNKNOWN
 
 
-def point_table(sweep: Sweep) -> Table:
-    """A row a point; columns that say nothing at any point are left out."""
+def point_table(sweep: Sweep, screen: Screen) -> Table:
+    """A row a point, with as many shares as there is room for; columns that say nothing at any point are left out."""
+    shown = _SHOWN_SHARES if screen.is_wide or screen.width >= _ROOM_FOR_SHARES else _SHOWN_SHARES - 1
     unit = sweep.items.unit if sweep.items is not None else "item"
     names = dict.fromkeys(name for point in sweep.points for name in point.placements if name != "optimum")
     axes = [Column(f"axis {place}", visible(axis.name, NAME_WIDTH), is_left=not numbered(axis.values))
@@ -58,12 +59,12 @@ def point_table(sweep: Sweep) -> Table:
         (Column("time", "time"), _time),
         (Column("item", "per item", 60), lambda point: format_si(point.item_s, "s")),
         (Column("rate", f"{unit}s/s", 50), lambda point: format_si(point.count_per_s)),
-        (Column("bound", "bound by", is_left=True, gives=_LEAST_BOUND), bound_text),
+        (Column("bound", "bound by", is_left=True, gives=_LEAST_BOUND), partial(bound_text, shown=shown)),
         (Column("pim", "on the PIM", 90), _on_pim),
-        *((Column(name, name, 95 if name.startswith("all") else 130), partial(_time, name=name)) for name in names),
-        (Column("memory", "memory", 98), _memory),
-        (Column("moved", "moved", 105), lambda point: format_si(point.moved_bytes, "B")),
-        (Column("energy", "energy", 110), lambda point: format_si(point.energy_j, "J")),
+        *((Column(name, name, 91 if name.startswith("all") else 130), partial(_time, name=name)) for name in names),
+        (Column("memory", "memory", 92), _memory),
+        (Column("moved", "moved", 96), lambda point: format_si(point.moved_bytes, "B")),
+        (Column("energy", "energy", 97), lambda point: format_si(point.energy_j, "J")),
         (Column("untimed", "without a time"), lambda point: _UNKNOWN if not point.untimed else (
             plural(point.untimed, "kernel"))),
     )  # fmt: skip
@@ -132,7 +133,7 @@ def flip_table(sweep: Sweep, what: What, top: int) -> Table:
     columns += [
         Column("kernels", "kernels"),
         Column("root", "root", is_left=True, wraps=True),
-        Column("first", "the first", 60, is_left=True, gives=12),
+        Column("first", "the first", 110, is_left=True, gives=12),
         Column("steps", f"over {visible(sweep.flip_axis, NAME_WIDTH)}", is_left=True, wraps=True),
     ]
     found = [one for one in sweep.flips if one.what == what]

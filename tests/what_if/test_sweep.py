@@ -20,7 +20,8 @@ from onnx_roofline.ir.placed_records import Placement, PlacementSummary
 from onnx_roofline.ir.records import Executions
 from onnx_roofline.report.document import write_document
 from onnx_roofline.report.plot.sweep_figure import _figure
-from onnx_roofline.report.sweeps import columns, point_rows, write_csv
+from onnx_roofline.report.sweeps import point_rows, point_table, write_csv
+from onnx_roofline.report.text_table import Screen, table_lines
 from onnx_roofline.what_if.axes import parse_sweep
 from onnx_roofline.what_if.points import KernelState, Point, kernel_states
 from onnx_roofline.what_if.sweep import Sweep, sweep
@@ -335,17 +336,16 @@ def swept() -> Sweep:
     )
 
 
-@pytest.mark.parametrize("width", [80, 120, 200])
-def test_the_table_has_the_columns_that_fit(swept: Sweep, width: int) -> None:
-    shown, hidden = columns(swept, width)
-    headers = [one.header for one in shown]
-    assert headers[:4] == ["batch", "system", "past_sequence", "time"]
-    assert "bound by" in headers
-    assert sum(one.width for one in shown) <= width
-    every, none = columns(swept, 1000)
-    assert none == 0
-    assert hidden == len(every) - len(shown)
-    assert hidden or width == 200
+@pytest.mark.parametrize(("width", "hidden"), [(80, True), (120, True), (200, False)])
+def test_the_table_has_the_columns_that_fit(swept: Sweep, width: int, hidden: bool) -> None:
+    table = point_table(swept, Screen(width))
+    lines = list(table_lines(table, Screen(width)))
+    assert max(map(len, lines)) <= width
+    assert ("hidden" in lines[0]) == hidden
+    for header in ("batch", "system", "past_sequence", "time", "bound by"):
+        assert header in lines[1]
+    assert [line.split()[0] for line in lines[3:7]] == ["1", "1", "64", "64"]
+    assert all("roofline pick" in line for line in list(table_lines(table, Screen(10, is_wide=True)))[1:2])
 
 
 def test_csv_and_rows_have_the_figures_of_the_points(swept: Sweep) -> None:
