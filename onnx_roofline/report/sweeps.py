@@ -20,7 +20,7 @@ from onnx_roofline.what_if.sweep_flips import FlipStep, SweepFlip, What
 # Shares of the time that a cell names, and the smallest of them.
 _SHOWN_SHARES, _LEAST_SHARE = 3, 0.05
 # The console that has room for all of them, and characters of the shares on a narrow one.
-_ROOM_FOR_SHARES, _LEAST_BOUND = 130, 16
+_ROOM_FOR_SHARES, _LEAST_BOUND = 130, 32
 _UNKNOWN = format_si(None)
 
 TITLES: dict[What, str] = {
