@@ -142,6 +142,26 @@ def test_choosing_a_point_or_a_bar_marks_the_row(opened: Browser) -> None:
         opened.press("Escape")
 
 
+def test_every_roof_of_both_devices_is_drawn_and_switched(opened: Browser) -> None:
+    drawn = "[...document.querySelectorAll('#roofline-chart [data-roof]')].map((one) => one.getAttribute('data-roof'))"
+    every = ["gpu matrix", "gpu vector", "gpu DRAM", "gpu L2", "pim peak", "pim DRAM", "pim interface"]
+    assert opened.ask(drawn) == every
+    labels = "[...document.querySelectorAll('#roofline-chart text.halo')].map((one) => one.textContent)"
+    assert {"a100-sxm-80gb L2 2.5 TB/s", "a100-sxm-80gb vector: 78 TOP/s float16"} <= set(opened.ask(labels))
+    for kind in ("L2", "interface", "vector"):
+        opened.ask("[...document.querySelectorAll('#roofline-controls label')].find((one) => "
+                   f"one.textContent.trim() === '{kind} roof').querySelector('input').click()")  # fmt: skip
+    assert opened.ask(drawn) == [name for name in every if name.split()[1] not in ("L2", "interface", "vector")]
+    # The DRAM roof ends at the highest level one, which begins there.
+    ends = "document.querySelector('[data-roof=\"gpu %s\"]').getAttribute('points').split(' ')"
+    assert opened.ask(ends % "DRAM")[-1] == opened.ask(ends % "matrix")[0]
+    boxes = opened.ask("[...document.querySelectorAll('#roofline-chart text.halo')].map((one) => "
+                       "one.getBoundingClientRect().toJSON())")  # fmt: skip
+    edge = opened.ask("document.querySelector('#roofline-chart').getBoundingClientRect().right")
+    assert all(box["right"] <= edge for box in boxes)
+    assert opened.errors == []
+
+
 def test_hovering_tells_what_it_is(opened: Browser) -> None:
     opened.move("#timeline-chart .span.pim")
     text = opened.ask("document.querySelector('#tip').hidden ? '' : document.querySelector('#tip').textContent")

@@ -5,17 +5,20 @@ import hashlib
 import json
 import re
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
-from onnx_roofline.analysis.analyze import Analysis
+from onnx_roofline.analysis.analyze import Analysis, analyze
 from onnx_roofline.analysis.kernel_edges import kernel_edges
+from onnx_roofline.analysis.settings import Settings
 from onnx_roofline.ir.placed_records import Placement, PlacementSummary
 from onnx_roofline.ir.records import Executions, Kernel
 from onnx_roofline.report.html.graph_views import MAX_BOXES, View, lay_out
 from onnx_roofline.report.html.page import write_page
 from onnx_roofline.report.html.page_data import page_data
 
+SAMPLES = Path(__file__).resolve().parents[2] / "sample_models"
 # Pixels of a box, as the script draws it.
 WIDTH, HEIGHT = 168, 48
 
@@ -100,6 +103,25 @@ def test_page_data_says_what_the_analysis_says(name: str, analyzed_sample) -> No
     runs = [box[3] for box in data["views"][0][4]]
     shown = [end - start + 1 for run in runs for start, end in zip(run[::2], run[1::2], strict=True)]
     assert sum(shown) == len(roots)
+
+
+def test_devices_have_all_their_roofs() -> None:
+    """A100 with AttAcc on a model in float16; the rates are those of the datasheets that the profiles name."""
+    settings = Settings(dims={"batch": 1, "past_sequence": 1023}, system="a100-attacc", assume_dtype="float16")
+    gpu, pim = page_data(analyze(SAMPLES / "llama_decode.onnx", settings))["devices"]
+    assert gpu["memory"] == [["DRAM", 2039e9], ["L2", 2500e9]]
+    # Tensor cores do 312 TFLOP/s in float16, plain units a quarter of that; integers have no matrix unit for int64.
+    assert [roof for roof in gpu["compute"] if roof[1] == "float16"] == [
+        ["matrix", "float16", 312e12], ["vector", "float16", 78e12]]  # fmt: skip
+    assert [roof for roof in gpu["compute"] if roof[1] == "int64"] == [["vector", "int64", 9.75e12]]
+    assert pim["memory"] == [["DRAM", 30168e9], ["interface", 3352e9]]
+    assert pim["compute"] == [["peak", "float16", 30.168e12]]
+
+
+def test_a_device_without_engines_has_one_peak(analyzed_sample) -> None:
+    (found, _) = page_data(analyzed_sample("lenet5.onnx"))["devices"]  # the teaching GPU: 800 GB/s, 200 TFLOP/s
+    assert found["memory"] == [["DRAM", 800e9]]
+    assert ["peak", "float32", 200e12] in found["compute"]
 
 
 def test_kernel_edges_join_placed_kernels(analyzed_sample) -> None:

@@ -9,6 +9,7 @@ from onnx_roofline.analysis.summary import WholeTime
 from onnx_roofline.analysis.timeline import Span, overlapped, timeline
 from onnx_roofline.base.text import visible
 from onnx_roofline.hardware import Device
+from onnx_roofline.hardware.roofs import compute_roofs, memory_roofs
 from onnx_roofline.ir.kernel_work import KernelWork
 from onnx_roofline.ir.open_records import dims_of
 from onnx_roofline.ir.placed_records import Placement, PlacementSummary, Roofline
@@ -53,9 +54,11 @@ def page_data(analysis: Analysis, sweep: Sweep | None = None) -> dict[str, Any]:
     place_of_op = {key: place for place, key in enumerate(keys)}
     roots = [key for key, kernel in model.column(Kernel).items() if kernel.id == key]
     place_of_kernel = {key: place for place, key in enumerate(roots)}
+    works = model.column(KernelWork)
+    types = sorted({type_ for key in roots for type_ in (works[key].dtype, works[key].math) if type_})
     found: dict[str, Any] = {
         "head": _head(analysis),
-        "devices": [_device(device) for device in analysis.system.devices],
+        "devices": [_device(device, types) for device in analysis.system.devices],
         "ops": _ops(analysis, keys, place_of_kernel, texts),
         "kernels": _kernels(analysis, roots, place_of_op, texts),
         "spans": [
@@ -114,13 +117,15 @@ def _whole(time: WholeTime) -> list[Any]:
     return [_short(time.known_s), time.untimed_kernels]
 
 
-def _device(device: Device) -> dict[str, Any]:
+def _device(device: Device, types: Sequence[str]) -> dict[str, Any]:
+    """A device with its roofs: memory levels, and engines in the types that the kernels compute in."""
     return {
         "slug": device.slug,
         "name": visible(device.name),
         "kind": device.kind.upper(),
         "bandwidth": device.bandwidth_bytes_per_s,
-        "peaks": dict(device.peaks_flops_per_s),
+        "memory": [[roof.level, roof.bytes_per_s] for roof in memory_roofs(device)],
+        "compute": [[roof.engine, roof.dtype, roof.ops_per_s] for roof in compute_roofs(device, types)],
     }
 
 
@@ -164,6 +169,7 @@ def _kernels(analysis: Analysis, roots: list[str], ops: Mapping[str, int], texts
         "regret": [_short(placements[key].regret) for key in roots],
         "transfer": [_short(placements[key].transfer_s) for key in roots],
         "dtype": [texts.place(works[key].dtype) for key in roots],
+        "math": [texts.place(works[key].math or works[key].dtype) for key in roots],
         "operations": [works[key].total_operations for key in roots],
         "time": [[None if entry is None else _short(entry.time_s) for entry in pair] for pair in entries],
         "bound": [[texts.place("" if entry is None else entry.bound) for entry in pair] for pair in entries],

@@ -1,18 +1,36 @@
 // Kernels as points under the roofs of both devices, on logarithmic axes.
-const roofline = { ghosts: false, before: false, sides: [true, true] };
+const roofline = { ghosts: false, before: false, sides: [true, true], hidden: new Set() };
 const AREA = [9, 1100];
 
-// Types that most operations are in, at most three: each has its own roof.
+// Types that most operations are in, at most three, each with a hundredth of them or more: each has its own roofs.
 function mainTypes() {
   const sums = new Map();
   KERNELS.root.forEach((_, kernel) => {
-    const type = TEXTS[KERNELS.dtype[kernel]];
-    if (type) sums.set(type, (sums.get(type) || 0) + (KERNELS.operations[kernel] || 0) + 1);
+    for (const column of [KERNELS.dtype, KERNELS.math]) {
+      const type = TEXTS[column[kernel]];
+      sums.set(type, (sums.get(type) || 0) + (KERNELS.operations[kernel] || 0) + 1);
+    }
   });
-  const known = [...sums].filter(([type]) => DEVICES.some((device) => device.peaks[type]));
-  const kept = known.sort((a, b) => b[1] - a[1]).slice(0, 3).map(([type]) => type);
-  return kept.length ? kept : Object.keys(DEVICES[0].peaks).slice(0, 1);
+  const known = [...sums].filter(([type]) => DEVICES.some((device) => device.compute.some((roof) => roof[1] === type)));
+  known.sort((a, b) => b[1] - a[1]);
+  return known.slice(0, 3).filter(([, sum]) => sum >= known[0][1] / 100).map(([type]) => type);
 }
+
+const TYPES = mainTypes();
+
+// Level roofs of a device from the highest down: [engine, types that share it, operations per second].
+function computeRoofs(device) {
+  const found = [];
+  for (const [engine, type, rate] of device.compute) {
+    if (!TYPES.includes(type)) continue;
+    const same = found.find((one) => one[0] === engine && one[2] === rate);
+    if (same) same[1].push(type); else found.push([engine, [type], rate]);
+  }
+  return found.sort((a, b) => b[2] - a[2]);
+}
+
+const LEVELS = DEVICES.map(computeRoofs);
+const shownRoofs = (roofs) => roofs.filter(([kind]) => !roofline.hidden.has(kind));
 
 function pointsOf() {
   const found = [];
@@ -30,20 +48,19 @@ function opsBefore() {
     const kernel = OPS.kernel[op];
     if (kernel < 0 || KERNELS.device[kernel] < 0 || !OPS.operations[op] || !OPS.naive[op]) return;
     const device = KERNELS.device[kernel];
-    const peak = DEVICES[device].peaks[TEXTS[KERNELS.dtype[kernel]]];
+    const peak = Math.max(...DEVICES[device].compute.filter((roof) => roof[1] === TEXTS[KERNELS.dtype[kernel]]).map((roof) => roof[2]));
     const x = OPS.operations[op] / OPS.naive[op];
-    if (peak) found.push({ kernel, device, x, y: Math.min(peak, x * DEVICES[device].bandwidth) });
+    if (peak > 0) found.push({ kernel, device, x, y: Math.min(peak, x * DEVICES[device].bandwidth) });
   });
   return found;
 }
 
 const POINTS = pointsOf();
-const TYPES = mainTypes();
 
 function domain() {
-  const ridges = DEVICES.flatMap((device) => TYPES.filter((type) => device.peaks[type]).map((type) => device.peaks[type] / device.bandwidth));
-  const xs = [...POINTS.map((point) => point.x), ...ridges];
-  const peaks = DEVICES.flatMap((device) => TYPES.filter((type) => device.peaks[type]).map((type) => device.peaks[type]));
+  const ridges = DEVICES.flatMap((device, side) => LEVELS[side].map((roof) => roof[2] / device.bandwidth));
+  const xs = [1, ...POINTS.map((point) => point.x), ...ridges];
+  const peaks = [1, ...LEVELS.flat().map((roof) => roof[2])];
   const low = Math.max(1e-6, Math.min(...xs) / 3);
   const high = Math.min(1e9, Math.max(...xs) * 4);
   const slowest = Math.min(...DEVICES.map((device) => device.bandwidth)) * low;
@@ -139,38 +156,95 @@ function axes(area, px, py) {
   return group;
 }
 
-// Above the line, or below it where another label is in the way.
-function labelHeight(y, taken) {
-  const found = [y - 5, y + 13, y - 18, y + 26].find((place) => taken.every((other) => Math.abs(other - place) > 12)) ?? y - 5;
-  taken.push(found);
+// The first place for a label that meets no other one; a place is boxes of [left, top, right, bottom].
+function freePlace(places, taken) {
+  const meets = (a) => taken.some((b) => a[0] < b[2] && b[0] < a[2] && a[1] < b[3] && b[1] < a[3]);
+  const found = Math.max(0, places.findIndex((boxes) => !boxes.some(meets)));
+  taken.push(...places[found]);
   return found;
 }
 
+// The first roof of a kind is a full line, the others have dashes of their own.
+const DASHES = { L2: '7 3', interface: '2 3', vector: '7 3' };
+
+// Slanted roofs end at the highest level one, level roofs start at the fastest slanted one.
 function roofs(device, side, area, px, py, taken) {
   const group = draw('g');
-  const { low, high, bottom } = DOMAIN;
-  const drawn = TYPES.filter((type) => device.peaks[type]).sort((a, b) => device.peaks[b] - device.peaks[a]);
+  const { low, high, bottom, top } = DOMAIN;
+  const [slanted, level] = [shownRoofs(device.memory), shownRoofs(LEVELS[side])];
+  const fastest = Math.max(...slanted.map((roof) => roof[1]));
+  const highest = level.length ? level[0][2] : top;
   const name = area.right < 560 ? SIDES[side].toUpperCase() : device.slug;
-  drawn.forEach((type, n) => {
-    const peak = device.peaks[type];
-    const ridge = peak / device.bandwidth;
-    const start = Math.max(low, bottom / device.bandwidth);
-    const from = n === 0 ? `${px(start)},${py(start * device.bandwidth)} ` : '';
-    group.append(draw('polyline', { points: `${from}${px(Math.max(ridge, low))},${py(peak)} ${area.right},${py(peak)}`, class: `line ${SIDES[side]}` }));
-    group.append(draw('line', { x1: px(ridge), x2: px(ridge), y1: py(peak), y2: area.bottom, class: `thin ${SIDES[side]}` }));
-    const same = drawn.filter((other) => device.peaks[other] === peak);
-    if (same[0] === type) {
-      const text = `${name}: ${si(peak)}OP/s ${same.join(', ')}`;
-      group.append(draw('text', { x: area.right - 4, y: labelHeight(py(peak), taken), 'text-anchor': 'end', class: 'halo' }, text));
-    }
+  const line = (kind, ...places) => draw('polyline', {
+    points: places.map(([x, y]) => `${px(x).toFixed(1)},${py(y).toFixed(1)}`).join(' '),
+    class: `line ${SIDES[side]}`, 'data-roof': `${SIDES[side]} ${kind}`, 'stroke-dasharray': DASHES[kind] || null,
   });
-  if (drawn.length) {
-    const x = Math.sqrt(Math.max(low, bottom / device.bandwidth) * Math.max(low, Math.min(high, device.peaks[drawn[0]] / device.bandwidth)));
-    const slope = (Math.atan2(py(x * device.bandwidth) - py(10 * x * device.bandwidth), px(10 * x) - px(x)) * -180) / Math.PI;
-    const [cx, cy] = [px(x), py(x * device.bandwidth)];
-    group.append(draw('text', { x: cx, y: cy - 6, 'text-anchor': 'middle', class: 'halo', transform: `rotate(${slope.toFixed(1)} ${cx.toFixed(1)} ${cy.toFixed(1)})` }, `${si(device.bandwidth, 'B/s')}`));
+  const about = (text, half) => half + text.length * 3.1;
+  for (const [engine, types, rate] of level) {
+    const start = Math.min(high, Math.max(low, slanted.length ? rate / fastest : low));
+    group.append(line(engine, [start, rate], [high, rate]));
+    const text = `${name}${engine === 'peak' ? '' : ` ${engine}`}: ${si(rate)}OP/s ${types.join(', ')}`;
+    const heights = [-5, 13, -18, 26].map((step) => py(rate) + step);
+    const boxes = heights.map((y) => [[area.right - 4 - 2 * about(text, 0), y - 10, area.right, y + 2]]);
+    group.append(draw('text', { x: area.right - 4, y: heights[freePlace(boxes, taken)], 'text-anchor': 'end', class: 'halo' }, text));
+  }
+  for (const [kind, rate] of slanted) {
+    const [from, to] = [Math.max(low, bottom / rate), Math.min(high, highest / rate)];
+    if (from >= to) continue;
+    group.append(line(kind, [from, from * rate], [to, to * rate]));
+    if (kind === 'DRAM') group.append(...level.map((roof) => draw('line', {
+      x1: px(roof[2] / rate), x2: px(roof[2] / rate), y1: py(roof[2]), y2: area.bottom, class: `thin ${SIDES[side]}`,
+    })));
+    const text = `${name} ${kind} ${si(rate, 'B/s')}`;
+    const slope = Math.atan2(py(from * rate) - py(to * rate), px(to) - px(from));
+    const half = [Math.cos(slope), Math.sin(slope)].map((part) => part * about(text, 6));
+    const shifts = labelShifts(rate, py, Math.cos(slope));
+    const places = [0.5, 0.25, 0.75, 0.12, 0.88].flatMap((share) => shifts.map((shift) => {
+      const x = from * (to / from) ** share;
+      return [px(x) + Math.sin(slope) * shift, py(x * rate) + Math.cos(slope) * shift];
+    })).filter(([x, y]) => x - half[0] > area.left && x + half[0] < area.right && y + half[1] < area.bottom);
+    if (!places.length) continue;
+    const [x, y] = places[freePlace(places.map(([cx, cy]) => alongBoxes(cx, cy, half)), taken)];
+    const turn = `rotate(${(-slope * 180 / Math.PI).toFixed(1)} ${x.toFixed(1)} ${y.toFixed(1)})`;
+    group.append(draw('text', { x: x.toFixed(1), y: y.toFixed(1), 'text-anchor': 'middle', class: 'halo', transform: turn }, text));
   }
   return group;
+}
+
+// Pixels across a slanted roof at which its label crosses no other: above the first of a bundle, else below the bundle.
+function labelShifts(rate, py, cosine) {
+  const rates = DEVICES.flatMap((device, side) => (roofline.sides[side] ? shownRoofs(device.memory).map((roof) => roof[1]) : []));
+  const apart = (a, b) => Math.abs(py(a) - py(b)) * cosine;
+  const sorted = [...new Set(rates)].sort((a, b) => b - a);
+  const place = sorted.indexOf(rate);
+  if (place === 0 || apart(sorted[place - 1], rate) > 16) return [-6, -19];
+  let last = place;
+  while (last + 1 < sorted.length && apart(sorted[last], sorted[last + 1]) <= 16) last += 1;
+  const below = apart(rate, sorted[last]);
+  return [13 + below, 26 + below];
+}
+
+// A slanted label as boxes in a row.
+function alongBoxes(x, y, half) {
+  return Array.from({ length: 17 }, (_, n) => (n - 8) / 8).map((part) => {
+    const [cx, cy] = [x + part * half[0], y - part * half[1]];
+    return [cx - 4, cy - 4, cx + 4, cy + 4];
+  });
+}
+
+// A switch a kind of roof, where there is more than one of slanted or of level ones.
+function roofSwitches() {
+  const kinds = [DEVICES.flatMap((device) => device.memory), LEVELS.flat()].map((roofs) => [...new Set(roofs.map(([kind]) => kind))]);
+  return kinds.filter((some) => some.length > 1).flat().map((kind) => {
+    const label = checkbox(`${kind} roof`, true, (isOn) => {
+      if (isOn) roofline.hidden.delete(kind); else roofline.hidden.add(kind);
+      drawRoofline();
+    });
+    const sample = draw('svg', { width: 24, height: 8, class: 'sample', 'aria-hidden': 'true' },
+      draw('line', { x1: 0, x2: 24, y1: 4, y2: 4, class: 'line other', 'stroke-dasharray': DASHES[kind] || null }));
+    label.insertBefore(sample, label.lastChild);
+    return label;
+  });
 }
 
 function startRoofline() {
@@ -179,12 +253,12 @@ function startRoofline() {
     label.insertBefore(swatch(SIDES[side]), label.lastChild);
     return label;
   });
-  byId('roofline-controls').append(...switches,
+  byId('roofline-controls').append(...switches, ...roofSwitches(),
     checkbox('the same kernels on the other device', false, (isOn) => { roofline.ghosts = isOn; drawRoofline(); }),
     checkbox('ops before fusion', false, (isOn) => { roofline.before = isOn; drawRoofline(); }));
   const missing = KERNELS.root.length - POINTS.length;
   byId('roofline-note').textContent = 'Area: share of the time. A point under its roof pays for launch, passes, rows or refetched bytes. '
-    + `The chosen kernel is joined with itself on the other device. Diamonds: ops alone, on the roof.${missing ? ` ${grouped(missing)} kernels without operations, bytes or time are not drawn.` : ''}`;
+    + `The chosen kernel is joined with itself on the other device. Diamonds: ops alone, on the roof. Points are at their bytes of DRAM; the L2 roof counts what the units read and write.${missing ? ` ${grouped(missing)} kernels without operations, bytes or time are not drawn.` : ''}`;
   listen(byId('roofline-chart'), 'roofline');
   const order = [...POINTS].sort((a, b) => a.x - b.x).map((point) => point.kernel);
   walk(byId('roofline-chart'), () => order.filter(state.shown), 'roofline');

@@ -53,7 +53,10 @@ function drawWhatIf() {
     const points = order.map((place) => (column[place] > 0 ? `${px(place).toFixed(1)},${py(column[place]).toFixed(1)}` : '')).filter(Boolean);
     const end = column[order[order.length - 1]];
     picture.append(draw('polyline', { points: points.join(' '), class: `line curve ${CURVES[name] || 'dashed'}` }));
-    if (end > 0) picture.append(draw('text', { x: area.right + 6, y: labelHeight(py(end) + 5, taken) + 4 }, name));
+    if (!(end > 0)) continue;
+    const heights = [4, 22, -9, 35].map((step) => py(end) + step);
+    const place = freePlace(heights.map((y) => [[area.right, y - 10, width, y + 2]]), taken);
+    picture.append(draw('text', { x: area.right + 6, y: heights[place] }, name));
   }
   chart.replaceChildren(picture);
   drawPoint();
