@@ -12,7 +12,7 @@ SAMPLED ?= 12
 DATA ?= ../shared/data
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow check format lint types wheel bench truth mutants samples real clean
+.PHONY: help demo test test-slow check format lint types wheel docs pictures scoreboard bench truth mutants samples real clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -40,7 +40,7 @@ real: $(VENV)/.developed  ## fetch the real models into the cache, and derive mo
 test-slow: real  ## run the slow tests too: real models, world data
 	$(MAKE) test MARK="slow or not slow"
 
-check: format lint types wheel test  ## everything that CI runs
+check: format lint types wheel docs test  ## everything that CI runs
 
 format: $(VENV)/.developed  ## is the code formatted?
 	$(BIN)/ruff format --check .
@@ -57,6 +57,12 @@ types: wheel  ## mypy --strict on the unzipped wheel, which is what users get
 	rm -rf build/types && mkdir -p build/types && $(BIN)/python -m zipfile -e build/wheel/*.whl build/types
 	cd build/types && $(BIN)/python -m mypy --config-file ../../pyproject.toml -p onnx_roofline
 
+docs: $(VENV)/.developed  ## the site, in build/docs: no dead link, no page that is in no list of contents
+	$(BIN)/python -m sphinx -W --keep-going -q -b html -d build/doctrees docs build/docs
+
+pictures: $(VENV)/.developed  ## take the pictures of the gallery anew (needs Chromium)
+	$(BIN)/python tests/browser/gallery.py
+
 truth: $(VENV)/.developed  ## score the times on measured kernels: make truth DATA=folder
 	cd tests/truth && $(BIN)/python score.py --data $(abspath $(DATA))
 
@@ -64,6 +70,10 @@ bench: $(VENV)/.developed  ## time and memory against peers, as ratios in one ru
 	-$(BIN)/python -m pip install --quiet --disable-pip-version-check onnx-tool onnxsim  # optional
 	$(BIN)/python tests/bench/bench.py
 	$(BIN)/python tests/bench/partition_bench.py
+
+scoreboard: real  ## other ONNX tools on the same real files, as docs/scoreboard.md
+	-$(BIN)/python -m pip install --quiet --disable-pip-version-check onnx-tool onnxsim onnx-opcounter  # those that can be had
+	$(BIN)/python tests/bench/scoreboard.py
 
 mutants: $(VENV)/.developed  ## how many of a few small changes the tests notice: make mutants SAMPLED=60
 	$(BIN)/python tests/mutation/mutate.py --sample $(SAMPLED)
@@ -73,4 +83,4 @@ samples: $(STAMP)  ## rebuild sample_models/ (installs PyTorch, transformers and
 	$(BIN)/python sample_models/export.py
 
 clean:  ## remove what make has made
-	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) build docs/generated dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -240,7 +240,7 @@ def coverage_table(standard: set[tuple[str, str]], version: str) -> list[str]:
 
 
 def test_coverage_table_is_current() -> None:
-    path = ROOT / "README.md"
+    path = ROOT / "docs/conventions.md"
     text = path.read_text("utf-8")
     (written,) = re.findall(r"(?<=<!-- coverage -->\n).*?(?=<!-- /coverage -->)", text, re.DOTALL)
     version = ".".join(onnx.__version__.split(".")[:2])
@@ -257,7 +257,7 @@ def test_coverage_table_is_current() -> None:
 
 
 def test_limits_table_is_the_loaders() -> None:
-    _, _, text = (ROOT / "README.md").read_text("utf-8").partition("| limit | default | of what |")
+    _, _, text = (ROOT / "docs/reader.md").read_text("utf-8").partition("| limit | default | of what |")
     rows = re.findall(r"^\| `(\w+)` \| ([\d,]+) \|", text, re.MULTILINE)
     assert {name: int(value.replace(",", "")) for name, value in rows} == Limits().as_dict()
 

@@ -1,7 +1,7 @@
 """The frozen model: ops as nodes of a networkx multigraph, tensors as its edges, and typed columns beside it.
 
 A `Model` never changes. A pass reads columns and returns one new column, which `with_column` adds to a new `Model`
-that shares everything else. Control-flow bodies and model-local functions are `Graph`s of their own.
+that shares everything else. Control-flow bodies and model-local functions each are a `Graph` of their own.
 """
 
 from collections.abc import Iterable, Mapping

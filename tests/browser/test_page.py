@@ -9,6 +9,7 @@ from pathlib import Path
 import onnx
 import pytest
 from headless import Browser
+from large_model import layers
 from onnx import TensorProto, helper
 
 from onnx_roofline.analysis.analyze import Analysis, analyze
@@ -312,21 +313,6 @@ def test_a_large_model_is_small_and_quick(browser: Browser, tmp_path: Path) -> N
     })()""")
     assert slowest < 100
     assert browser.errors == []
-
-
-def layers(number: int) -> onnx.ModelProto:
-    """Layers of 36 ops each, with scoped names."""
-    nodes, stored, tensor = [], [], "x"
-    for layer in range(number):
-        stored.append(helper.make_tensor(f"w{layer}", TensorProto.FLOAT, (8, 8), [0.0] * 64))
-        for place in range(36):
-            kind = ("MatMul", "Add", "Relu", "Sigmoid", "Softmax", "Neg")[place % 6]
-            inputs = [tensor, f"w{layer}"] if kind == "MatMul" else [tensor, "x"] if kind == "Add" else [tensor]
-            tensor = f"t{layer}_{place}"
-            part = ("attention", "mlp")[place // 18]
-            nodes.append(helper.make_node(kind, inputs, [tensor], name=f"/layers.{layer}/{part}/{kind}_{place}"))
-    ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, (8, 8)) for name in ("x", tensor)]
-    return helper.make_model(helper.make_graph(nodes, "layers", ends[:1], ends[1:], stored))
 
 
 def test_a_sweep_is_under_a_slider(browser: Browser, tmp_path: Path) -> None:

@@ -42,7 +42,9 @@ function drawGraph() {
   const trail = [];
   for (let view = graph.view; view >= 0; view = DATA.views[view][1]) {
     const target = view;
-    const name = DATA.views[view][0].split('/').pop() || 'the whole model';
+    const outer = DATA.views[DATA.views[view][1]];
+    const box = outer && outer[4].find(([, , inner]) => inner === view);
+    const name = (box && box[4].split('/').pop()) || DATA.views[view][0].split('/').pop() || 'the whole model';
     trail.unshift(make('button', { type: 'button', 'data-view': target, disabled: target === graph.view, onclick: () => showView(target) }, name));
   }
   const colour = make('select', { 'aria-label': 'Colour', id: 'graph-colour', onchange: () => { graph.colour = colour.value; drawGraph(); } },

@@ -1,6 +1,7 @@
 // Kernels as points under the roofs of both devices, on logarithmic axes.
 const roofline = { ghosts: false, before: false, sides: [true, true], hidden: new Set() };
 const AREA = [9, 1100];
+const LABELS_AVOID = 60;
 
 // Types that most operations are in, at most three, each with a hundredth of them or more: each has its own roofs.
 function mainTypes() {
@@ -83,7 +84,11 @@ function drawRoofline() {
   picture.append(axes(area, px, py));
   const clip = draw('g');
   picture.append(clip);
-  const taken = [];
+  // Labels keep off the largest points; all of them would cost time and leave no room.
+  const taken = POINTS.filter((point) => roofline.sides[point.device]).slice(0, LABELS_AVOID).map(({ x, y, share }) => {
+    const radius = Math.sqrt(AREA[0] + share * AREA[1]);
+    return [px(x) - radius, py(y) - radius, px(x) + radius, py(y) + radius];
+  });
   DEVICES.forEach((device, side) => { if (roofline.sides[side]) clip.append(roofs(device, side, area, px, py, taken)); });
   if (roofline.before) {
     for (const { kernel, device, x, y } of opsBefore()) {
@@ -156,11 +161,11 @@ function axes(area, px, py) {
   return group;
 }
 
-// The first place for a label that meets no other one; a place is boxes of [left, top, right, bottom].
+// The first place for a label that meets nothing taken, -1 for none; a place is boxes of [left, top, right, bottom].
 function freePlace(places, taken) {
   const meets = (a) => taken.some((b) => a[0] < b[2] && b[0] < a[2] && a[1] < b[3] && b[1] < a[3]);
-  const found = Math.max(0, places.findIndex((boxes) => !boxes.some(meets)));
-  taken.push(...places[found]);
+  const found = places.findIndex((boxes) => !boxes.some(meets));
+  if (found >= 0) taken.push(...places[found]);
   return found;
 }
 
@@ -186,7 +191,7 @@ function roofs(device, side, area, px, py, taken) {
     const text = `${name}${engine === 'peak' ? '' : ` ${engine}`}: ${si(rate)}OP/s ${types.join(', ')}`;
     const heights = [-5, 13, -18, 26].map((step) => py(rate) + step);
     const boxes = heights.map((y) => [[area.right - 4 - 2 * about(text, 0), y - 10, area.right, y + 2]]);
-    group.append(draw('text', { x: area.right - 4, y: heights[freePlace(boxes, taken)], 'text-anchor': 'end', class: 'halo' }, text));
+    group.append(draw('text', { x: area.right - 4, y: heights[Math.max(0, freePlace(boxes, taken))], 'text-anchor': 'end', class: 'halo' }, text));
   }
   for (const [kind, rate] of slanted) {
     const [from, to] = [Math.max(low, bottom / rate), Math.min(high, highest / rate)];
@@ -203,8 +208,10 @@ function roofs(device, side, area, px, py, taken) {
       const x = from * (to / from) ** share;
       return [px(x) + Math.sin(slope) * shift, py(x * rate) + Math.cos(slope) * shift];
     })).filter(([x, y]) => x - half[0] > area.left && x + half[0] < area.right && y + half[1] < area.bottom);
-    if (!places.length) continue;
-    const [x, y] = places[freePlace(places.map(([cx, cy]) => alongBoxes(cx, cy, half)), taken)];
+    // Where there is no room the line goes without: its colour and its dashes say what it is.
+    const free = freePlace(places.map(([cx, cy]) => alongBoxes(cx, cy, half)), taken);
+    if (free < 0) continue;
+    const [x, y] = places[free];
     const turn = `rotate(${(-slope * 180 / Math.PI).toFixed(1)} ${x.toFixed(1)} ${y.toFixed(1)})`;
     group.append(draw('text', { x: x.toFixed(1), y: y.toFixed(1), 'text-anchor': 'middle', class: 'halo', transform: turn }, text));
   }
@@ -221,14 +228,14 @@ function labelShifts(rate, py, cosine) {
   let last = place;
   while (last + 1 < sorted.length && apart(sorted[last], sorted[last + 1]) <= 16) last += 1;
   const below = apart(rate, sorted[last]);
-  return [13 + below, 26 + below];
+  return [13 + below, 27 + below];
 }
 
 // A slanted label as boxes in a row.
 function alongBoxes(x, y, half) {
   return Array.from({ length: 17 }, (_, n) => (n - 8) / 8).map((part) => {
     const [cx, cy] = [x + part * half[0], y - part * half[1]];
-    return [cx - 4, cy - 4, cx + 4, cy + 4];
+    return [cx - 5, cy - 5, cx + 5, cy + 5];
   });
 }
 
@@ -258,7 +265,7 @@ function startRoofline() {
     checkbox('ops before fusion', false, (isOn) => { roofline.before = isOn; drawRoofline(); }));
   const missing = KERNELS.root.length - POINTS.length;
   byId('roofline-note').textContent = 'Area: share of the time. A point under its roof pays for launch, passes, rows or refetched bytes. '
-    + `The chosen kernel is joined with itself on the other device. Diamonds: ops alone, on the roof. Points are at their bytes of DRAM; the L2 roof counts what the units read and write.${missing ? ` ${grouped(missing)} kernels without operations, bytes or time are not drawn.` : ''}`;
+    + `The chosen kernel is joined with itself on the other device. Diamonds: ops alone, on the roof. Points are at their bytes of DRAM; the L2 roof counts what the units read and write.${missing ? ` ${grouped(missing)} kernel${missing > 1 ? 's' : ''} without operations, bytes or time: not drawn.` : ''}`;
   listen(byId('roofline-chart'), 'roofline');
   const order = [...POINTS].sort((a, b) => a.x - b.x).map((point) => point.kernel);
   walk(byId('roofline-chart'), () => order.filter(state.shown), 'roofline');

@@ -55,7 +55,7 @@ function drawWhatIf() {
     picture.append(draw('polyline', { points: points.join(' '), class: `line curve ${CURVES[name] || 'dashed'}` }));
     if (!(end > 0)) continue;
     const heights = [4, 22, -9, 35].map((step) => py(end) + step);
-    const place = freePlace(heights.map((y) => [[area.right, y - 10, width, y + 2]]), taken);
+    const place = Math.max(0, freePlace(heights.map((y) => [[area.right, y - 10, width, y + 2]]), taken));
     picture.append(draw('text', { x: area.right + 6, y: heights[place] }, name));
   }
   chart.replaceChildren(picture);
