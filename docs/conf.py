@@ -91,7 +91,11 @@ def _add_fields(app: Sphinx, what: str, name: str, obj: object, options: object,
     lines.append("")
     for field in obj.__struct_fields__:
         found = types[field]
-        text = found.__name__ if type(found) is type else re.sub(r"\b(?:\w+\.)+(?=\w)", "", str(found))
+        text = (
+            found.__name__
+            if isinstance(found, type) and not hasattr(found, "__args__")
+            else re.sub(r"\b(?:\w+\.)+(?=\w)", "", str(found))
+        )
         lines.append(f"* `{field}`: `{text}`")
     lines.append("")
 
