@@ -12,7 +12,7 @@ SAMPLED ?= 12
 DATA ?= ../shared/data
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow check format lint types wheel docs pictures scoreboard bench truth mutants samples real clean
+.PHONY: help demo test test-slow check format lint types wheel docs site pictures scoreboard bench truth mutants samples real clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -40,7 +40,7 @@ real: $(VENV)/.developed  ## fetch the real models into the cache, and derive mo
 test-slow: real  ## run the slow tests too: real models, world data
 	$(MAKE) test MARK="slow or not slow"
 
-check: format lint types wheel docs test  ## everything that CI runs
+check: format lint types wheel site test  ## everything that CI runs
 
 format: $(VENV)/.developed  ## is the code formatted?
 	$(BIN)/ruff format --check .
@@ -57,7 +57,10 @@ types: wheel  ## mypy --strict on the unzipped wheel, which is what users get
 	rm -rf build/types && mkdir -p build/types && $(BIN)/python -m zipfile -e build/wheel/*.whl build/types
 	cd build/types && $(BIN)/python -m mypy --config-file ../../pyproject.toml -p onnx_roofline
 
-docs: $(VENV)/.developed  ## the site, in build/docs: no dead link, no page that is in no list of contents
+docs: site  ## the site, strictly: no dead link, and every command prints what its page says
+	$(BIN)/python -m pytest -n 2 -q tests/test_docs.py
+
+site: $(VENV)/.developed  ## the site alone, in build/docs
 	$(BIN)/python -m sphinx -W --keep-going -q -b html -d build/doctrees docs build/docs
 
 pictures: $(VENV)/.developed  ## take the pictures of the gallery anew (needs Chromium)
