@@ -39,7 +39,7 @@ import numpy, onnx
 path, asked = sys.argv[1], json.loads(sys.argv[2])
 model = onnx.load(path)
 stored = {tensor.name for tensor in model.graph.initializer}
-feeds = {}
+feeds, sizes = {}, {}
 for value in model.graph.input:
     kind = value.type.tensor_type
     if value.name in stored or value.name not in asked["dims"]:
@@ -48,6 +48,7 @@ for value in model.graph.input:
     dtype = onnx.helper.tensor_dtype_to_np_dtype(kind.elem_type)
     feeds[value.name] = numpy.full(shape, asked["values"].get(value.name, 0), dtype)
     for dim, size in zip(kind.shape.dim, shape):
+        sizes[dim.dim_param] = size
         dim.ClearField("dim_param")
         dim.dim_value = size
 """
