@@ -2,8 +2,8 @@
 
 Each tool reads each model in a fresh process, with the same input shapes, in turn with the others, under one limit of
 time. It has *answered* if it ends with a count. The judge is `scoreboard_macs.py`: shapes of a real run, formulas of
-the specification. Seconds and memory are the operating system's accounting of the finished process. Other tools are
-optional: those that are not installed in the interpreter of `--peers` are left out. Answers are kept in
+the operators' standards. Seconds and memory are the operating system's accounting of the finished process. Other tools
+are optional: those that are not installed in the interpreter of `--peers` are left out. Answers are kept in
 `build/scoreboard.json` by tool, version and model, so that a run that was cut off goes on; `--fresh` asks all anew.
 """
 
@@ -123,9 +123,7 @@ def judged(model: fetch.RealModel) -> tuple[int | None, str]:
     """The MACs of a model, or why nobody says."""
     path = fetch.cache_folder() / model.folder / model.path
     try:
-        run = verdicts.verdict_of(path, model.dims, model.values)
-        proto = onnx.load(path, load_external_data=False)
-        return scoreboard_macs.product_macs(proto, scoreboard_macs.shapes_of(proto, run.tensors)), ""
+        return scoreboard_macs.judged_macs(path, verdicts.verdict_of(path, model.dims, model.values)), ""
     except (judge.JudgeError, scoreboard_macs.NotJudgedError) as reason:
         return None, str(reason)
 
@@ -205,10 +203,10 @@ def page(models: list[fetch.RealModel], truths: dict[str, int | None], answers: 
         )
     lines += [
         "",
-        "- *Answered*: the tool ended with a count. *Exact*: it is the count of",
-        "  [scoreboard_macs.py](../tests/bench/scoreboard_macs.py), which takes every shape from a real run in",
-        "  onnxruntime and every formula from the operator specification, and uses no counter. Where a product may be",
-        "  in a body, a function or an operator outside the specification it refuses to judge.",
+        "- *Answered*: the tool ended with a count. *Exact*: it is the count of [tally.py](../tests/real/tally.py),",
+        "  which takes every shape from a real run in onnxruntime and every formula from the operators' standards, and",
+        "  uses no counter. Where a product may be in a body, a function or an operator that it does not know, or is of stored",
+        "  values alone, [nobody is judged](../tests/bench/scoreboard_macs.py).",
         "- MACs of products are compared, since all of these tools count them. onnx-opcounter has only a total, in",
         "  which every other op counts an operation an element, and onnx-tool counts a bias among the MACs: neither",
         "  can be exact where there is such an op. *Within 5 %* is for them.",

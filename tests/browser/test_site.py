@@ -110,7 +110,8 @@ def test_pages_open_from_disk_and_ask_for_nothing(browser: Browser, site: Path, 
     browser.resize(width, 900)
     wide = []
     for path in sorted(site.glob("*.html")):
-        browser.visit(path.as_uri(), f"{LOADED} && location.href.includes('/{path.name}')")
+        browser.go(path.as_uri())
+        browser.wait_for(f"{LOADED} && location.href.includes('/{path.name}')")
         assert browser.errors == [], (path.name, browser.errors)
         assert [url for url in browser.requests if not url.startswith(("file:", "data:"))] == [], path.name
         if browser.ask("document.scrollingElement.scrollWidth > window.innerWidth"):
@@ -121,5 +122,6 @@ def test_pages_open_from_disk_and_ask_for_nothing(browser: Browser, site: Path, 
 def test_the_search_finds_a_page_from_disk(browser: Browser, site: Path) -> None:
     browser.resize(1280, 900)
     found = "document.querySelector('#search-results a[href^=\"traffic.html\"]') !== null"
-    browser.visit(f"{(site / 'search.html').as_uri()}?q=residency", found)
+    browser.go(f"{(site / 'search.html').as_uri()}?q=residency")
+    browser.wait_for(found)
     assert browser.errors == []
