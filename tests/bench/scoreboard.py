@@ -25,7 +25,6 @@ import fetch  # noqa: E402  # a folder of scripts
 import judge  # noqa: E402
 import scoreboard_macs  # noqa: E402
 import verdicts  # noqa: E402
-from bench import run_once  # noqa: E402
 
 PAGE = ROOT / "docs/scoreboard.md"
 KEPT = ROOT / "build/scoreboard.json"
@@ -81,6 +80,16 @@ import onnx_opcounter
 print("MACS", int(onnx_opcounter.calculate_macs(model)))
 """
 )
+
+
+# Starts a command from a small process, whose size is the least that the system says of the memory of what it starts.
+_LAUNCH = """
+import os, subprocess, sys, time
+started = time.perf_counter()
+process = subprocess.Popen(sys.argv[1:], stdin=subprocess.DEVNULL, stderr=subprocess.STDOUT)
+_, status, usage = os.wait4(process.pid, 0)
+print(f"\\nRUN {time.perf_counter() - started} {usage.ru_maxrss / 1024} {os.waitstatus_to_exitcode(status)}")
+"""
 
 
 @dataclass(frozen=True)
@@ -147,17 +156,20 @@ def asked(tool: Tool, model: fetch.RealModel, python: str) -> Answer:
             command += ["--input-shape", f"{name}={'x'.join(map(str, shape))}"] if shape else []
         for name, value in model.values.items():
             command += ["--value", f"{name}={value}"] if isinstance(value, int) else []
-    run = run_once(["timeout", str(LIMIT_S), *command])
-    if run.code == 0 and tool.script:
-        found = [line[5:] for line in run.output.splitlines() if line.startswith("MACS ")]
+    launched = [sys.executable, "-S", "-c", _LAUNCH, "timeout", str(LIMIT_S), *command]
+    done = subprocess.run(launched, capture_output=True, encoding="utf-8", errors="replace", check=True)
+    output, _, accounting = done.stdout.rpartition("\nRUN ")
+    seconds, megabytes, code = map(float, accounting.split())
+    if code == 0 and tool.script:
+        found = [line[5:] for line in output.splitlines() if line.startswith("MACS ")]
         if found:
-            return Answer(int(found[-1]), run.wall_s, run.peak_mb)
-    elif run.code == 0:
-        document = json.loads(run.output[run.output.index("{\n") :])
-        return Answer(document["totals"]["macs"], run.wall_s, run.peak_mb)
-    last = (run.output.strip().splitlines() or ["no message"])[-1]
-    why = f"not done in {LIMIT_S} s" if run.code == 124 else last
-    return Answer(None, run.wall_s, run.peak_mb, why[:100])
+            return Answer(int(found[-1]), seconds, megabytes)
+    elif code == 0:
+        document, _ = json.JSONDecoder().raw_decode(output[output.index("{\n") :])
+        return Answer(document["totals"]["macs"], seconds, megabytes)
+    last = (output.strip().splitlines() or ["no message"])[-1]
+    why = f"not done in {LIMIT_S} s" if code == 124 else last
+    return Answer(None, seconds, megabytes, why[:100])
 
 
 def verdict(answer: Answer, truth: int | None) -> str:
@@ -168,7 +180,10 @@ def verdict(answer: Answer, truth: int | None) -> str:
         return "answer"
     if answer.macs == truth:
         return "exact"
-    return f"{answer.macs / truth:.4g} x" if truth else f"{answer.macs:,}"
+    if not truth:
+        return f"{answer.macs:,}"
+    ratio = answer.macs / truth
+    return f"{ratio - 1:+.2%}" if 0.5 < ratio < 2 else f"{ratio:.3g} x"
 
 
 def page(models: list[fetch.RealModel], truths: dict[str, int | None], answers: dict[str, dict[str, Answer]],
@@ -197,16 +212,16 @@ def page(models: list[fetch.RealModel], truths: dict[str, int | None], answers: 
         near = sum(abs(macs - truth) <= 0.05 * truth for macs, truth in pairs)
         lines.append(
             f"| {tool} {versions[tool]} | {len(given)} | {exact} | {near} | "
-            f"{statistics.median(answer.seconds for answer in given):.2f} | "
-            f"{statistics.median(answer.megabytes for answer in given):,.0f} | "
-            f"{max(answer.megabytes for answer in given):,.0f} |"
+            f"{statistics.median([answer.seconds for answer in given] or [0]):.2f} | "
+            f"{statistics.median([answer.megabytes for answer in given] or [0]):,.0f} | "
+            f"{max([answer.megabytes for answer in given] or [0]):,.0f} |"
         )
     lines += [
         "",
         "- *Answered*: the tool ended with a count. *Exact*: it is the count of [tally.py](../tests/real/tally.py),",
         "  which takes every shape from a real run in onnxruntime and every formula from the operators' standards, and",
-        "  uses no counter. Where a product may be in a body, a function or an operator that it does not know, or is of stored",
-        "  values alone, [nobody is judged](../tests/bench/scoreboard_macs.py).",
+        "  uses no counter. Where a product may be in a body, a function or an operator unknown to it, or is of",
+        "  stored values alone, [nobody is judged](../tests/bench/scoreboard_macs.py).",
         "- MACs of products are compared, since all of these tools count them. onnx-opcounter has only a total, in",
         "  which every other op counts an operation an element, and onnx-tool counts a bias among the MACs: neither",
         "  can be exact where there is such an op. *Within 5 %* is for them.",
@@ -221,7 +236,10 @@ def page(models: list[fetch.RealModel], truths: dict[str, int | None], answers: 
         truth = truths[model.name]
         cells = [verdict(found[model.name], truth) for found in answers.values()]
         lines.append(f"| {model.name} | {'not judged' if truth is None else f'{truth:,}'} | {' | '.join(cells)} |")
-    lines += ["", "`–`: no answer. `answer`: nobody judges it. A ratio is the tool's count over the judged one."]
+    lines += [
+        "",
+        "`–`: no answer. `answer`: nobody judges it. A percentage is how far off, `x` how many times as much.",
+    ]
     return "\n".join(lines) + "\n"
 
 
@@ -236,6 +254,7 @@ def main() -> int:
     kept = json.loads(KEPT.read_text("utf-8")) if KEPT.exists() and not given.fresh else {}
     KEPT.parent.mkdir(exist_ok=True)
     models = subjects()
+    done: list[fetch.RealModel] = []
     truths: dict[str, int | None] = {}
     answers: dict[str, dict[str, Answer]] = {name: {} for name, version in versions.items() if version}
     for model in models:
@@ -248,13 +267,13 @@ def main() -> int:
                 kept[key] = [answer.macs, answer.seconds, answer.megabytes, answer.why]
                 KEPT.write_text(json.dumps(kept), "utf-8")
             found[model.name] = Answer(*kept[key])
-            print(
-                f"  {name:16} {verdict(found[model.name], truths[model.name]):12} {found[model.name].why}", flush=True
-            )
+            said = verdict(found[model.name], truths[model.name])
+            print(f"  {name:16} {said:12} {found[model.name].why}", flush=True)
+        done.append(model)
+        Path(given.o).write_text(page(done, truths, answers, versions), "utf-8")
     if not models:
         print("no real model is in the cache; make real fetches them", file=sys.stderr)
         return 2
-    Path(given.o).write_text(page(models, truths, answers, versions), "utf-8")
     return 0
 
 
