@@ -21,19 +21,21 @@ from onnx_roofline.load import DimOptions, ParsedModel, Source, bind, is_file, i
 if TYPE_CHECKING:
     from onnx_roofline.analysis.observe.run import Observation
     from onnx_roofline.analysis.summary import Summary
+    from onnx_roofline.fusion.backends import Backend
     from onnx_roofline.hardware import System
     from onnx_roofline.memory.footprint import Footprint
     from onnx_roofline.passes.kernel_work import KernelWorkPass
 
 
 class Analysis(Struct, frozen=True, eq=False, dict=True):
-    """A model with every column, the system it was put on, and the pipeline that did it."""
+    """A model with every column, the system it was put on, the pipeline that did it, and what a real run showed."""
 
     model: Model
     system: "System"
     pipeline: str
     settings: Settings
     timings_s: Mapping[str, float]
+    observation: "Observation | None" = None
 
     def __repr__(self) -> str:
         """File, ops, MACs, system and time on one line."""
@@ -81,7 +83,7 @@ def analyze(
         timings["observe"] = time.perf_counter() - started
     pipeline = default_pipeline(settings, system, observation)
     model = _run_valid(parsed, pipeline, settings, progress, timings, chosen)
-    return Analysis(model, system, str(pipeline), settings, timings)
+    return Analysis(model, system, str(pipeline), settings, timings, observation)
 
 
 def system_of(settings: Settings) -> "System":
@@ -121,17 +123,22 @@ def _observed(
     return replace(parsed, notices=seen.notices + parsed.notices), settings, chosen, seen
 
 
-def kernel_work_pass(settings: Settings) -> "KernelWorkPass":
-    """The pass that makes the kernels' work as the settings and their backend have it."""
+def kernel_work_pass(settings: Settings, backend: "Backend | None" = None) -> "KernelWorkPass":
+    """The pass that makes the kernels' work as the settings and their backend, or another, have it."""
     from onnx_roofline.fusion.backends import load_backend
     from onnx_roofline.passes.kernel_work import KernelWorkPass
 
-    backend = load_backend(settings.backend)
+    backend = load_backend(settings.backend) if backend is None else backend
     return KernelWorkPass(settings.math or backend.math, backend.edge_layouts)
 
 
-def default_pipeline(settings: Settings, system: "System", observation: "Observation | None" = None) -> Pipeline:
-    """The passes in order."""
+def default_pipeline(
+    settings: Settings,
+    system: "System",
+    observation: "Observation | None" = None,
+    backend: "Backend | None" = None,
+) -> Pipeline:
+    """The passes in order; `backend` stands for that of the settings."""
     from onnx_roofline.fusion.backends import load_backend
     from onnx_roofline.passes.executions import CountExecutions
     from onnx_roofline.passes.fusion import FusionPass
@@ -155,7 +162,7 @@ def default_pipeline(settings: Settings, system: "System", observation: "Observa
         value_elements=settings.limits.value_elements,
         lengths=settings.dims,
     )
-    backend = load_backend(settings.backend)
+    backend = load_backend(settings.backend) if backend is None else backend
     own: tuple[Pass, ...] = (
         shapes,
         QuantizationFolding(backend.folds_quantized, backend.weight_only),
@@ -166,7 +173,7 @@ def default_pipeline(settings: Settings, system: "System", observation: "Observa
         CountExecutions(),
         Liveness(),
         ReusePass(system, settings.on_chip, settings.residency),
-        kernel_work_pass(settings),
+        kernel_work_pass(settings, backend),
         RooflinePass(system),
         PlacementPass(system, settings.pim_model, settings.objective, settings.dispatch),
     )

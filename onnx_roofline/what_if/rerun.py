@@ -1,0 +1,53 @@
+"""An analysis run again with something of it changed: its settings, its graph, its backend, or rows of a column.
+
+What a change is worth is the time before less the time after. The dims stay those that the first analysis has found.
+"""
+
+from collections.abc import Callable, Mapping
+
+from msgspec.structs import replace
+
+from onnx_roofline.analysis.analyze import Analysis, default_pipeline, system_of
+from onnx_roofline.analysis.settings import Settings
+from onnx_roofline.fusion.backends import Backend
+from onnx_roofline.ir.graph import Graph, Model
+
+# A column's rows, changed: of the model so far and the rows that the pass has made.
+RowEdit = Callable[[Model, Mapping[str, object]], Mapping[str, object]]
+
+
+def rerun(
+    analysis: Analysis,
+    *,
+    settings: Settings | None = None,
+    graph: Graph | None = None,
+    backend: Backend | None = None,
+    edits: Mapping[type, RowEdit] | None = None,
+) -> Analysis:
+    """The analysis of the same model under other settings, with another main graph, for another backend, or with the
+    rows of some columns edited where their passes have made them. A model that was observed keeps its shapes.
+
+    Raises RooflineError where the changed model or the settings can't be used.
+    """
+    changed = analysis.settings if settings is None else settings
+    system = analysis.system if settings is None else system_of(settings)
+    pipeline = default_pipeline(changed, system, analysis.observation, backend)
+    model = replace(analysis.model, columns={}, wholes={}, graph=analysis.model.graph if graph is None else graph)
+    is_lenient = any(notice.code == "no-valid-dims" for notice in analysis.model.warnings)
+    for item in pipeline.passes:
+        if is_lenient and hasattr(item, "leaves_contradictions"):
+            item = replace(item, leaves_contradictions=True)  # type: ignore[type-var]  # it is a Struct
+        result = item.run(model)
+        edit = (edits or {}).get(item.produces)
+        rows = result.rows if edit is None else edit(model, result.rows)
+        model = model.with_column(item.produces, rows, result.notices, result.wholes)
+    return Analysis(model, system, str(pipeline), changed, {}, analysis.observation)
+
+
+def saved_s(before: Analysis, after: Analysis) -> float | None:
+    """Seconds of the placement that a change takes away; None where it changes which kernels have a time.
+
+    Kernels without a time are left out of both.
+    """
+    old, new = before.summary.time_placed, after.summary.time_placed
+    return old.known_s - new.known_s if old.untimed_kernels == new.untimed_kernels else None
