@@ -48,9 +48,10 @@ def command_parser() -> argparse.ArgumentParser:
         nargs="?",
         metavar="DOCUMENT",
         default="annotated-graph",
-        choices=("annotated-graph", "explanations", "sweep", "formula", "budgets"),
+        choices=("annotated-graph", "explanations", "sweep", "formula", "lint", "models", "budgets"),
         help="annotated-graph (analyze --json, the default), explanations (explain --json), sweep (analyze --sweep), "
-        "formula (formula --json) or budgets (onnx-roofline.yaml)",
+        "formula (formula --json), lint (lint --json), models (analyze --json of several) or budgets "
+        "(onnx-roofline.yaml)",
     )
     schema.set_defaults(run="schema")
     completion = commands.add_parser("completion", help="a script by which a shell completes all of this")
@@ -175,7 +176,10 @@ def _add_lint(parser: argparse.ArgumentParser) -> None:
         metavar="RULE[:GLOB]",
         help="not this rule, by code or name, or not at the ops that a glob names",
     )
-    parser.add_argument("--all", action="store_true", help="also what is known to be worth less than a microsecond")
+    parser.add_argument(
+        "--min-us", type=float, default=1.0, metavar="US", help="leave out what is worth less than this (default: 1)"
+    )
+    parser.add_argument("--json", metavar="FILE", help="write the findings as JSON; - is stdout")
     parser.add_argument(
         "--format",
         action="append",

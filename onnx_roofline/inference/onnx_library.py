@@ -270,12 +270,15 @@ def node_with_attributes(op: Op, attributes: Mapping[str, object]) -> "onnx.Node
     return node
 
 
-def node_with_inputs(op: Op, inputs: tuple[str, ...]) -> "onnx.NodeProto":
-    """A copy of a node that reads other tensors."""
+def node_with_inputs(op: Op, inputs: tuple[str, ...], outputs: tuple[str, ...] | None = None) -> "onnx.NodeProto":
+    """A copy of a node that reads other tensors, and makes others where `outputs` are given."""
     import onnx
 
     node = onnx.NodeProto()
     node.CopyFrom(node_of(op))
     del node.input[:]
     node.input.extend(inputs)
+    if outputs is not None:
+        del node.output[:]
+        node.output.extend(outputs)
     return node

@@ -1,19 +1,23 @@
 """Rules about ops that undo, repeat or don't need each other."""
 
-from collections.abc import Iterator
+import os
+from collections.abc import Iterator, Sequence
+
+from msgspec.structs import replace
 
 from onnx_roofline.analysis.analyze import Analysis
 from onnx_roofline.base.units import DTYPE_BITS
+from onnx_roofline.fusion.backends import Backend, load_backend
 from onnx_roofline.ir.graph import Op, StoredTensor
-from onnx_roofline.ir.records import ConstantWork, Kernel, TypedOp, Work
+from onnx_roofline.ir.records import Kernel, TypedOp, Work
 from onnx_roofline.ir.tensor_index import TensorIndex
-from onnx_roofline.lint.mend import can_rename, needed_names
+from onnx_roofline.lint.mend import bypass, computed, fixed_names, makers, needed_names
 from onnx_roofline.lint.records import Change, Hit
+from onnx_roofline.passes.fusion import FusionPass
+from onnx_roofline.what_if.rerun import rerun
 
 # Ops that may leave their operand as it is, bit by bit, if its type doesn't change.
 _MAY_KEEP = frozenset({"Cast", "CastLike", "Expand", "Tile", "Concat", "Transpose"})
-# Operations on stored values from which they are worth a word.
-_MANY = 1_000
 # Ops whose results differ from run to run, or hold state.
 _RANDOM = ("Random", "Bernoulli", "Multinomial", "Dropout")
 # Domains whose ops keep no state.
@@ -21,25 +25,11 @@ _PURE = ("", "com.microsoft")
 _ELEMENTWISE = frozenset({"Add", "Sub", "Mul", "Div", "Where", "And", "Or", "Equal", "Less", "Greater", "Max", "Min"})
 
 
-def _main(analysis: Analysis) -> Iterator[tuple[str, TypedOp]]:
-    for key, row in analysis.model.column(TypedOp).items():
-        if not row.scope and row.role == "compute":
-            yield key, row
-
-
-def _bypass(analysis: Analysis, made: str, source: str) -> Change | None:
-    return Change({made: source}) if can_rename(analysis.model.graph, [made]) else None
-
-
-def _makers(analysis: Analysis) -> dict[str, str]:
-    return {name: key for key, row in _main(analysis) for name in row.op.outputs if name}
-
-
 def casts_back(analysis: Analysis) -> Iterator[Hit]:
     """A Cast to a type that holds all values of the first, and one back."""
-    rows, makers = analysis.model.column(TypedOp), _makers(analysis)
-    for key, row in _main(analysis):
-        before = makers.get(row.op.inputs[0]) if row.op.op_type == "Cast" else None
+    rows, made_by = analysis.model.column(TypedOp), makers(analysis)
+    for key, row in computed(analysis):
+        before = made_by.get(row.op.inputs[0]) if row.op.op_type == "Cast" else None
         if before is None or rows[before].op.op_type != "Cast" or rows[before].inputs[0] is None:
             continue
         source, between = rows[before].inputs[0], row.inputs[0]
@@ -48,7 +38,7 @@ def casts_back(analysis: Analysis) -> Iterator[Hit]:
         if _holds_all(between.dtype, source.dtype):
             name = rows[before].op.inputs[0]
             yield Hit((before, key), f"{name} goes from {source.dtype} to {between.dtype} and back",
-                      _bypass(analysis, row.op.outputs[0], name))  # fmt: skip
+                      *bypass(analysis, row.op, name))  # fmt: skip
 
 
 def _holds_all(wide: str, narrow: str) -> bool:
@@ -61,15 +51,15 @@ def _holds_all(wide: str, narrow: str) -> bool:
 
 def transposes_back(analysis: Analysis) -> Iterator[Hit]:
     """Two Transposes whose orders undo each other."""
-    rows, makers = analysis.model.column(TypedOp), _makers(analysis)
-    for key, row in _main(analysis):
-        before = makers.get(row.op.inputs[0]) if row.op.op_type == "Transpose" else None
+    rows, made_by = analysis.model.column(TypedOp), makers(analysis)
+    for key, row in computed(analysis):
+        before = made_by.get(row.op.inputs[0]) if row.op.op_type == "Transpose" else None
         if before is None or rows[before].op.op_type != "Transpose":
             continue
         first, second = _order(rows[before]), _order(row)
         if first is not None and second is not None and [first[axis] for axis in second] == list(range(len(first))):
             name = rows[before].op.inputs[0]
-            yield Hit((before, key), f"{name} is turned and turned back", _bypass(analysis, row.op.outputs[0], name))
+            yield Hit((before, key), f"{name} is turned and turned back", *bypass(analysis, row.op, name))
 
 
 def _order(row: TypedOp) -> tuple[int, ...] | None:
@@ -83,8 +73,8 @@ def _order(row: TypedOp) -> tuple[int, ...] | None:
 
 def keeps_all(analysis: Analysis) -> Iterator[Hit]:
     """An op that writes a copy of its operand."""
-    works = analysis.model.column(Work)
-    for key, row in _main(analysis):
+    works, index, made_by = analysis.model.column(Work), analysis.model.whole(TensorIndex), makers(analysis)
+    for key, row in computed(analysis):
         if row.op.op_type not in _MAY_KEEP or not works[key].moves_data or row.inputs[0] is None:
             continue
         same = row.inputs[0].dtype == row.outputs[0].dtype and row.inputs[0].shape == row.outputs[0].shape
@@ -97,23 +87,24 @@ def keeps_all(analysis: Analysis) -> Iterator[Hit]:
             continue
         if row.op.op_type == "Concat" and len(row.op.inputs) > 1:
             continue
-        yield Hit((key,), f"{row.op.outputs[0]} is a copy of {row.op.inputs[0]}",
-                  _bypass(analysis, row.op.outputs[0], row.op.inputs[0]))  # fmt: skip
+        source = row.op.inputs[0]
+        # A model output that is a model input is a copy whatever the op.
+        if ("", row.op.outputs[0]) not in index.kept or source in made_by:
+            yield Hit((key,), f"{row.op.outputs[0]} is a copy of {source}", *bypass(analysis, row.op, source))
 
 
 def expanded(analysis: Analysis) -> Iterator[Hit]:
     """An Expand whose only readers broadcast by themselves to the same shape."""
     rows, index = analysis.model.column(TypedOp), analysis.model.whole(TensorIndex)
     same = {hit.keys[0] for hit in keeps_all(analysis)}
-    for key, row in _main(analysis):
+    for key, row in computed(analysis):
         made = row.op.outputs[0] if row.op.outputs else ""
         readers = index.readers.get(("", made), set())
         if row.op.op_type != "Expand" or key in same or not readers or ("", made) in index.kept:
             continue
         if all(_broadcasts(rows[reader], made) for reader in readers):
-            change = _bypass(analysis, made, row.op.inputs[0])
             yield Hit((key,), f"{row.op.inputs[0]} is written out to {row.outputs[0]}, which its readers don't need",
-                      change)  # fmt: skip
+                      *bypass(analysis, row.op, row.op.inputs[0]))  # fmt: skip
 
 
 def _broadcasts(row: TypedOp, name: str) -> bool:
@@ -125,7 +116,7 @@ def _broadcasts(row: TypedOp, name: str) -> bool:
 def dead(analysis: Analysis) -> Iterator[Hit]:
     """Ops whose results nothing reads that leads to an output."""
     needed = needed_names(analysis.model.graph, analysis.model.graph.ops)
-    for key, row in _main(analysis):
+    for key, row in computed(analysis):
         if not needed.intersection(row.op.outputs):
             yield Hit((key,), f"nothing needs {row.op.outputs[0]}", Change(dropped=frozenset(row.op.outputs)))
 
@@ -151,7 +142,7 @@ def _repeats(analysis: Analysis) -> Iterator[Hit]:
     first: dict[object, str] = {}
     # The tensor that a name is equal to.
     equal: dict[str, str] = {}
-    for key, row in _main(analysis):
+    for key, row in computed(analysis):
         op = row.op
         if op.domain not in _PURE or op.bodies or op.function or op.op_type.startswith(_RANDOM) or key in dead_keys:
             continue
@@ -163,10 +154,10 @@ def _repeats(analysis: Analysis) -> Iterator[Hit]:
         made = analysis.model.column(TypedOp)[earlier].op.outputs
         equal |= dict(zip(op.outputs, made, strict=True))
         if works[key].moves_data:
-            names = [name for name in op.outputs if name]
-            change = Change(dict(zip(op.outputs, made, strict=True)))
-            is_free = can_rename(analysis.model.graph, names)
-            yield Hit((earlier, key), f"{op.outputs[0]} is {made[0]} once more", change if is_free else None)
+            fixed = sorted(fixed_names(analysis.model.graph).intersection(op.outputs))
+            change = None if fixed else Change(dict(zip(op.outputs, made, strict=True)))
+            why = f"{fixed[0]} is a model output, or a body captures it" if fixed else ""
+            yield Hit((earlier, key), f"{op.outputs[0]} is {made[0]} once more", change, why)
 
 
 def _attributes(op: Op) -> tuple[tuple[str, str], ...]:
@@ -179,23 +170,16 @@ def _attributes(op: Op) -> tuple[tuple[str, str], ...]:
 
 def unfolded_norm(analysis: Analysis) -> Iterator[Hit]:
     """A BatchNormalization right after a convolution, with which it is one."""
-    rows, makers, index = analysis.model.column(TypedOp), _makers(analysis), analysis.model.whole(TensorIndex)
-    for key, row in _main(analysis):
+    rows, made_by, index = analysis.model.column(TypedOp), makers(analysis), analysis.model.whole(TensorIndex)
+    for key, row in computed(analysis):
         if row.op.op_type != "BatchNormalization" or len([name for name in row.op.outputs if name]) > 1:
             continue
-        maker = makers.get(row.op.inputs[0])
+        maker = made_by.get(row.op.inputs[0])
         if maker is None or rows[maker].op.op_type not in ("Conv", "ConvTranspose"):
             continue
         if index.readers.get(("", row.op.inputs[0]), set()) == {key} and rows[maker].op.inputs[1] in index.stored:
             yield Hit((maker, key), f"{row.op.outputs[0]} scales what {rows[maker].op.op_type} has just made",
-                      _bypass(analysis, row.op.outputs[0], row.op.inputs[0]))  # fmt: skip
-
-
-def on_stored_values(analysis: Analysis) -> Iterator[Hit]:
-    """Arithmetic on what the file stores, which a runtime does at every load and no exporter needs to leave."""
-    found = analysis.model.whole(ConstantWork)
-    if found.largest and found.counts.operations >= _MANY:
-        yield Hit((found.largest,), f"{found.counts.operations:,} operations depend on stored values alone")
+                      *bypass(analysis, row.op, row.op.inputs[0]))  # fmt: skip
 
 
 _SPELLED = {
@@ -207,30 +191,25 @@ _SPELLED = {
 
 
 def spelled_out(analysis: Analysis) -> Iterator[Hit]:
-    """One op of a newer opset, written as several."""
-    for key, kernel in analysis.model.column(Kernel).items():
-        name = next((name for name in _SPELLED if name in kernel.pattern.replace("-", "_").split()), None)
-        if kernel.id == key and name is not None and len(kernel.members) > 1:
-            yield Hit(kernel.members, f"{len(kernel.members)} ops are one {_SPELLED[name]}")
+    """One op of a newer opset, written as several of which the backend makes more than one kernel."""
+    columns = {record: rows for record, rows in analysis.model.columns.items() if record is not Kernel}
+    found = FusionPass(_spellings("none")).run(replace(analysis.model, columns=columns))
+    kernels = analysis.model.column(Kernel)
+    for key, kernel in found.rows.items():
+        if not isinstance(kernel, Kernel) or kernel.id != key or len(kernel.members) < 2:
+            continue
+        if len({kernels[member].id for member in kernel.members}) > 1:
+            yield Hit(kernel.members, f"{len(kernel.members)} ops are one {_SPELLED[kernel.pattern]}")
 
 
-def breaks_fusion(analysis: Analysis) -> Iterator[Hit]:
-    """Ops without a product that run as kernels of their own since a fusion was refused."""
-    works = analysis.model.column(Work)
-    for key, kernel in analysis.model.column(Kernel).items():
-        is_light = len(kernel.members) == 1 and not works[key].contractions and not works[key].row_elements
-        if kernel.id == key and kernel.refused and is_light:
-            yield Hit((key,), f"stays a kernel of its own: {kernel.refused[0]}")
+def as_single_ops(analysis: Analysis, _: Sequence[Hit]) -> Analysis:
+    """The model on a backend that makes one kernel of each of the spellings: a newer opset has them as one op."""
+    return rerun(analysis, backend=_spellings(analysis.settings.backend))
 
 
-def copied_caches(analysis: Analysis) -> Iterator[Hit]:
-    """Caches of keys and values that the backend copies for each run."""
-    for cache in analysis.summary.caches.found:
-        if cache.copied_bytes:
-            yield Hit(cache.copied_by, f"{cache.copied_bytes:,} B of {cache.name} are copied in a run")
-
-
-def suspected_caches(analysis: Analysis) -> Iterator[Hit]:
-    """Inputs named like caches of which a run makes a new tensor."""
-    for one in analysis.summary.caches.suspects:
-        yield Hit((), f"{one.name} is named like a cache and {one.output} is a new copy of it ({one.copied_bytes:,} B)")
+def _spellings(backend: str | os.PathLike[str]) -> Backend:
+    """A backend that knows the patterns of all spellings beside its own."""
+    base = load_backend(backend)
+    own = {pattern.name for pattern in base.patterns}
+    added = [one for one in load_backend().patterns if one.name in _SPELLED and one.name not in own]
+    return replace(base, patterns=(*added, *base.patterns))

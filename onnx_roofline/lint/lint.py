@@ -6,12 +6,13 @@ from fnmatch import fnmatchcase
 from msgspec import Struct
 
 from onnx_roofline.analysis.analyze import Analysis
-from onnx_roofline.base.errors import UsageError
+from onnx_roofline.base.errors import RooflineError, UsageError
 from onnx_roofline.base.text import did_you_mean, shown
 from onnx_roofline.ir.records import TypedOp
-from onnx_roofline.lint.mend import mended, time_of
+from onnx_roofline.lint.mend import mended
 from onnx_roofline.lint.records import Hit, LintFinding, LintRule
 from onnx_roofline.lint.rules import CODES, RULES
+from onnx_roofline.what_if.rerun import saved_s
 
 # Seconds from which a finding whose price is known is worth a line.
 LEAST_S = 1e-6
@@ -46,21 +47,30 @@ def lint(analysis: Analysis, ignored: Sequence[Ignored] = (), least_s: float = L
     for rule in RULES:
         globs = [one.glob for one in ignored if one.code == rule.code]
         hits = tuple(hit for hit in rule.find(analysis) if not _is_ignored(analysis, hit, globs))
-        if not hits:
-            continue
-        worth_s = _worth_s(analysis, rule, hits)
-        if worth_s is None or worth_s >= least_s:
-            found.append(LintFinding(rule.code, rule.name, rule.level, rule.hazard, rule.mitigation, hits, worth_s,
-                                     time_of(analysis)))  # fmt: skip
+        if hits:
+            one = _priced(analysis, rule, hits)
+            if one.worth_s is None or one.worth_s >= least_s:
+                found.append(one)
     return tuple(sorted(found, key=lambda one: (-(one.worth_s or 0.0), one.level != "warning", one.code)))
 
 
-def _worth_s(analysis: Analysis, rule: LintRule, hits: Sequence[Hit]) -> float | None:
-    """What the mended model takes less; of all hits together that can be mended."""
+def _priced(analysis: Analysis, rule: LintRule, hits: tuple[Hit, ...]) -> LintFinding:
+    """The finding with what the mended model takes less, of all places together that can be mended."""
     changes = [hit.change for hit in hits if hit.change is not None]
-    after = rule.instead(analysis) if rule.instead is not None else mended(analysis, changes) if changes else None
-    before_s, after_s = time_of(analysis), None if after is None else time_of(after)
-    return None if before_s is None or after_s is None else before_s - after_s
+    count = len(hits) if rule.instead is not None else len(changes)
+    worth_s, why = None, next((hit.why for hit in hits if hit.why), "")
+    if count:
+        try:
+            after = mended(analysis, changes) if rule.instead is None else rule.instead(analysis, hits)
+            worth_s = saved_s(analysis, after)
+            why = "" if worth_s is not None else "other kernels have a time when it is mended"
+        except RooflineError as error:
+            why = f"the mended model is refused: {error}"
+    if worth_s is not None and rule.per == "load":
+        worth_s = -worth_s
+    of_s = analysis.summary.time_placed.known_s
+    return LintFinding(rule.code, rule.name, rule.level, rule.hazard, rule.mitigation, hits, worth_s, of_s,
+                       0 if worth_s is None else count, why if worth_s is None else "", rule.per)  # fmt: skip
 
 
 def _is_ignored(analysis: Analysis, hit: Hit, globs: Sequence[str]) -> bool:

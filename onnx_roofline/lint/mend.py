@@ -1,43 +1,63 @@
-"""The model with a change made, run again: what a finding is worth."""
+"""The model with changes made, run again: what a finding is worth."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 
 from msgspec.structs import replace
 
-from onnx_roofline.analysis.analyze import Analysis, default_pipeline
-from onnx_roofline.base.errors import RooflineError
+from onnx_roofline.analysis.analyze import Analysis
 from onnx_roofline.inference.onnx_library import node_with_inputs
 from onnx_roofline.ir.graph import Graph, Op, captured_names, op_reads
+from onnx_roofline.ir.records import Kernel, TypedOp
 from onnx_roofline.lint.records import Change
+from onnx_roofline.what_if.rerun import RowEdit, rerun
 
 
-def mended(analysis: Analysis, changes: Iterable[Change]) -> Analysis | None:
-    """The analysis of the main graph with all changes made; None where the result is no valid model."""
-    renames: dict[str, str] = {}
-    dropped: set[str] = set()
-    for change in changes:
-        renames |= change.renames
-        dropped |= change.dropped
-    graph = _changed(analysis.model.graph, renames, dropped)
-    model = replace(analysis.model, graph=graph, columns={}, wholes={})
-    pipeline = default_pipeline(analysis.settings, analysis.system)
-    try:
-        found = pipeline.run(model)
-    except RooflineError:
-        return None
-    return Analysis(found, analysis.system, str(pipeline), analysis.settings, {})
+def mended(analysis: Analysis, changes: Iterable[Change]) -> Analysis:
+    """The analysis with all changes made to the main graph. Raises RooflineError where the result is no valid model."""
+    whole = _together(changes)
+    edits: dict[type, RowEdit] = {}
+    if whole.fused:
+        edits[Kernel] = lambda _, rows: _with_fused(rows, whole.fused)
+    return rerun(analysis, graph=_changed(analysis.model.graph, whole), edits=edits)
 
 
-def time_of(analysis: Analysis) -> float | None:
-    """Seconds of the placement; None where a kernel has no time."""
-    return analysis.summary.time_placed.time_s
+def _together(changes: Iterable[Change]) -> Change:
+    """All changes as one; of two that replace or rename the same, the first."""
+    renames, remade, instead = dict[str, str](), dict[str, str](), dict[str, tuple[Op, ...]]()
+    dropped, fused = set[str](), list[tuple[str, ...]]()
+    for one in changes:
+        if instead.keys() & one.instead or remade.keys() & one.remade or renames.keys() & one.remade:
+            continue
+        renames |= one.renames
+        remade |= one.remade
+        instead |= one.instead
+        dropped |= one.dropped
+        fused += one.fused
+    return Change(renames, remade, frozenset(dropped), instead, tuple(fused))
 
 
-def _changed(graph: Graph, renames: Mapping[str, str], dropped: set[str]) -> Graph:
-    gone = renames.keys() | dropped
-    kept = [op for op in graph.ops if any(name and name not in gone for name in op.outputs)]
+def _with_fused(rows: Mapping[str, object], fused: Sequence[tuple[str, ...]]) -> dict[str, object]:
+    """Kernels with those of the given rows made one; the last of them is its root and names it."""
+    found = dict(rows)
+    order = {key: position for position, key in enumerate(rows)}
+    for keys in fused:
+        kernels = [kernel for key in keys if isinstance(kernel := found[key], Kernel) and kernel.id]
+        if len({kernel.id for kernel in kernels}) < len(keys):
+            continue
+        members = sorted({member for kernel in kernels for member in kernel.members}, key=order.__getitem__)
+        whole = replace(kernels[-1], members=tuple(members), pattern=f"{kernels[-1].pattern}+mended")
+        found |= dict.fromkeys(members, whole)
+    return found
+
+
+def _changed(graph: Graph, change: Change) -> Graph:
+    names = {**change.renames, **change.remade}
+    stand = [one for op in graph.ops for one in change.instead.get(op.id, (op,))]
+    gone = change.renames.keys() | change.dropped
+    kept = [op for op in stand if any(name and name not in gone for name in op.outputs)]
     before = needed_names(graph, graph.ops)
-    ops = [_renamed(op, renames) for op in kept]
+    ops = [renamed(op, names, change.remade) for op in kept]
     after = needed_names(graph, ops)
     # What only the ops that are gone have read is gone too; what nothing has read before is another finding.
     lives = [op for op in ops if after.intersection(op.outputs) or not before.intersection(op.outputs)]
@@ -53,11 +73,14 @@ def needed_names(graph: Graph, ops: Sequence[Op]) -> set[str]:
     return found
 
 
-def _renamed(op: Op, renames: Mapping[str, str]) -> Op:
-    inputs = tuple(_last(name, renames) for name in op.inputs)
-    if inputs == op.inputs:
+def renamed(op: Op, reads: Mapping[str, str], makes: Mapping[str, str]) -> Op:
+    """An op that reads other tensors, and makes others."""
+    inputs = tuple(_last(name, reads) for name in op.inputs)
+    outputs = tuple(makes.get(name, name) for name in op.outputs)
+    if inputs == op.inputs and outputs == op.outputs:
         return op
-    return replace(op, inputs=inputs, proto=None if op.proto is None else node_with_inputs(op, inputs))
+    proto = None if op.proto is None else node_with_inputs(op, inputs, outputs)
+    return replace(op, inputs=inputs, outputs=outputs, proto=proto)
 
 
 def _last(name: str, renames: Mapping[str, str]) -> str:
@@ -69,10 +92,39 @@ def _last(name: str, renames: Mapping[str, str]) -> str:
     return name
 
 
-def can_rename(graph: Graph, names: Iterable[str]) -> bool:
-    """Whether tensors may have another name: they are no model outputs, and no body captures them."""
+def bypass(analysis: Analysis, op: Op, source: str) -> tuple[Change | None, str]:
+    """Readers of an op's result read `source`, so that the op is gone; or (None, why that can't be).
+
+    Where the result is a model output, the op that makes `source` makes it under that name.
+    """
+    graph, made = analysis.model.graph, op.outputs[0]
+    fixed = fixed_names(graph)
+    if made not in fixed:
+        return Change({made: source}), ""
+    if made not in {output.name for output in graph.outputs}:
+        return None, f"a body captures {made}"
+    if source in fixed or not any(source in maker.outputs for maker in graph.ops):
+        return None, f"{made} is a model output, and so is {source}, or it is an input"
+    return Change(remade={source: made}, instead={op.id: ()}), ""
+
+
+@lru_cache(maxsize=1)
+def fixed_names(graph: Graph) -> frozenset[str]:
+    """Tensors that keep their name: model outputs, and what bodies capture."""
     fixed = {output.name for output in graph.outputs}
     for op in graph.ops:
         if op.bodies:
             fixed.update(captured_names(op))
-    return fixed.isdisjoint(names)
+    return frozenset(fixed)
+
+
+def computed(analysis: Analysis) -> Iterator[tuple[str, TypedOp]]:
+    """Row ids and rows of the main graph that compute."""
+    for key, row in analysis.model.column(TypedOp).items():
+        if not row.scope and row.role == "compute":
+            yield key, row
+
+
+def makers(analysis: Analysis) -> dict[str, str]:
+    """The row that makes each tensor of the main graph as the file has it, views and folded ops included."""
+    return {name: key for key, row in computed(analysis) for name in row.op.outputs if name}

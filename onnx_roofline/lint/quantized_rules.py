@@ -1,110 +1,101 @@
-"""Rules about quantisation and element types."""
+"""Rules about quantisation: Q and DQ ops that no op computes between."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from msgspec.structs import replace
 
-from onnx_roofline.analysis.analyze import Analysis, default_pipeline
-from onnx_roofline.ir.records import Executions, Folding, TypedOp, Work
+from onnx_roofline.analysis.analyze import Analysis
+from onnx_roofline.ir.graph import Op
+from onnx_roofline.ir.records import Folding, Kernel, TypedOp, Work
 from onnx_roofline.ir.tensor_index import TensorIndex
-from onnx_roofline.lint.mend import can_rename
+from onnx_roofline.lint.mend import bypass, computed, makers, renamed
 from onnx_roofline.lint.records import Change, Hit
-
-# Bits of the types that matrix units multiply; what they want of a size is 16 bytes of it.
-_UNIT_BYTES = 16
-_MATRIX_BYTES = {"float16": 2, "bfloat16": 2, "int8": 1, "uint8": 1, "float8e4m3fn": 1, "float8e5m2": 1}
-# Elements from which integer arithmetic is work and not bookkeeping.
-_MANY = 1024
+from onnx_roofline.ops.cost.lookup import traits_of
 
 
 def fake_quantized(analysis: Analysis) -> Iterator[Hit]:
     """A QuantizeLinear whose result only a DequantizeLinear reads, and no op takes in as integers."""
-    rows, foldings = analysis.model.column(TypedOp), analysis.model.column(Folding)
-    index = analysis.model.whole(TensorIndex)
-    for key, row in rows.items():
-        if row.scope or row.op.op_type != "DequantizeLinear" or row.role != "compute" or foldings[key].folded_into:
+    foldings = analysis.model.column(Folding)
+    for key, row, maker in _restored(analysis):
+        if maker is not None and not foldings[maker].folded_into:
+            made = analysis.model.column(TypedOp)[maker]
+            source = made.op.inputs[0]
+            yield Hit((maker, key), f"{source} is made {made.outputs[0].dtype} and back, for no op of that type",
+                      *bypass(analysis, row.op, source))  # fmt: skip
+
+
+def _restored(analysis: Analysis) -> Iterator[tuple[str, TypedOp, str | None]]:
+    """Row ids of DequantizeLinear ops that run, with the QuantizeLinear whose result each restores, if there is one."""
+    rows, foldings, made_by = analysis.model.column(TypedOp), analysis.model.column(Folding), makers(analysis)
+    for key, row in computed(analysis):
+        if not traits_of(row.op).dequantizes or foldings[key].folded_into:
             continue
-        maker = index.makers.get((row.scope, row.op.inputs[0]))
-        if maker is None or rows[maker].op.op_type != "QuantizeLinear" or foldings[maker].folded_into:
-            continue
-        source, made = rows[maker].op.inputs[0], row.op.outputs[0]
-        change = Change({made: source}) if can_rename(analysis.model.graph, [made]) else None
-        yield Hit((maker, key), f"{source} is made {rows[maker].outputs[0].dtype} and back, for no op of that type",
-                  change)  # fmt: skip
+        maker = made_by.get(row.op.inputs[0])
+        yield key, row, maker if maker is not None and traits_of(rows[maker].op).quantizes else None
 
 
 def lone_dequantize(analysis: Analysis) -> Iterator[Hit]:
-    """A DequantizeLinear of a computed tensor that runs as an op of its own, but for those of `fake_quantized`."""
+    """A DequantizeLinear of a computed tensor whose floats go through memory, but for those of `fake_quantized`.
+
+    An integer product ends in floats at once where a QuantizeLinear is left out; what several ops read is restored by
+    each of them where each has a DequantizeLinear of its own.
+    """
     rows, foldings = analysis.model.column(TypedOp), analysis.model.column(Folding)
-    index = analysis.model.whole(TensorIndex)
-    paired = {hit.keys[1] for hit in fake_quantized(analysis)}
-    for key, row in rows.items():
-        runs = row.role == "compute" and not foldings[key].folded_into and key not in paired
-        is_output = (row.scope, row.op.outputs[0]) in index.kept
-        if runs and row.op.op_type == "DequantizeLinear" and not is_output:
-            yield Hit((key,), f"{row.op.outputs[0]} is restored in memory for an op that computes in floating point")
+    kernels, index = analysis.model.column(Kernel), analysis.model.whole(TensorIndex)
+    for key, row, maker in _restored(analysis):
+        name = row.op.outputs[0]
+        leaves = index.leaves("", name, frozenset(kernels[key].members))
+        if not leaves or ("", name) in index.kept or (maker is not None and not foldings[maker].folded_into):
+            continue
+        what = f"{name} is restored in memory for an op that computes in floating point"
+        readers = sorted(index.readers.get(("", name), ()))
+        if maker is not None:
+            yield Hit((key,), what, *bypass(analysis, row.op, rows[maker].op.inputs[0]))
+        elif len(readers) == 1:
+            yield Hit((key,), what, Change(fused=((key, readers[0]),)))
+        elif all(name in rows[reader].op.inputs and not rows[reader].bodies for reader in readers):
+            yield Hit((key,), what, _one_each(row.op, [rows[reader].op for reader in readers]))
+        else:
+            yield Hit((key,), what, why="a body or a view reads it")
+
+
+def _one_each(restores: Op, readers: list[Op]) -> Change:
+    """A DequantizeLinear for each of the ops that read its result."""
+    name, instead = restores.outputs[0], dict[str, tuple[Op, ...]]()
+    for number, reader in enumerate(readers):
+        own = f"{name}/{number}"
+        copied = replace(renamed(restores, {}, {name: own}), id=f"{restores.id}/{number}")
+        instead[reader.id] = (copied, renamed(reader, {name: own}, {}))
+    return Change(instead=instead)
 
 
 def float_output(analysis: Analysis) -> Iterator[Hit]:
     """A product in integers whose result is written as floats and quantised by nobody."""
     rows, works = analysis.model.column(TypedOp), analysis.model.column(Work)
-    foldings = analysis.model.column(Folding)
+    foldings, made_by = analysis.model.column(Folding), makers(analysis)
     for key, row in rows.items():
         folding = foldings[key]
         if not folding.compute_dtype.startswith(("int", "uint")) or not works[key].contractions:
             continue
         if not any(folding.outputs) and "float" in row.outputs[0].dtype:
-            yield Hit((key,), f"{row.op.outputs[0]} leaves as {row.outputs[0].dtype}")
+            change = None if row.scope else _quantized(row.op, rows, made_by)
+            yield Hit((key,), f"{row.op.outputs[0]} leaves as {row.outputs[0].dtype}", change,
+                      "" if change else "no QuantizeLinear before it has a scale to take")  # fmt: skip
 
 
-def unaligned(analysis: Analysis) -> Iterator[Hit]:
-    """Products of stored weights on matrix units whose K or N is no multiple of what a unit takes."""
-    rows, works = analysis.model.column(TypedOp), analysis.model.column(Work)
-    foldings = analysis.model.column(Folding)
-    stored = analysis.model.whole(TensorIndex).stored
-    for key, row in rows.items():
-        dtype = foldings[key].compute_dtype or works[key].compute_dtype
-        if dtype not in _MATRIX_BYTES or row.role != "compute":
+def _quantized(op: Op, rows: Mapping[str, TypedOp], made_by: Mapping[str, str]) -> Change | None:
+    """Q and DQ behind an op as they are before it."""
+    for name in op.inputs:
+        restores = made_by.get(name)
+        quantizes = None if restores is None else made_by.get(rows[restores].op.inputs[0])
+        if restores is None or quantizes is None or not traits_of(rows[quantizes].op).quantizes:
             continue
-        multiple = _UNIT_BYTES // _MATRIX_BYTES[dtype]
-        for product in works[key].contractions:
-            if product.rhs is None or row.op.inputs[product.rhs] not in stored:
-                continue
-            channels = {"K": product.k, "M" if product.kernel else "N": product.m if product.kernel else product.n}
-            odd = [f"{axis}={size}" for axis, size in channels.items() if size % multiple and size > 1]
-            if odd:
-                yield Hit((key,), f"{', '.join(odd)} of {row.op.op_type} in {dtype}: no multiple of {multiple}")
-
-
-def double_arithmetic(analysis: Analysis) -> Iterator[Hit]:
-    """Ops that compute in 64-bit floats."""
-    for key, work in _that_run(analysis):
-        if work.compute_dtype in ("float64", "complex128") and work.counts is not None and work.counts.flops:
-            yield Hit((key,), f"computes in {work.compute_dtype}")
-
-
-def without_doubles(analysis: Analysis) -> Analysis | None:
-    """The model with its floats in 32 bits, where it has none of fewer."""
-    types = {kind.dtype for row in analysis.model.column(TypedOp).values() for kind in row.outputs}
-    if any("float" in dtype and dtype not in ("float64", "float32") for dtype in types):
-        return None
-    settings = replace(analysis.settings, assume_dtype="float32")
-    pipeline = default_pipeline(settings, analysis.system)
-    model = pipeline.run(replace(analysis.model, columns={}, wholes={}))
-    return Analysis(model, analysis.system, str(pipeline), settings, {})
-
-
-def long_arithmetic(analysis: Analysis) -> Iterator[Hit]:
-    """Arithmetic in 64-bit integers on whole tensors; lookups and shapes are none."""
-    rows = analysis.model.column(TypedOp)
-    for key, work in _that_run(analysis):
-        is_long = work.compute_dtype in ("int64", "uint64") and work.counts is not None
-        if is_long and work.counts is not None and work.counts.int_ops >= _MANY:
-            yield Hit((key,), f"{work.counts.int_ops:,} operations of {rows[key].op.op_type} in {work.compute_dtype}")
-
-
-def _that_run(analysis: Analysis) -> Iterator[tuple[str, Work]]:
-    rows, executions = analysis.model.column(TypedOp), analysis.model.column(Executions)
-    for key, work in analysis.model.column(Work).items():
-        if rows[key].role == "compute" and executions[key].count:
-            yield key, work
+        first, second, made = rows[quantizes].op, rows[restores].op, op.outputs[0]
+        floats, integers = f"{made}/float", f"{made}/quantised"
+        ops = (
+            renamed(op, {}, {made: floats}),
+            renamed(replace(first, id=f"{op.id}/Q"), {first.inputs[0]: floats}, {first.outputs[0]: integers}),
+            renamed(replace(second, id=f"{op.id}/DQ"), {second.inputs[0]: integers}, {second.outputs[0]: made}),
+        )
+        return Change(instead={op.id: ops})
+    return None

@@ -19,8 +19,11 @@ def lint_message(analysis: Analysis, finding: LintFinding) -> str:
 
 
 def worth(analysis: Analysis, finding: LintFinding) -> str:
-    """What the mended model takes less on the system, where the lint could mend it."""
-    if finding.worth_s is None or finding.of_s is None:
-        return ""
+    """What the mended model takes less on the system, or why that is not known."""
     slug = analysis.system.slug
-    return f"; worth {format_si(finding.worth_s, 's')} of {format_si(finding.of_s, 's')} on {slug}"
+    if finding.worth_s is None:
+        return f"; no price: {finding.unpriced}"
+    some = f" at {finding.mended} of them" if finding.mended < len(finding.hits) else ""
+    if finding.per == "load":
+        return f"; worth {format_si(finding.worth_s, 's')} of each load on {slug}"
+    return f"; worth {format_si(finding.worth_s, 's')} of {format_si(finding.of_s, 's')} on {slug}{some}"

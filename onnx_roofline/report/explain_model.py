@@ -43,7 +43,7 @@ def explain_model(analysis: Analysis, gains: Sequence[Gain], findings: Sequence[
     yield from (_gain(gain) for gain in gains[:SHOWN])
     if not gains:
         yield "no change of the run that was tried makes it shorter"
-    for item in [finding for finding in findings if finding.worth_s][:SHOWN]:
+    for item in [finding for finding in findings if finding.worth_s and finding.per == "run"][:SHOWN]:
         yield f"mending {item.name} ({item.code}, {plural(len(item.hits), 'place')}){worth(analysis, item)}"
 
 

@@ -9,6 +9,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
+import onnx_roofline.fusion.packs
 from onnx_roofline.analysis.analyze import Analysis, analyze
 from onnx_roofline.analysis.settings import Settings
 from onnx_roofline.base.errors import UsageError
@@ -167,13 +168,48 @@ def constant(*, computed: bool) -> onnx.ModelProto:
     return build(nodes, stored=[WEIGHT])
 
 
-def stays_alone(*, alone: bool) -> onnx.ModelProto:
-    """A pooling, which takes in nothing that comes before it, or a Relu, which joins the product."""
-    if not alone:
-        return build([node("MatMul", ["x", "w"], ["a"]), node("Relu", ["a"], ["y"])], stored=[WEIGHT])
-    outs = [helper.make_tensor_value_info("y", FLOAT, [1, 16, 32, 32])]
-    pooled = node("AveragePool", ["a"], ["y"], kernel_shape=[2, 2], strides=[2, 2])
-    return build([node("Tanh", ["x"], ["a"]), pooled], shape=(1, 16, 64, 64), outputs=outs)
+def turned(*, first: bool) -> onnx.ModelProto:
+    """A product, then a Transpose and a Relu: what joins the product comes last or first."""
+    names = ("a", "b", "y")
+    order = ["Transpose", "Relu"] if first else ["Relu", "Transpose"]
+    nodes = [node(op, [names[at]], [names[at + 1]]) for at, op in enumerate(order)]
+    return build([node("MatMul", ["x", "w"], ["a"]), *nodes], stored=[WEIGHT])
+
+
+def restored(*, each: bool) -> onnx.ModelProto:
+    """Integers that two outputs need in floating point, restored once in memory or by each."""
+    second = "e" if each else "d"
+    nodes = [
+        node("DequantizeLinear", ["x", "s", "z"], ["d"]),
+        node("Erf", ["d"], ["y"]),
+        *([node("DequantizeLinear", ["x", "s", "z"], ["e"])] if each else []),
+        node("Sin", [second], ["v"]),
+    ]
+    ins = [helper.make_tensor_value_info("x", INT8, [N, N])]
+    outs = [helper.make_tensor_value_info(name, FLOAT, [N, N]) for name in ("y", "v")]
+    return build(nodes, stored=SCALE, inputs=ins, outputs=outs)
+
+
+def two_products(*, quantised_between: bool) -> onnx.ModelProto:
+    """x -> Q -> DQ -> product -> [Q -> DQ ->] product -> Q -> DQ -> y, with quantised weights."""
+    pair = [node("QuantizeLinear", ["m", "s", "z"], ["mq"]), node("DequantizeLinear", ["mq", "s", "z"], ["md"])]
+    nodes = [
+        node("DequantizeLinear", ["wq", "s", "z"], ["dw"]),
+        node("QuantizeLinear", ["x", "s", "z"], ["q"]),
+        node("DequantizeLinear", ["q", "s", "z"], ["d"]),
+        node("MatMul", ["d", "dw"], ["m"]),
+        *(pair if quantised_between else []),
+        node("MatMul", ["md" if quantised_between else "m", "dw"], ["n"]),
+        node("QuantizeLinear", ["n", "s", "z"], ["nq"]),
+        node("DequantizeLinear", ["nq", "s", "z"], ["y"]),
+    ]
+    return build(nodes, stored=[*SCALE, QUANTISED_WEIGHT])
+
+
+def short_integer() -> onnx.ModelProto:
+    ins = [helper.make_tensor_value_info("x", TensorProto.INT32, [1024])]
+    outs = [helper.make_tensor_value_info("y", TensorProto.INT32, [1024])]
+    return build([node("Mul", ["x", "x"], ["y"])], inputs=ins, outputs=outs)
 
 
 FROM_A_TO_B = {
@@ -190,12 +226,8 @@ FROM_A_TO_B = {
 CASES: dict[str, tuple[onnx.ModelProto, onnx.ModelProto, dict[str, object]]] = {
     "OR301": (product(N + 4, N), product(N + 8, N), {}),  # 16 bytes are 8 elements of float16
     "OR302": (quantised(op="float"), quantised(op="product"), {}),
-    "OR303": (
-        build([node("DequantizeLinear", ["x", "s", "z"], ["d"]), node("Erf", ["d"], ["y"])], stored=SCALE,
-              inputs=[helper.make_tensor_value_info("x", INT8, [N, N])]),
-        quantised(op="product"), {},
-    ),
-    "OR304": (quantised(op="float result"), quantised(op="product"), {}),
+    "OR303": (restored(each=False), restored(each=True), {}),
+    "OR304": (two_products(quantised_between=False), two_products(quantised_between=True), {}),
     "OR305": (chain(*FROM_A_TO_B["cast back"]), chain(*FROM_A_TO_B["rounded"]), {}),
     "OR306": (chain(*FROM_A_TO_B["turn back"]), chain(*FROM_A_TO_B["turn once"]), {}),
     "OR307": (chain(*FROM_A_TO_B["same shape"], stored=[SQUARE]), chain(*FROM_A_TO_B["turn once"]), {}),
@@ -212,8 +244,8 @@ CASES: dict[str, tuple[onnx.ModelProto, onnx.ModelProto, dict[str, object]]] = {
     "OR313": (masked(twice=True), masked(twice=False), {}),
     "OR314": (chain(*FROM_A_TO_B["dead"]), chain(*FROM_A_TO_B["alive"]), {}),
     "OR315": (constant(computed=True), constant(computed=False), {}),
-    "OR316": (norm(spelled=True), norm(spelled=False), {}),
-    "OR317": (stays_alone(alone=True), stays_alone(alone=False), {}),
+    "OR316": (norm(spelled=True), norm(spelled=False), {"backend": "none"}),
+    "OR317": (turned(first=True), turned(first=False), {}),
     "OR318": (image(norm_first=False), image(norm_first=True), {}),
     "OR319": (widened("Add"), widened("MatMul"), {}),
 }  # fmt: skip
@@ -234,30 +266,101 @@ def test_a_rule_finds_its_fault_and_nothing_else(code: str) -> None:
     assert code not in codes(sound, **settings)
 
 
-# Rules that mend the graph, and the model as somebody would have written it without the fault.
+# The model of each rule as somebody would have written it without the fault.
 MENDED = {
+    "OR301": product(N, N),
+    "OR302": build([node("Erf", ["x"], ["y"])]),
+    "OR303": restored(each=True),
+    "OR304": two_products(quantised_between=True),
     "OR305": chain(node("Identity", ["a"], ["b"])),
     "OR306": chain(node("Identity", ["a"], ["b"])),
     "OR307": chain(node("Identity", ["a"], ["b"])),
-    "OR302": build([node("Erf", ["x"], ["y"])]),
     "OR310": build([node("Exp", ["x"], ["y"])]),
+    "OR311": short_integer(),
     "OR312": chain(node("Exp", ["a"], ["e"]), node("Mul", ["e", "e"], ["b"])),
     "OR313": masked(twice=False),
     "OR314": chain(*FROM_A_TO_B["alive"]),
-}
+    "OR316": norm(spelled=False),
+    "OR317": turned(first=False),
+    "OR318": build([node("Conv", ["x", "k"], ["y"])], stored=[array("k", np.zeros((16, 16, 1, 1), np.float32))],
+                   shape=(1, 16, 64, 64)),
+    "OR319": build([node("Add", ["x", "row"], ["y"])],
+                   inputs=[helper.make_tensor_value_info("x", FLOAT, [N, N]),
+                           helper.make_tensor_value_info("row", FLOAT, [1, N])]),
+}  # fmt: skip
+# Rules that other tests price: caches, whose mend is a backend or an option, and work of a load.
+PRICED_APART = {"OR308", "OR309", "OR315"}
+
+
+def seconds(model: onnx.ModelProto, **settings: object) -> float:
+    found = run(model, **settings).summary.time_placed.time_s
+    assert found is not None
+    return found
+
+
+def test_every_rule_has_a_price_that_a_model_built_by_hand_confirms() -> None:
+    assert MENDED.keys() | PRICED_APART == {rule.code for rule in RULES}
+    assert not MENDED.keys() & PRICED_APART
 
 
 @pytest.mark.parametrize("code", MENDED)
 @pytest.mark.parametrize("backend", ["compiler", "none"])
 def test_the_price_is_that_of_the_model_without_the_fault(code: str, backend: str) -> None:
-    faulty, _, settings = CASES[code]
-    settings = {**settings, "backend": backend}
-    before, after = run(faulty, **settings), run(MENDED[code], **settings)
-    found = finding(faulty, code, **settings)
-    times = before.summary.time_placed.time_s, after.summary.time_placed.time_s
-    assert None not in times
-    assert found.of_s == times[0]
-    assert found.worth_s == pytest.approx(times[0] - times[1], rel=1e-9, abs=1e-15)  # type: ignore[operator]
+    faulty = CASES[code][0]
+    if code == "OR316" and backend == "compiler":
+        assert code not in codes(faulty, backend=backend)  # it is one kernel there, however it is spelled
+        return
+    found, before_s = finding(faulty, code, backend=backend), seconds(faulty, backend=backend)
+    assert (found.of_s, found.mended, found.unpriced) == (before_s, len(found.hits), "")
+    # The spelled norm reads an epsilon, an exponent and axes: 24 bytes at about 2 TB/s.
+    slack_s = 2e-11 if code == "OR316" else 1e-15
+    assert found.worth_s == pytest.approx(before_s - seconds(MENDED[code], backend=backend), rel=1e-9, abs=slack_s)
+
+
+def test_a_copied_cache_is_worth_what_a_backend_that_shares_buffers_saves(tmp_path: Path) -> None:
+    """The pack of onnxruntime, with a line added by hand."""
+    text = (Path(onnx_roofline.fusion.packs.__path__[0]) / "ort.yaml").read_text("utf-8")
+    assert "appends_in_place" not in text
+    pack = tmp_path / "shared.yaml"
+    pack.write_text(f"{text}appends_in_place: true\n", "utf-8")
+    model = decode(name="past")
+    found = finding(model, "OR308", backend="ort")
+    saved_s = seconds(model, backend="ort") - seconds(model, backend=pack)
+    assert saved_s > 0
+    assert found.worth_s == pytest.approx(saved_s, rel=1e-9)
+
+
+def test_a_cache_that_is_not_recognised_is_worth_what_stating_it_saves() -> None:
+    model = CASES["OR309"][0]
+    found = finding(model, "OR309")
+    stated_s = seconds(model, caches={"past_key": "y"})
+    assert found.worth_s == pytest.approx(seconds(model) - stated_s, rel=1e-9, abs=1e-15)
+
+
+def test_work_on_stored_values_is_worth_what_it_takes_at_a_load() -> None:
+    """The square of the weight as a model of its own."""
+    found = finding(constant(computed=True), "OR315", residency=False)
+    alone_s = seconds(build([node("Mul", ["x", "x"], ["y"])]), residency=False)
+    assert found.per == "load"
+    assert found.worth_s == pytest.approx(alone_s, rel=1e-9)
+
+
+def test_an_integer_product_whose_floats_go_through_memory_ends_in_floats_at_once() -> None:
+    """x -> Q -> DQ -> product -> Q -> DQ -> Erf on a backend that fuses nothing else."""
+    pair = [node("QuantizeLinear", ["m", "s", "z"], ["mq"]), node("DequantizeLinear", ["mq", "s", "z"], ["f"])]
+    before = [
+        node("DequantizeLinear", ["wq", "s", "z"], ["dw"]),
+        node("QuantizeLinear", ["x", "s", "z"], ["q"]),
+        node("DequantizeLinear", ["q", "s", "z"], ["d"]),
+        node("MatMul", ["d", "dw"], ["m"]),
+    ]
+    stored = [*SCALE, QUANTISED_WEIGHT]
+    faulty = build([*before, *pair, node("Erf", ["f"], ["y"])], stored=stored)
+    mended = build([*before, node("Erf", ["m"], ["y"])], stored=stored)
+    found = finding(faulty, "OR303", backend="none")
+    saved_s = seconds(faulty, backend="none") - seconds(mended, backend="none")
+    assert saved_s > 1e-6
+    assert found.worth_s == pytest.approx(saved_s, rel=1e-9)
 
 
 def test_a_dead_product_is_worth_its_bytes_by_hand() -> None:
