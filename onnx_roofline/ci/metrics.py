@@ -135,9 +135,7 @@ def totals_of(analysis: Analysis) -> dict[str, Value]:
         "exact_share": _share(summary.status_counts["exact"], summary.ops),
     }
     for device in analysis.system.devices:
-        found[f"memory_share.{device.slug}"] = (
-            None if memory is None or not device.capacity_bytes else memory / device.capacity_bytes
-        )
+        found[f"memory_share.{device.slug}"] = analysis.footprint.share_of(device)
     found.update(_times(analysis, timed=complete and sized))
     return found
 

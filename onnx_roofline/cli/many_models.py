@@ -57,6 +57,7 @@ def run_many(options: argparse.Namespace, paths: Sequence[str]) -> int:
     """A row for each model; the exit code is the gravest of theirs."""
     from onnx_roofline.ci.measure import Job
     from onnx_roofline.ci.runs.rows import as_csv, as_json, as_parquet, rows_of
+    from onnx_roofline.report.contract import SCHEMA_VERSION
     from onnx_roofline.report.files import write_atomically
 
     _refuse_options_of_one(options)
@@ -78,9 +79,9 @@ def run_many(options: argparse.Namespace, paths: Sequence[str]) -> int:
     if options.parquet is not None:
         write_atomically(options.parquet, [as_parquet(rows)])
     if options.json is not None and options.json != STDOUT:
-        write_atomically(options.json, [as_json(rows)])
+        write_atomically(options.json, [as_json(rows, SCHEMA_VERSION)])
     if options.json == STDOUT:
-        sys.stdout.write(as_json(rows))
+        sys.stdout.write(as_json(rows, SCHEMA_VERSION))
     elif options.format == "csv":
         sys.stdout.write(as_csv(rows))
     else:

@@ -43,6 +43,12 @@ class Footprint(Struct, frozen=True):
             return None
         return self.total_bytes <= device.capacity_bytes
 
+    def share_of(self, device: Device) -> float | None:
+        """What it takes of a device's memory; None where one of the two is unknown."""
+        if self.total_bytes is None or not device.capacity_bytes:
+            return None
+        return self.total_bytes / device.capacity_bytes
+
     def of_capacity(self, device: Device) -> str:
         """`161.2 GB of 80 GB`: what it takes of what there is."""
         return f"{format_si(self.total_bytes, 'B')} of {format_si(device.capacity_bytes, 'B')}"

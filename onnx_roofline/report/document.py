@@ -9,6 +9,7 @@ from onnx_roofline.ir.placed_records import Certainty, Energy, PlacementSummary
 from onnx_roofline.report import contract
 from onnx_roofline.report.caches import caches_record
 from onnx_roofline.report.encoding import encode
+from onnx_roofline.report.footprint import memory_record
 from onnx_roofline.report.graph_records import GraphRecords, counts_record, moved_record
 from onnx_roofline.report.system import system_record
 
@@ -67,19 +68,8 @@ def _document(
     return contract.AnnotatedGraph(
         schema_version=contract.SCHEMA_VERSION,
         tool=contract.TOOL,
-        model=contract.ModelFile(
-            path=model.info.path.replace("\\", "/").rpartition("/")[2],
-            graph_sha256=model.info.graph_sha256,
-            ir_version=model.info.ir_version,
-            opsets=dict(model.info.opsets),
-            producer=model.info.producer,
-            parameters=summary.parameters,
-            weight_bytes=summary.weight_bytes,
-        ),
-        dims={
-            name: contract.Dim(dim.value, dim.origin, dim.reason)  # type: ignore[arg-type]
-            for name, dim in dims_of(model).items()
-        },
+        model=model_record(analysis),
+        dims=dim_records(analysis),
         system=system_record(analysis.system),
         assume_dtype=analysis.settings.assume_dtype or None,
         limits=contract.Limits(**analysis.settings.limits.as_dict()),
@@ -87,6 +77,7 @@ def _document(
         coverage=_coverage(summary),
         totals=_totals(summary, analysis.system.gpu.slug),
         caches=caches_record(summary.caches),
+        memory=memory_record(analysis),
         placement=_placement_summary(model.whole(PlacementSummary)),
         tensors=tensors,
         graph=graph,
@@ -94,6 +85,28 @@ def _document(
         kernels=kernels,
         warnings=tuple(contract.Warned(n.code, n.where, n.message) for n in model.warnings),
     )
+
+
+def model_record(analysis: Analysis) -> contract.ModelFile:
+    """What the file says of itself."""
+    info, summary = analysis.model.info, analysis.summary
+    return contract.ModelFile(
+        path=info.path.replace("\\", "/").rpartition("/")[2],
+        graph_sha256=info.graph_sha256,
+        ir_version=info.ir_version,
+        opsets=dict(info.opsets),
+        producer=info.producer,
+        parameters=summary.parameters,
+        weight_bytes=summary.weight_bytes,
+    )
+
+
+def dim_records(analysis: Analysis) -> dict[str, contract.Dim]:
+    """Each open dim by name."""
+    return {
+        name: contract.Dim(dim.value, dim.origin, dim.reason)  # type: ignore[arg-type]
+        for name, dim in dims_of(analysis.model).items()
+    }
 
 
 def _coverage(summary: Summary) -> contract.Coverage:

@@ -1,10 +1,11 @@
-"""What a model takes of the memory of each device, in words."""
+"""What a model takes of the memory of each device, in words and as JSON."""
 
 from collections.abc import Sequence
 
 from onnx_roofline.analysis.analyze import Analysis
 from onnx_roofline.base.quantities import format_share, format_si
 from onnx_roofline.hardware import Device
+from onnx_roofline.report import contract
 from onnx_roofline.what_if.largest import Largest
 
 
@@ -25,6 +26,21 @@ def memory_share(analysis: Analysis, device: Device) -> tuple[str, str]:
     share = format_share((found.total_bytes or 0) / device.capacity_bytes)
     return share, f"{found.of_capacity(device)}, all of the model there" if fits else "DOES NOT FIT: " + (
         found.of_capacity(device)
+    )
+
+
+def memory_record(analysis: Analysis) -> contract.Memory:
+    """What the model occupies, and of the memory of each device."""
+    found = analysis.footprint
+    return contract.Memory(
+        weight_bytes=found.weight_bytes,
+        cache_bytes=found.cache_bytes,
+        activation_bytes=found.activation_bytes,
+        total_bytes=found.total_bytes,
+        devices={
+            device.slug: contract.DeviceMemory(device.capacity_bytes, found.share_of(device), found.fits(device))
+            for device in analysis.system.devices
+        },
     )
 
 

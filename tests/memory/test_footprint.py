@@ -16,10 +16,12 @@ from onnx_roofline.hardware import System, load_system
 from onnx_roofline.ir.placed_records import PlacementSummary
 from onnx_roofline.load import parse
 from onnx_roofline.memory.footprint import Footprint
+from onnx_roofline.report.document import build_document
 from onnx_roofline.what_if.largest import largest_fit
 
 FLOAT, HALF = TensorProto.FLOAT, TensorProto.FLOAT16
 SQUARE = 64 * 64 * 4
+SAMPLES = Path(__file__).resolve().parents[2] / "sample_models"
 
 
 def weight(name: str, *shape: int) -> object:
@@ -130,6 +132,29 @@ def test_a_model_that_fits_at_no_size(tmp_path: Path) -> None:
     assert (found.size, found.reason) == (None, "already 2,006,000 B at 1")
 
 
+@pytest.mark.parametrize(
+    ("dims", "dim"),
+    [
+        ({"past_sequence": 1024}, "batch"),
+        ({"batch": 1}, "past_sequence"),
+        ({"batch": 64}, "past_sequence"),
+    ],
+)
+def test_a_llama_decoder_fits_an_rtx_4090_up_to_the_largest_size_and_no_further(dims: dict[str, int], dim: str) -> None:
+    """The whole analysis at the largest size and at one more, against the 24 GB of the card."""
+    model, system = SAMPLES / "llama_decode.onnx", load_system("rtx-4090")
+    settings = Settings(system="rtx-4090", assume_dtype="float16", dims=dims)
+    found = largest_fit(parse(model, settings.limits), settings, system, dim, system.gpu)
+    assert found.size is not None
+    here, above = (analyze(model, replace(settings, dims={**dims, dim: found.size + more})) for more in (0, 1))
+    assert (here.footprint.total_bytes, above.footprint.total_bytes) == (found.size_bytes, found.above_bytes)
+    assert here.footprint.total_bytes <= 24_000_000_000 < above.footprint.total_bytes
+    assert [one.footprint.fits(system.gpu) for one in (here, above)] == [True, False]
+    # 8 layers x keys and values x 3 heads of 64 in float16, for the tokens so far and the new one of each of the batch
+    sizes = {**dims, dim: found.size}
+    assert here.footprint.cache_bytes == sizes["batch"] * (sizes["past_sequence"] + 1) * 8 * 2 * 3 * 64 * 2
+
+
 def test_the_short_way_to_a_footprint_is_that_of_an_analysis(tmp_path: Path) -> None:
     path, settings, system = decode(tmp_path), Settings(dims={"past": 7}, system="a100-attacc"), with_capacity(1)
     assert footprint_of(parse(path, settings.limits), settings, system) == analyze(path, settings).footprint
@@ -189,3 +214,23 @@ def test_fits_is_a_budget_of_a_device(tmp_path: Path) -> None:
         ("memory_share.hbm-pim", 1),
     ]
     assert main(["check", "--config", str(budgets)]) == 1
+
+
+def test_the_json_has_the_memory_of_each_device(tmp_path: Path) -> None:
+    system = with_capacity(2_005_999)
+    document = build_document(analyze(linear(tmp_path), Settings(system=system, dims={"batch": 1})))
+    memory = document.memory
+    # 1000 * 500 * 4, and x and y of one row
+    assert (memory.weight_bytes, memory.cache_bytes, memory.activation_bytes) == (2_000_000, 0, 6_000)
+    assert memory.total_bytes == 2_006_000
+    assert list(memory.devices) == [device.slug for device in system.devices]
+    (gpu, pim) = memory.devices.values()
+    assert (gpu.capacity_bytes, gpu.share, gpu.fits) == (2_005_999, 2_006_000 / 2_005_999, False)
+    assert pim.fits
+
+
+def test_the_json_says_null_where_a_device_states_no_memory(tmp_path: Path) -> None:
+    system = load_system("a100-attacc")
+    silent = replace(system, gpu=replace(system.gpu, capacity_bytes=None))
+    (gpu, _) = build_document(analyze(linear(tmp_path), Settings(system=silent))).memory.devices.values()
+    assert (gpu.capacity_bytes, gpu.share, gpu.fits) == (None, None, None)

@@ -63,9 +63,10 @@ def as_csv(rows: Sequence[Row]) -> str:
     return buffer.getvalue()
 
 
-def as_json(rows: Sequence[Row]) -> str:
-    """A document of the tool's versions and the rows."""
+def as_json(rows: Sequence[Row], schema_version: str) -> str:
+    """A document of the tool's versions and the rows, which `schema models` describes."""
     document = {
+        "schema_version": schema_version,
         "tool": {"name": "onnx-roofline", "version": __version__},
         "cost_model_version": COST_MODEL_VERSION,
         "models": rows,

@@ -29,6 +29,7 @@ from onnx_roofline.report.contract.documents import (
     UntimedKernels,
     Warned,
 )
+from onnx_roofline.report.contract.findings import LintDocument, LintFinding, LintPlace, ModelRow, ModelsDocument
 from onnx_roofline.report.contract.graph import (
     Body,
     Contraction,
@@ -52,6 +53,7 @@ from onnx_roofline.report.contract.graph import (
     WithSplits,
     Work,
 )
+from onnx_roofline.report.contract.memory import DeviceMemory, Memory
 from onnx_roofline.report.contract.placement import Alternative, Certainty, Joules, PlacementSummary
 from onnx_roofline.report.contract.schema import DOCUMENTS, schema_of
 from onnx_roofline.report.contract.sweep import (
@@ -99,6 +101,7 @@ __all__ = [
     "Counts",
     "Coverage",
     "Device",
+    "DeviceMemory",
     "DeviceMoved",
     "DeviceTime",
     "Dim",
@@ -127,8 +130,14 @@ __all__ = [
     "Layout",
     "Limits",
     "Link",
+    "LintDocument",
+    "LintFinding",
+    "LintPlace",
     "Measured",
+    "Memory",
     "ModelFile",
+    "ModelRow",
+    "ModelsDocument",
     "Node",
     "OpSupport",
     "Pim",

@@ -12,6 +12,7 @@ SCHEMA_VERSION: Literal["2.0"] = "2.0"
 # A number of things, or of bytes.
 Count = Annotated[int, Meta(ge=0)]
 Seconds = Annotated[float, Meta(ge=0)]
+NotNegative = Annotated[float, Meta(ge=0)]
 Share = Annotated[float, Meta(ge=0, le=1)]
 # How often something runs: a whole number, or what is expected of branches with probabilities.
 Runs = Count | Annotated[float, Meta(ge=0)]

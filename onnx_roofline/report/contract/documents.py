@@ -6,6 +6,7 @@ from msgspec import Meta
 
 from onnx_roofline.report.contract.common import Count, Measured, Record, Runs, Seconds, Share, Tool
 from onnx_roofline.report.contract.graph import Counts, DeviceMoved, Flip, Graph, Kernel, Node, Split, Tensor
+from onnx_roofline.report.contract.memory import Memory
 from onnx_roofline.report.contract.placement import PlacementSummary
 from onnx_roofline.report.contract.system import System
 
@@ -176,6 +177,7 @@ class AnnotatedGraph(Record, frozen=True):
     coverage: Annotated[Coverage, Meta(description="what the totals leave out")]
     totals: Annotated[Totals, Meta(description="sums over all ops, each times its executions")]
     caches: Annotated[Caches, Meta(description="what one run moves of caches of keys and values")]
+    memory: Annotated[Memory, Meta(description="what the model occupies, and whether it fits")]
     placement: Annotated[PlacementSummary, Meta(description="the placement as a whole")]
     tensors: Annotated[dict[str, Tensor], Meta(description="every tensor of the main graph, by name")]
     graph: Annotated[Graph, Meta(description="the main graph as networkx node-link data")]

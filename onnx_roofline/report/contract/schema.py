@@ -6,6 +6,7 @@ import msgspec
 
 from onnx_roofline.report.contract.common import SCHEMA_VERSION
 from onnx_roofline.report.contract.documents import AnnotatedGraph, Explanation, FormulaDocument
+from onnx_roofline.report.contract.findings import LintDocument, ModelsDocument
 from onnx_roofline.report.contract.sweep import SweepDocument
 
 # What `onnx-roofline schema NAME` prints, and what is written in that form.
@@ -14,6 +15,8 @@ DOCUMENTS: dict[str, Any] = {
     "explanations": tuple[Explanation, ...],
     "sweep": SweepDocument,
     "formula": FormulaDocument,
+    "lint": LintDocument,
+    "models": ModelsDocument,
 }
 
 
