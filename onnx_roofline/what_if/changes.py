@@ -10,7 +10,7 @@ from onnx_roofline.analysis.settings import Settings
 from onnx_roofline.base.errors import RooflineError
 from onnx_roofline.hardware import System
 from onnx_roofline.load import Source
-from onnx_roofline.what_if.rerun import rerun, saved_s
+from onnx_roofline.what_if.rerun import can_rerun, rerun, saved_s
 
 
 class Gain(Struct, frozen=True):
@@ -36,17 +36,14 @@ def gains(source: Source, analysis: Analysis) -> tuple[Gain, ...]:
     found = []
     for what, option, settings, items in _changes(analysis):
         try:
-            # Other sizes need the file again; with the same ones the model is there.
-            is_resized = items > 1
-            after = analyze(source, settings) if is_resized else rerun(analysis, settings=settings)
+            # Another batch and other weights need the file again; for the rest the model is there.
+            is_there = items == 1 and can_rerun(analysis.settings, settings)
+            after = rerun(analysis, settings=settings) if is_there else analyze(source, settings)
         except RooflineError:
             # Such as a batch that the file fixes, or a type that no device has a peak for.
             continue
-        gained_s = saved_s(analysis, after)
-        if gained_s is None:
-            continue
-        after_s = (before_s - gained_s) / items
-        if after_s < before_s:
+        after_s = after.summary.time_placed.known_s / items
+        if saved_s(analysis, after) is not None and after_s < before_s:
             found.append(Gain(what, option, before_s, after_s))
     return tuple(sorted(found, key=lambda one: one.after_s))
 

@@ -14,6 +14,18 @@ from onnx_roofline.ir.graph import Graph, Model
 
 # A column's rows, changed: of the model so far and the rows that the pass has made.
 RowEdit = Callable[[Model, Mapping[str, object]], Mapping[str, object]]
+# Settings that only the passes read; under another of the rest the model is to be made from its file again.
+_OF_THE_PASSES = frozenset({
+    "system", "figures", "assume_dtype", "backend", "pim_model", "math", "objective", "dispatch", "on_chip",
+    "residency", "caches", "no_caches",
+})  # fmt: skip
+
+
+def can_rerun(before: Settings, after: Settings) -> bool:
+    """Whether two settings differ in what the passes read alone; dims are taken to be the same."""
+    names = Settings.__struct_fields__
+    differ = {name for name in names if getattr(before, name) != getattr(after, name)}
+    return differ - {"dims"} <= _OF_THE_PASSES
 
 
 def rerun(
