@@ -1,15 +1,14 @@
 """The command `lint`."""
 
 import argparse
-import sys
 from math import isfinite
 from typing import TYPE_CHECKING
 
 from onnx_roofline.base.errors import UsageError
 from onnx_roofline.cli.check import outputs_of, write_reports
 from onnx_roofline.cli.exit_codes import BROKEN, DONE
-from onnx_roofline.cli.model_runs import warned
-from onnx_roofline.cli.outputs import STDOUT, Output
+from onnx_roofline.cli.model_runs import json_output, warned
+from onnx_roofline.cli.outputs import STDOUT, write_output
 from onnx_roofline.cli.printing import one_line, print_first_line, print_table
 
 if TYPE_CHECKING:
@@ -29,28 +28,18 @@ def run_lint(options: argparse.Namespace) -> int:
         raise UsageError(f"--min-us {options.min_us}: wanted microseconds, such as 1 or 0")
     ignored = [parse_ignore(text) for text in options.ignore]
     outputs = outputs_of(options.format) if options.format else []
-    json = [] if options.json is None else [Output("--json", options.json)]
-    analysis = warned(options, [*(output for _, output in outputs), *json])
+    analysis = warned(options, [*(output for _, output in outputs), *json_output(options)])
     found = lint(analysis, ignored, options.min_us / 1e6)
-    for output in json:
-        _write_json(analysis, found, output.path)
+    if options.json is not None:
+        from onnx_roofline.report.encoding import encode_indented
+        from onnx_roofline.report.lint import lint_document
+
+        write_output(options.json, [encode_indented(lint_document(analysis, found))])
     if outputs:
         _write(analysis, found, outputs)
     elif options.json != STDOUT:
         _print(analysis, found)
     return BROKEN if options.fail_on and any(one.level == "warning" for one in found) else DONE
-
-
-def _write_json(analysis: "Analysis", found: "tuple[LintFinding, ...]", path: str) -> None:
-    from onnx_roofline.report.encoding import encode_indented
-    from onnx_roofline.report.files import write_atomically
-    from onnx_roofline.report.lint import lint_document
-
-    text = encode_indented(lint_document(analysis, found))
-    if path == STDOUT:
-        sys.stdout.write(text)
-    else:
-        write_atomically(path, [text])
 
 
 def _print(analysis: "Analysis", found: "tuple[LintFinding, ...]") -> None:

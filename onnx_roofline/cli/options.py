@@ -209,6 +209,9 @@ def _add_formula(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--depth", type=int, default=3, metavar="N", help="levels of the module roll-up, 0 for all (default: 3)"
     )
+    parser.add_argument(
+        "--flips", action="store_true", help="also at which sizes classes of kernels become bound by compute, or memory"
+    )
     parser.add_argument("--json", metavar="FILE", help="write every formula as JSON; - is stdout")
     parser.set_defaults(run="formula")
 

@@ -7,6 +7,7 @@ from onnx_roofline.report import contract
 from onnx_roofline.report.encoding import encode_indented
 from onnx_roofline.what_if.formula.fit import named
 from onnx_roofline.what_if.formula.pieces import Fit, Formula, Piece
+from onnx_roofline.what_if.formula.ridge import RidgeFlip
 from onnx_roofline.what_if.formula.sampling import METRICS, Key, Metric
 
 _NUMBER = re.compile(r"[0-9]+")
@@ -81,13 +82,43 @@ def _joined(first: str, last: str) -> str:
     return _NUMBER.sub(shown, first)
 
 
-def formula_document(fit: Fit) -> str:
+def flip_lines(flips: Sequence[RidgeFlip]) -> Iterator[str]:
+    """Where classes of kernels change their bound, by device."""
+    for device, ridge in dict.fromkeys((one.device, one.ridge) for one in flips):
+        yield from ("", f"flips on {device}, by compulsory bytes; r = {ridge:.6g} operations a byte")
+        rows = [one for one in flips if (one.device, one.ridge) == (device, ridge)]
+        width = max(len(one.name) for one in rows)
+        for one in rows:
+            at = ", ".join(f"{name}={size:,}" for name, size in one.others.items())
+            where = f"{one.dim} {one.first:,}" + (f" at {at}" if at else "")
+            beyond = "" if one.is_checked else ", beyond the range"
+            yield f"  {one.name:<{width}}  {one.below} -> {one.above} from {where}{beyond}: {one.formula}"
+    if not flips:
+        yield from ("", "no class of kernels changes its bound over these dims")
+
+
+def formula_document(fit: Fit, flips: Sequence[RidgeFlip] = ()) -> str:
     """Every formula as JSON text."""
     whole = contract.Formulas(
         dims=tuple(contract.FormulaDim(one.dim, one.low, one.high) for one in fit.ranges),
         sizes=dict(fit.sizes),
         points=fit.points,
         formulas=tuple(map(_record, fit.formulas)),
+        flips=tuple(
+            contract.FormulaFlip(
+                one.name,
+                one.device,
+                one.dim,
+                one.formula,
+                one.ridge,
+                one.first,
+                one.below,
+                one.above,
+                dict(one.others),
+                one.is_checked,
+            )
+            for one in flips
+        ),
     )
     return encode_indented(contract.FormulaDocument(contract.SCHEMA_VERSION, contract.TOOL, whole))
 

@@ -242,6 +242,21 @@ class FormulaDim(Record, frozen=True):
     high: Annotated[Count, Meta(description="largest size of the range")]
 
 
+class FormulaFlip(Measured, frozen=True):
+    """A class of kernels that changes its bound on a device at a size of a dim."""
+
+    name: Annotated[str, Meta(description="op type and pattern of the kernels")]
+    device: Annotated[str, Meta(description="short name")]
+    dim: Annotated[str, Meta(description="whose size it is")]
+    formula: Annotated[str, Meta(description="that size, or the equation that it solves, with the ridge as `r`")]
+    ridge: Annotated[float, Meta(gt=0, description="operations a byte: peak / bandwidth of the device")]
+    first: Annotated[int, Meta(gt=0, description="the first size with the bound `above`")]
+    below: Annotated[Literal["memory", "compute"], Meta(description="what binds the class below it")]
+    above: Annotated[Literal["memory", "compute"], Meta(description="what binds it from there on")]
+    others: Annotated[dict[str, Count], Meta(description="sizes of the other dims at which `first` is")]
+    is_checked: Annotated[bool, Meta(description="false where `first` is beyond the range of the formulas")]
+
+
 class Formulas(Record, frozen=True):
     """Figures as exact polynomials of dims."""
 
@@ -249,6 +264,9 @@ class Formulas(Record, frozen=True):
     sizes: Annotated[dict[str, Count], Meta(description="the other dims, as they were assumed")]
     points: Annotated[Count, Meta(description="analyses that the formulas are fitted on and checked at")]
     formulas: Annotated[tuple[Formula, ...], Meta(description="those of the model first")]
+    flips: Annotated[
+        tuple[FormulaFlip, ...], Meta(description="where classes of kernels change their bound; none without `--flips`")
+    ]
 
 
 class FormulaDocument(Record, frozen=True):

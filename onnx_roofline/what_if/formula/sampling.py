@@ -117,7 +117,7 @@ def figures_of(model: Model, depth: int = 0) -> Figures:
         groups: list[tuple[GroupKind, str]] = [("model", "")]
         if row.role == "compute" and (works[key].moves_data or counts is None):
             groups.append(("module", "/".join(row.op.module.split("/")[: depth or None])))
-            groups.append(("kernel", f"{rows[kernel.id].op.op_type} ({kernel.pattern})" if kernel.id else "no kernel"))
+            groups.append(("kernel", kernel_class(rows[kernel.id], kernel) if kernel.id else "no kernel"))
         for kind, name in groups:
             for metric, value in zip(SUMMED, values, strict=True):
                 one = Key(kind, name, metric)
@@ -131,6 +131,11 @@ def figures_of(model: Model, depth: int = 0) -> Figures:
     found[Key("model", "", "cache_bytes")] = _total(caches)
     found[Key("model", "", "activation_bytes")] = None if None in live else max((x or 0 for x in live), default=0)
     return dict(sorted(found.items(), key=lambda item: item[0].kind != "model"))
+
+
+def kernel_class(root: TypedOp, kernel: Kernel) -> str:
+    """What kernels are of one class: the op type of their root, and the pattern."""
+    return f"{root.op.op_type} ({kernel.pattern})"
 
 
 def _total(values: list[int | None]) -> int | None:
