@@ -3,6 +3,7 @@ is a weight. Expected values are written out.
 """
 
 import csv
+import json
 from pathlib import Path
 
 import numpy as np
@@ -15,9 +16,10 @@ from onnx_roofline.analysis.analyze import Analysis, analyze
 from onnx_roofline.analysis.weights import Held
 from onnx_roofline.ir.records import TypedOp
 from onnx_roofline.report.csv_table import write_csv
-from onnx_roofline.report.table import merge_modules
+from onnx_roofline.report.modules import merge_modules
 
 FLOAT, MS = TensorProto.FLOAT, "com.microsoft"
+SAMPLES = Path(__file__).parents[2] / "sample_models"
 
 
 def stored(name: str, shape: tuple[int, ...], dtype: str = "float32") -> TensorProto:
@@ -226,6 +228,15 @@ def test_the_table_of_ops_has_both_figures(tmp_path: Path) -> None:
     (line,) = csv.DictReader(write_csv(found))
     assert (line["parameters"], line["weight_bytes"]) == (str(32 + 4), str(36 * 4))
     assert found.summary.weights.total == Held(36, 144)
+
+
+@pytest.mark.parametrize("name", ["gat_cora", "gcn_cora_self_loops", "message_passing"])
+def test_a_graph_network_has_the_parameters_that_torch_counts(name: str, analyzed_sample) -> None:
+    """The zeros that messages are added into are none of them."""
+    reference = json.loads((SAMPLES / "reference.json").read_text("utf-8"))["models"]
+    for file in (f"{name}.onnx", f"{name}.torchscript.onnx"):
+        if file in reference:
+            assert analyzed_sample(file).summary.parameters == reference[file]["parameters"]
 
 
 def test_every_sample_has_its_weights_in_its_ops(analyzed_sample, sample_names: list[str]) -> None:
