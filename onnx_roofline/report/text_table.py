@@ -35,7 +35,9 @@ class Screen(Struct, frozen=True):
 
 
 class Column(Struct, frozen=True):
-    """A column of a table: the key of its cells, its header, and the narrowest console that it is shown on (0: any).
+    """A column of a table: the key of its cells, its header, and the console that it is shown on.
+
+    That has `least` columns (0: any), or room for it beside what is shown already.
 
     A cell is whole, but where the column `gives` (cut down to so many characters, at its end or where it `keeps_end` at
     its start) or wraps. `styles` are by the text of a cell.
@@ -112,10 +114,26 @@ def _fitting(
     while room() < 0 and any(column.least for column in shown):
         # Of several of the same demand the rightmost goes.
         shown.remove(max(reversed(shown), key=lambda column: column.least))
-    if room() < 0:
+    if room() >= 0:
+        shown = _filled_up(shown, columns, natural, screen.width)
+    else:
         words = dict.fromkeys(words, _NARROWEST)
     spare = _shares([natural[column.key] - least(column) for column in shown], max(0, room()))
     return shown, [least(column) + more for column, more in zip(shown, spare, strict=True)]
+
+
+def _filled_up(
+    shown: Sequence[Column], columns: Sequence[Column], natural: Mapping[str, int], width: int
+) -> list[Column]:
+    """What is shown, with the next columns in the order of their demands that fit beside it with every cell whole."""
+    taken = sum(len(_GAP) + natural[column.key] for column in shown) - len(_GAP) + 1
+    found = list(shown)
+    for column in sorted((one for one in columns if one not in shown), key=lambda one: one.least):
+        taken += len(_GAP) + natural[column.key]
+        if taken > width:
+            break
+        found.append(column)
+    return [column for column in columns if column in found]
 
 
 def _longest_word(cells: Iterable[str]) -> int:

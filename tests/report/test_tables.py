@@ -128,6 +128,15 @@ def test_no_figure_is_cut(width: int, bert: Analysis) -> None:
     assert any("11,174,215,680" in line for line in lines)
 
 
+def test_room_that_is_left_goes_to_the_next_columns() -> None:
+    columns = (Column("a", "a"), Column("b", "b", 120), Column("c", "c", 110), Column("d", "d", 130))
+    rows = [{"a": "1" * 30, "b": "2" * 30, "c": "3" * 10, "d": "4"}]
+    # 1 + 30 + 2 + 10 are 43; with b they are 75, and d comes after b.
+    for width, expected in ((42, "a"), (43, "ac"), (74, "ac"), (75, "abc"), (78, "abcd")):
+        header = next(table_lines(Table("", columns, rows), Screen(width)))
+        assert header.split() == list(expected)
+
+
 def test_a_wide_character_takes_two_columns() -> None:
     table = Table(
         "", (Column("a", "a", is_left=True), Column("b", "b")), [{"a": "中文", "b": "1"}, {"a": "abcd", "b": "2"}]
@@ -227,7 +236,7 @@ def test_what_a_table_leaves_out_is_summed_in_one_row(
 def test_shares_of_the_rows_are_the_whole(bert: Analysis) -> None:
     for title in ("Kernels", "By op type"):
         rows = section(printed(bert, 80, Shown(top=3)), title)[2:]
-        shares = [float(match[1]) for row in rows if (match := re.search(r"([\d.]+) %$", row))]
+        shares = [float(match[1]) for row in rows if (match := re.search(r"([\d.]+) %", row))]
         assert len(shares) == 4
         # Each is rounded to three digits.
         assert sum(shares) == pytest.approx(100, abs=0.2)
