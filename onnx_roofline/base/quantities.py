@@ -36,13 +36,13 @@ def _four_digits(value: float) -> str:
 def format_share(share: float) -> str:
     """A share of a whole in percent: three digits, never an exponent, and never 0 for what is something.
 
-    >>> format_share(0.246), format_share(1), format_share(0.00047), format_share(2e-7), format_share(0)
-    ('24.6 %', '100 %', '0.05 %', '<0.01 %', '0 %')
+    >>> format_share(0.246), format_share(0.009996), format_share(0.00047), format_share(2e-7), format_share(0)
+    ('24.6 %', '1 %', '0.05 %', '<0.01 %', '0 %')
     """
     percent = 100 * share
     if 0 < percent < SMALLEST_PERCENT:
         return f"<{SMALLEST_PERCENT:g} %"
-    return f"{percent:.3g} %" if percent >= 1 or not percent else f"{percent:.2f} %"
+    return f"{percent if percent >= 1 else round(percent, 2):.3g} %"
 
 
 def format_percent(share: float) -> str:
