@@ -34,6 +34,7 @@ class Options(TypedDict, total=False):
     system: str | os.PathLike[str] | System
     figures: Mapping[str, float]
     assume_dtype: str
+    quantize: str | Mapping[str, str]
     trips: Mapping[str, int]
     branches: Mapping[str, Fraction | float]
     values: Mapping[str, int | Sequence[int]]

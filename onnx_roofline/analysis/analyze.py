@@ -153,7 +153,7 @@ def default_pipeline(
     from onnx_roofline.passes.shape_inference import ShapeInference
 
     shapes = ShapeInference(
-        assume_dtype=settings.assume_dtype,
+        assume_dtype=settings.float_dtype,
         trips=settings.trips,
         branches=settings.branches,
         values=settings.values,

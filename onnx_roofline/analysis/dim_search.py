@@ -3,10 +3,12 @@
 import time
 from collections.abc import Callable, Mapping
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from onnx_roofline.analysis.dim_ties import solve_ties
 from onnx_roofline.analysis.fixed_sizes import refuse_hard_coded
+from onnx_roofline.analysis.precision.spec import precision_of
 from onnx_roofline.analysis.settings import Settings
 from onnx_roofline.base.errors import ShapeError
 from onnx_roofline.ir.graph import Model, Notice
@@ -19,6 +21,14 @@ Progress = Callable[[str, int, int], None]
 SEARCH_TIME_S = 2.0
 
 
+class _Found(Struct, frozen=True):
+    """A model that is valid: before any pass, with the passes that make it so, and after them."""
+
+    bound: Model
+    pipeline: Pipeline
+    model: Model
+
+
 def _run_valid(
     parsed: ParsedModel,
     pipeline: Pipeline,
@@ -27,6 +37,35 @@ def _run_valid(
     timings: dict[str, float],
     chosen: Mapping[str, int] | None = None,
 ) -> Model:
+    """The model run with dims that do not contradict it, in the precision that the settings ask for."""
+    precision = precision_of(settings.quantize)
+    if not precision.changes_graph:
+        return _first_valid(parsed, pipeline, settings, progress, timings, chosen).model
+    from onnx_roofline.analysis.precision.apply import quantized
+    from onnx_roofline.fusion.backends import load_backend
+    from onnx_roofline.passes.kv_caches import KvCaches
+    from onnx_roofline.passes.op_count import OpCount
+    from onnx_roofline.passes.quantization import QuantizationFolding
+
+    up_to_caches = Pipeline(
+        (pipeline.passes[0], QuantizationFolding(), OpCount(), KvCaches(settings.caches, settings.no_caches))
+    )
+    started = time.perf_counter()
+    found = _first_valid(parsed, up_to_caches, settings, progress, {}, chosen)
+    restores = load_backend(settings.backend).weight_only
+    model = quantized(found.model, found.bound, precision, restores, settings.limits.value_elements)
+    timings["quantize"] = time.perf_counter() - started
+    return Pipeline((found.pipeline.passes[0], *pipeline.passes[1:])).run(model, progress, timings)
+
+
+def _first_valid(
+    parsed: ParsedModel,
+    pipeline: Pipeline,
+    settings: Settings,
+    progress: Progress | None,
+    timings: dict[str, float],
+    chosen: Mapping[str, int] | None = None,
+) -> _Found:
     """The model run with the first dims that do not contradict it; what the user states is never varied, nor are the
     assumed dims that were `chosen` before. Dims with which every branch of the model is valid are preferred.
 
@@ -50,15 +89,15 @@ def _run_valid(
     except ShapeError as error:
         first = error
     if partial is not None and (not is_open or _is_whole(partial)):
-        return partial
+        return _Found(model, pipeline, partial)
     if first is not None and not is_open:
         fixed = ", ".join(f"{key}={dim.value} ({dim.reason})" for key, dim in model.dims.items() if dim.is_overridden)
         raise ShapeError(f"{first}; given was {fixed}") if fixed else first
     candidate, is_found = _search(parsed, options, pipeline.passes[0], model, computed, is_partial=partial is not None)
     if partial is not None and not is_found:
-        return partial
+        return _Found(model, pipeline, partial)
     if candidate is not None:
-        return pipeline.run(candidate, progress, timings)
+        return _Found(candidate, pipeline, pipeline.run(candidate, progress, timings))
     assert first is not None
     assumed = ", ".join(f"{name}={dim.value}" for name, dim in model.dims.items() if dim.origin == "assumed")
     if settings.dims or settings.input_shapes or not isinstance(inference, ShapeInference):
@@ -66,7 +105,8 @@ def _run_valid(
     lenient = Pipeline((replace(inference, leaves_contradictions=True), *pipeline.passes[1:]))
     advice = f"no sizes were found that make the model valid; assumed were {assumed}: give the true ones with --dim"
     notice = Notice("no-valid-dims", parsed.info.path, advice)
-    return lenient.run(replace(model, warnings=(*model.warnings, notice)), progress, timings)
+    noted = replace(model, warnings=(*model.warnings, notice))
+    return _Found(noted, lenient, lenient.run(noted, progress, timings))
 
 
 def _search(

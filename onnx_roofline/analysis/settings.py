@@ -9,6 +9,8 @@ from msgspec import Struct, field
 from msgspec.structs import force_setattr
 
 from onnx_roofline.analysis import options
+from onnx_roofline.analysis.precision.spec import check_precision, precision_of
+from onnx_roofline.base.errors import UsageError
 from onnx_roofline.base.terms import MATH_MODES, MathMode
 from onnx_roofline.hardware import DEFAULT_SYSTEM, System
 from onnx_roofline.ir.placed_records import DISPATCHES, OBJECTIVES, PIM_TIME_MODELS, Dispatch, Objective, PimTimeModel
@@ -33,6 +35,8 @@ class Settings(Struct, frozen=True, repr_omit_defaults=True):
     # figures of the system that replace its profile's, in datasheet units by their paths: {"h100-sxm.launch_us": 0}
     figures: Mapping[str, float] = field(default_factory=dict)
     assume_dtype: str = ""
+    # another precision of weights, caches and activations, as --quantize takes it; "" for the model as exported
+    quantize: str = ""
     trips: Mapping[str, int] = field(default_factory=dict)
     branches: Mapping[str, Fraction] = field(default_factory=dict)
     # numbers that integer inputs hold, such as how full a cache is: one fills an input
@@ -61,6 +65,16 @@ class Settings(Struct, frozen=True, repr_omit_defaults=True):
     def __post_init__(self) -> None:
         for name, check in _CHECKS.items():
             force_setattr(self, name, check(getattr(self, name)))
+        stated, wanted = self.assume_dtype, precision_of(self.quantize).float_dtype
+        if stated and wanted and stated != wanted:
+            raise UsageError(f"--quantize activations={wanted}: contradicts --assume-dtype {stated}; leave one out")
+        if self.observe and precision_of(self.quantize).changes_graph:
+            raise UsageError("--observe: a run is of the model as exported; drop --quantize, or state what it shows")
+
+    @property
+    def float_dtype(self) -> str:
+        """The width that floating tensors are taken at; "" for that of the file."""
+        return self.assume_dtype or precision_of(self.quantize).float_dtype
 
 
 def _observe(found: object) -> str:
@@ -79,6 +93,7 @@ _CHECKS: Mapping[str, Callable[[object], object]] = {
         "--set", options.check_figure, found, "figures={'a100-sxm-80gb.launch_us': 0}"
     ),
     "assume_dtype": options.check_assume_dtype,
+    "quantize": check_precision,
     "trips": lambda found: options.check_each("--trip", options.check_trip, found, "trips={'1:Loop': 32}"),
     "branches": lambda found: options.check_each(
         "--branch", options.check_branch, found, "branches={'0:If.then': 0.5}"

@@ -49,7 +49,7 @@ class NodeFigures(Struct, frozen=True):
 
 def nodes_of_analysis(analysis: Analysis) -> tuple[NodeFigures, ...]:
     """The ops of an analysis in order."""
-    model, dtype = analysis.model, analysis.settings.assume_dtype
+    model, dtype = analysis.model, analysis.settings.float_dtype
     works, traffics = model.column(Work), model.column(Traffic)
     executions, placements = model.column(Executions), model.column(Placement)
     made: dict[str, set[str]] = {}

@@ -153,7 +153,7 @@ def context_of(analysis: Analysis) -> Context:
     settings = analysis.settings
     return Context(
         dims={name: d.value for name, d in sorted(analysis.model.dims.items()) if d.origin != "model"},
-        dtype=settings.assume_dtype,
+        dtype=settings.float_dtype,
         system=analysis.system.slug,
         system_sha256=_system_digest(analysis),
         options=options_of(settings),

@@ -80,6 +80,14 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
         "--assume-dtype", default="", metavar="DTYPE", help="cost floating tensors at this width, such as float16"
     )
     parser.add_argument(
+        "--quantize",
+        action="append",
+        default=[],
+        metavar="KIND=TYPE,...",
+        help="take weights, cache or activations in another precision, such as "
+        "weights=int4,cache=float8e4m3fn,activations=float16,group=128; or w4a16, w8a8, fp8; analyze compares several",
+    )
+    parser.add_argument(
         "--backend",
         default="compiler",
         metavar="NAME|FILE",
@@ -202,6 +210,7 @@ def settings_of(options: argparse.Namespace) -> "Settings":
         parse_trip,
         parse_value,
     )
+    from onnx_roofline.analysis.precision.spec import one_precision
     from onnx_roofline.analysis.settings import Settings
     from onnx_roofline.load import Limits
 
@@ -211,6 +220,7 @@ def settings_of(options: argparse.Namespace) -> "Settings":
         system=options.system,
         figures=_unique("--set", [parse_figure(text) for text in options.set]),
         assume_dtype=options.assume_dtype,
+        quantize=one_precision(options.quantize),
         trips=_unique("--trip", [parse_trip(text) for text in options.trip]),
         branches=_unique("--branch", [parse_branch(text) for text in options.branch]),
         caches=_unique("--cache", [parse_cache(text) for text in options.cache]),

@@ -57,6 +57,11 @@ class Names(Struct, frozen=True, eq=False):
         found.kept.update(found.place(scope, name) for scope, name in scope_outputs(model))
         return found
 
+    @property
+    def graphs(self) -> Mapping[str, Graph]:
+        """The graph of each scope."""
+        return self._graphs
+
     def place(self, scope: str, name: str) -> Place:
         """Where a name is made, seen from a scope."""
         while (outer := self._outer.get(scope)) is not None and name in outer[1]:

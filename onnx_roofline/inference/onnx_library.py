@@ -282,3 +282,22 @@ def node_with_inputs(op: Op, inputs: tuple[str, ...], outputs: tuple[str, ...] |
         del node.output[:]
         node.output.extend(outputs)
     return node
+
+
+def node_with_outputs(op: Op, outputs: tuple[str, ...]) -> "onnx.NodeProto":
+    """A copy of a node that makes tensors of other names."""
+    import onnx
+
+    node = onnx.NodeProto()
+    node.CopyFrom(node_of(op))
+    del node.output[:]
+    node.output.extend(outputs)
+    return node
+
+
+def new_node(op_type: str, inputs: tuple[str, ...], outputs: tuple[str, ...], attributes: Mapping[str, int]) -> bytes:
+    """A node that no file has, of the default domain."""
+    from onnx import helper
+
+    found: bytes = helper.make_node(op_type, list(inputs), list(outputs), **attributes).SerializeToString()
+    return found

@@ -20,7 +20,7 @@ class GraphRecords:
 
     def __init__(self, analysis: Analysis) -> None:
         self.model = analysis.model
-        self.dtype = analysis.settings.assume_dtype
+        self.dtype = analysis.settings.float_dtype
         self.weights = analysis.summary.weights
         self.primary = analysis.system.gpu.slug
         self.open = {one.key: one for one in self.model.whole(OpenBodies).found}

@@ -47,6 +47,8 @@ def first_line(analysis: Analysis, named: str = "") -> str:
         parts.append("shapes OBSERVED in one run")
     if analysis.settings.assume_dtype:
         parts.append(f"floating tensors ASSUMED {analysis.settings.assume_dtype}")
+    if analysis.settings.quantize:
+        parts.append(f"QUANTIZED as {analysis.settings.quantize}")
     if analysis.settings.figures:
         parts.append("SET " + ", ".join(f"{path}={value:g}" for path, value in analysis.settings.figures.items()))
     if not named:

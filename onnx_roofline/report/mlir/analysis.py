@@ -40,7 +40,7 @@ class _AnalysisSource(Struct, frozen=True, dict=True):
     @property
     def dtype(self) -> str:
         """The width that floating tensors are taken at; "" is their own."""
-        return self.analysis.settings.assume_dtype
+        return self.analysis.settings.float_dtype
 
     @cached_property
     def _rows(self) -> Mapping[str, TypedOp]:

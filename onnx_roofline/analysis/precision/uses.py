@@ -1,0 +1,98 @@
+"""Who reads what a model stores: the products behind each stored tensor, through what only rearranges it."""
+
+from collections.abc import Iterator
+
+from msgspec import Struct
+
+from onnx_roofline.fusion.quantized_tensors import Names, Place
+from onnx_roofline.ir.graph import Model, Op, StoredTensor
+from onnx_roofline.ir.records import Contraction, TypedOp, Work
+from onnx_roofline.ops.cost.lookup import traits_of
+
+# (row, position of an input).
+Read = tuple[str, int]
+_FLOATS = ("float16", "bfloat16", "float32", "float64")
+
+
+class Stored(Struct, frozen=True):
+    """A tensor that the file holds, where; `maker` is its Constant, if it is one."""
+
+    place: Place
+    tensor: StoredTensor
+    maker: Op | None = None
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Its dims."""
+        return self.tensor.type.dims
+
+
+class Uses:
+    """The reads of every tensor of a model whose ops have been counted."""
+
+    def __init__(self, model: Model) -> None:
+        self.model, self.names = model, Names.of(model)
+        self.rows, self.works = model.column(TypedOp), model.column(Work)
+        self.reads: dict[Place, list[Read]] = {}
+        for key, row in self.rows.items():
+            for position, place in self.names.inputs(row):
+                self.reads.setdefault(place, []).append((key, position))
+
+    def stored(self) -> Iterator[Stored]:
+        """Every stored tensor of a graph, and the values of Constants, each once."""
+        for scope, graph in self.names.graphs.items():
+            for name, tensor in graph.stored.items():
+                yield Stored((scope, name), tensor)
+        seen: set[int] = set()
+        for row in self.rows.values():
+            op = row.op
+            if op.op_type != "Constant" or not op.outputs or id(op) in seen:
+                continue
+            seen.add(id(op))
+            for value in op.attributes.values():
+                if isinstance(value, StoredTensor):
+                    yield Stored((row.scope, op.outputs[0]), value, op)
+
+    def products(self, read: Read) -> tuple[list[Read], str]:
+        """The products that one read leads to, and the first op that is none; "" where all are."""
+        found: list[Read] = []
+        pending, seen = [read], {read}
+        while pending:
+            key, position = current = pending.pop()
+            row = self.rows[key]
+            if self.contraction(current) is not None:
+                found.append(current)
+                continue
+            after = self._behind(row, position)
+            if not after:
+                return found, key
+            for place in after:
+                reads = self.reads.get(place, [])
+                if place in self.names.kept or not reads:
+                    return found, key
+                pending += [one for one in reads if one not in seen]
+                seen.update(reads)
+        return found, ""
+
+    def _behind(self, row: TypedOp, position: int) -> list[Place]:
+        """Where what an op reads there is found again: rearranged, or as the argument of a function."""
+        traits = traits_of(row.op)
+        if row.op.function is not None and row.bodies:
+            formals = [self.names.graphs[body.scope].inputs for body in row.bodies]
+            return [(body.scope, inputs[position].name) for body, inputs in zip(row.bodies, formals, strict=True)
+                    if position < len(inputs)]  # fmt: skip
+        casts = traits.rescales == (0,) and len(row.op.inputs) == 1
+        if position == 0 and (traits.permutes or traits.renames or casts):
+            return [(row.scope, row.op.outputs[0])]
+        return []
+
+    def contraction(self, read: Read) -> Contraction | None:
+        """The product that an op makes of an input, if it restores quantised operands as it reads them."""
+        key, position = read
+        row = self.rows[key]
+        if row.role != "compute" or traits_of(row.op).quantized_form not in ("product", "operand"):
+            return None
+        kind = row.inputs[position]
+        if kind is None or kind.dtype not in _FLOATS:
+            return None
+        return next((one for one in self.works[key].contractions if position in (one.lhs, one.rhs)), None)
