@@ -46,16 +46,22 @@ def _run_valid(
     from onnx_roofline.passes.kv_caches import KvCaches
     from onnx_roofline.passes.op_count import OpCount
     from onnx_roofline.passes.quantization import QuantizationFolding
+    from onnx_roofline.passes.shape_inference import ShapeInference
 
+    inference = pipeline.passes[0]
+    # What is stored beside the new types has the file's width, and is taken at another one with all else.
+    as_filed = replace(inference, assume_dtype="") if isinstance(inference, ShapeInference) else inference
     up_to_caches = Pipeline(
-        (pipeline.passes[0], QuantizationFolding(), OpCount(), KvCaches(settings.caches, settings.no_caches))
+        (as_filed, QuantizationFolding(), OpCount(), KvCaches(settings.caches, settings.no_caches))
     )
     started = time.perf_counter()
     found = _first_valid(parsed, up_to_caches, settings, progress, {}, chosen)
     restores = load_backend(settings.backend).weight_only
     model = quantized(found.model, found.bound, precision, restores, settings.limits.value_elements)
     timings["quantize"] = time.perf_counter() - started
-    return Pipeline((found.pipeline.passes[0], *pipeline.passes[1:])).run(model, progress, timings)
+    if found.pipeline is not up_to_caches and isinstance(inference, ShapeInference):
+        inference = replace(inference, leaves_contradictions=True)
+    return Pipeline((inference, *pipeline.passes[1:])).run(model, progress, timings)
 
 
 def _first_valid(

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from onnx_roofline.base.errors import ShapeError
-from onnx_roofline.base.units import dtype_name, dtype_number
+from onnx_roofline.base.units import DTYPE_BITS, FLOAT_DTYPES, dtype_name, dtype_number
 from onnx_roofline.ir.graph import LongList, Op, TensorType
+from onnx_roofline.ops.cost.lookup import traits_of
 
 if TYPE_CHECKING:
     import onnx
@@ -73,11 +74,38 @@ def infer_outputs(
         if any(name and kind is not None and not kind.dtype for name, kind in zip(op.inputs, inputs, strict=True)):
             # The library demands a type of every operand; an operand of which nothing is known contradicts nothing.
             return None
+        if "unsupported type" in str(error) and _moves_any_type(op):
+            return _with_stand_ins(op, schema, inputs, values)
         if "overflow" not in str(error):
             raise
     # Sizes that C++ integers do not hold are no contradiction: ask again without them.
     small = tuple(None if kind is None else _below(kind, 2**31) for kind in inputs)
     return _ask(op, schema, small, (None,) * len(values))
+
+
+# Types that the schemas of older moves don't list, and what has their width.
+_STAND_INS = {dtype: "uint8" for dtype in FLOAT_DTYPES if DTYPE_BITS[dtype] == 8}
+
+
+def _moves_any_type(op: Op) -> bool:
+    """Whether an op only moves elements or asks for their number, so that their type does not matter."""
+    traits = traits_of(op)
+    is_move = traits.quantized_form == "move" or traits.joins or traits.permutes or bool(traits.updates_at)
+    return is_move or traits.asks_shape
+
+
+def _with_stand_ins(
+    op: Op, schema: "onnx.defs.OpSchema", inputs: tuple[TensorType | None, ...], values: tuple["Array | None", ...]
+) -> tuple[TensorType, ...] | None:
+    """The answer for 8-bit floats where the schema lists none: that for as many bytes, with the type put back."""
+    found = {kind.dtype for kind in inputs if kind is not None and kind.dtype in _STAND_INS}
+    replaced = tuple(None if kind is None else replace(kind, dtype=_STAND_INS.get(kind.dtype, kind.dtype))
+                     for kind in inputs)  # fmt: skip
+    made = _ask(op, schema, replaced, values)
+    if made is None or len(found) != 1:
+        return made
+    (dtype,) = found
+    return tuple(replace(kind, dtype=dtype) if kind.dtype in _STAND_INS.values() else kind for kind in made)
 
 
 def _ask(
