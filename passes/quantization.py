@@ -9,6 +9,7 @@ Source: onnxruntime, core/optimizer/qdq_transformer/selectors_actions, and graph
 TensorRT developer guide, "Explicit quantization", for what a compiler folds.
 """
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 from msgspec import Struct
@@ -23,12 +24,16 @@ from onnx_roofline.ops.cost.lookup import traits_of
 
 
 class QuantizationFolding(Struct, frozen=True):
-    """Options, which are the backend's: how far a Q or DQ op reaches, and which op types restore single operands."""
+    """Options: the backend's are how far a Q or DQ op reaches, and which op types restore single operands; `multiplied`
+    are the element types that a device of the system has a peak for (None: all). A product of others is restored.
+    """
 
     reach: Reach = "through"
     weight_only: tuple[str, ...] | None = None
+    multiplied: frozenset[str] | None = None
 
     name: ClassVar[str] = "quantization"
+    unprinted: ClassVar[tuple[str, ...]] = ("multiplied",)
     requires: ClassVar[tuple[type, ...]] = (TypedOp,)
     produces: ClassVar[type] = Folding
 
@@ -39,8 +44,19 @@ class QuantizationFolding(Struct, frozen=True):
         notices: tuple[Notice, ...] = ()
         if self.reach != "off" and any(traits_of(row.op).dequantizes for row in rows.values()):
             names = Names.of(model)
-            parts = quantized_parts(names, self.reach, self.weight_only)
+            parts = quantized_parts(names, self.reach, self.weight_only, self.multiplied)
             found = foldings_of(parts)
             if self.reach != "through":
                 found, notices = hidden_operands(parts, found)
+            notices += _without_unit(parts.unmultiplied)
         return PassResult({key: found.get(key, UNFOLDED) for key in rows}, notices)
+
+
+def _without_unit(products: Mapping[str, str]) -> tuple[Notice, ...]:
+    """One notice of the products that restore their operands since no device multiplies their type."""
+    if not products:
+        return ()
+    first, dtype = next(iter(products.items()))
+    many = "a product" if len(products) == 1 else f"{len(products):,} products"
+    text = f"{many} of {dtype} restored and run in floating point: no device of the system has a peak for {dtype}"
+    return (Notice("no-unit", first, text),)

@@ -14,6 +14,7 @@ from onnx_roofline.analysis.settings import Settings
 from onnx_roofline.base.errors import UsageError
 from onnx_roofline.base.quantities import format_si
 from onnx_roofline.base.text import visible
+from onnx_roofline.base.units import DTYPE_BITS
 from onnx_roofline.ir.graph import Model
 from onnx_roofline.ir.pipeline import Pass, Pipeline, PipelineError
 from onnx_roofline.load import DimOptions, ParsedModel, Source, bind, is_file, is_mlir, parse
@@ -132,6 +133,13 @@ def kernel_work_pass(settings: Settings, backend: "Backend | None" = None) -> "K
     return KernelWorkPass(settings.math or backend.math, backend.edge_layouts)
 
 
+def _multiplied(system: "System") -> frozenset[str]:
+    """The element types that a device of the system has a peak for."""
+    return frozenset(
+        dtype for dtype in DTYPE_BITS for device in system.devices if device.peak_flops_per_s(dtype) is not None
+    )
+
+
 def default_pipeline(
     settings: Settings,
     system: "System",
@@ -165,7 +173,7 @@ def default_pipeline(
     backend = load_backend(settings.backend) if backend is None else backend
     own: tuple[Pass, ...] = (
         shapes,
-        QuantizationFolding(backend.folds_quantized, backend.weight_only),
+        QuantizationFolding(backend.folds_quantized, backend.weight_only, _multiplied(system)),
         OpCount(),
         KvCaches(settings.caches, settings.no_caches),
         FusionPass(backend),

@@ -5,6 +5,7 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
+from onnx_roofline.analysis.precision.spec import several as several_precisions
 from onnx_roofline.base.errors import UsageError
 from onnx_roofline.cli.exit_codes import DONE
 from onnx_roofline.cli.model_runs import warned
@@ -12,6 +13,7 @@ from onnx_roofline.cli.outputs import STDOUT, Output, write_output
 from onnx_roofline.cli.printing import one_line, print_first_line, print_table, screen
 from onnx_roofline.cli.sweeps import run_sweep
 from onnx_roofline.cli.systems import run_systems, several
+from onnx_roofline.cli.variants import run_variants
 
 if TYPE_CHECKING:
     from onnx_roofline.analysis.analyze import Analysis
@@ -75,8 +77,13 @@ def run_analyze(options: argparse.Namespace) -> int:
         return run_many(options, paths)
     refuse_options_of_many(options)
     options.model = paths[0]
+    precisions = [str(one) for one in several_precisions(options.quantize)]
     if len(several(options.system)) > 1:
+        if len(precisions) > 1:
+            raise UsageError("--quantize: found several variants and several systems; a table has one of them as rows")
         return run_systems(options, _outputs(options), _views(options))
+    if len(precisions) > 1:
+        return run_variants(options, precisions, _outputs(options), _views(options))
     if options.convention:
         from onnx_roofline.report.conventions import expand
 

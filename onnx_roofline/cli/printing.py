@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from onnx_roofline.analysis.analyze import Analysis
+    from onnx_roofline.ir.graph import Notice
     from onnx_roofline.report.text_table import Screen
 
 # Warnings printed; the JSON has them all.
@@ -29,7 +30,11 @@ def print_message(text: str) -> None:
 def print_warnings(analysis: "Analysis") -> None:
     """The first warnings of a model to stderr."""
     # Absent weights are no cause for a warning to someone whose weights are not read; the JSON has it.
-    notices = [notice for notice in analysis.model.warnings if notice.code != "external-data-missing"]
+    print_notices([notice for notice in analysis.model.warnings if notice.code != "external-data-missing"])
+
+
+def print_notices(notices: "Sequence[Notice]") -> None:
+    """The first of some notices to stderr."""
     for notice in notices[:SHOWN_WARNINGS]:
         where = f"{notice.where}: " if notice.where else ""
         print(one_line(f"warning: {where}{notice.message} [{notice.code}]"), file=sys.stderr)

@@ -48,6 +48,8 @@ def _nodes(analysis: Analysis, model: onnx_ir.Model) -> Iterator[tuple[str, onnx
         nodes = list(graph)
         for key in scopes.get(scope, ()):
             row = rows[key]
+            if row.op.index >= len(nodes):  # a Q or DQ op of another precision, which the model has not
+                continue
             node = nodes[row.op.index]
             yield key, node
             for body in row.bodies:

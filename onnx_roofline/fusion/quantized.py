@@ -50,24 +50,30 @@ class Source(Struct, frozen=True):
     is_blocked: bool
 
 
-def quantized_parts(names: Names, reach: Reach, weight_only: tuple[str, ...] | None) -> "QuantizedParts":
+def quantized_parts(
+    names: Names, reach: Reach, weight_only: tuple[str, ...] | None, multiplied: frozenset[str] | None = None
+) -> "QuantizedParts":
     """What each row does with quantised tensors.
 
     `weight_only` are the op types that restore single stored operands as they read them; None: all that multiply.
+    `multiplied` are the types that some device has a unit for; None: all.
     """
-    found = QuantizedParts(names, reach, weight_only)
+    found = QuantizedParts(names, reach, weight_only, multiplied)
     found.find()
     return found
 
 
 class QuantizedParts:
     """The search, and what it finds: `parts` by row, the tensors that stay quantised (`sources`), and those that some
-    op needs in floating point (`floats`)."""
+    op needs in floating point (`floats`). `unmultiplied` has the products whose type no device multiplies."""
 
-    def __init__(self, names: Names, reach: Reach, weight_only: tuple[str, ...] | None) -> None:
+    def __init__(
+        self, names: Names, reach: Reach, weight_only: tuple[str, ...] | None, multiplied: frozenset[str] | None
+    ) -> None:
         self.names, self.rows = names, names.rows
         self.through = reach == "through"
-        self.weight_only = weight_only
+        self.weight_only, self.multiplied = weight_only, multiplied
+        self.unmultiplied: dict[str, str] = {}
         self.parts: dict[str, Part] = {}
         self.sources: dict[Place, Source] = {}
         self.floats: set[Place] = set()
@@ -202,7 +208,11 @@ class QuantizedParts:
         widest = max(dtypes, key=lambda dtype: DTYPE_BITS[dtype])
         if DTYPE_BITS[widest] > _MULTIPLIED_BITS:
             return ""
-        return widest if is_float[0] or DTYPE_BITS[widest] == _MULTIPLIED_BITS else "int8"
+        dtype = widest if is_float[0] or DTYPE_BITS[widest] == _MULTIPLIED_BITS else "int8"
+        if self.multiplied is not None and dtype not in self.multiplied:
+            self.unmultiplied[f"{row.scope}{row.op.id}"] = dtype
+            return ""
+        return dtype
 
     def requantization(self, row: TypedOp) -> str:
         """The QuantizeLinear that alone reads the op's only result, or ""."""

@@ -13,7 +13,7 @@ from onnx_roofline.base.quantities import format_si
 from onnx_roofline.base.units import tensor_bytes
 from onnx_roofline.hardware import Device
 from onnx_roofline.ir.graph import Model, StoredTensor, TensorType, nested_graphs
-from onnx_roofline.ir.records import Kernel, Traffic, TypedOp, total
+from onnx_roofline.ir.records import Folding, Kernel, Traffic, TypedOp, total
 from onnx_roofline.ir.tensor_index import TensorIndex
 from onnx_roofline.memory.cache_links import Place
 from onnx_roofline.memory.kv_caches import Caches, InPlace
@@ -187,7 +187,7 @@ def _tensors(
 ) -> Iterator[tuple[str, int | None, int]]:
     """(name, bytes, position of the first op of its kernel) of what is stored while a graph runs, views left out."""
     rows, kernels, index = model.column(TypedOp), model.column(Kernel), model.whole(TensorIndex)
-    in_place, traffics = model.column(InPlace), model.column(Traffic)
+    in_place, traffics, foldings = model.column(InPlace), model.column(Traffic), model.column(Folding)
     if not scope:
         for name, kind in _input_types(model).items():
             if not caches.holds(("", name)) and index.readers.get(("", name)):
@@ -195,7 +195,8 @@ def _tensors(
     for key in keys:
         row, kernel = rows[key], kernels[key]
         appends = any(saving.kind == "in_place" for saving in traffics[key].savings)
-        if row.role != "compute" or (in_place[key].is_view and appends):
+        # What rearranges stored values runs once, before any run: its result stands for them.
+        if row.role != "compute" or foldings[key].runs_once or (in_place[key].is_view and appends):
             continue
         members = frozenset(kernel.members)
         for position, name in enumerate(row.op.outputs):

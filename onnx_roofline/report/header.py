@@ -23,8 +23,11 @@ SHOWN_BROUGHT = 4
 NAME_WIDTH = 44
 
 
-def first_line(analysis: Analysis, named: str = "") -> str:
-    """Coverage, assumed dims and system: what the figures below rest on. `named` stands for the one system."""
+def first_line(analysis: Analysis, named: str = "", variants: int = 1) -> str:
+    """Coverage, assumed dims and system: what the figures below rest on. `named` stands for the one system.
+
+    Of several `variants` of precision the analysis is the first, and the line says of none what it is.
+    """
     summary = analysis.summary
     known = summary.ops - summary.unknown_ops
     share = f"{100 * known / summary.ops:.4g} %" if summary.ops else "no ops"
@@ -47,7 +50,9 @@ def first_line(analysis: Analysis, named: str = "") -> str:
         parts.append("shapes OBSERVED in one run")
     if analysis.settings.assume_dtype:
         parts.append(f"floating tensors ASSUMED {analysis.settings.assume_dtype}")
-    if analysis.settings.quantize:
+    if variants > 1:
+        parts.append(f"{variants} precisions")
+    elif analysis.settings.quantize:
         parts.append(f"QUANTIZED as {analysis.settings.quantize}")
     if analysis.settings.figures:
         parts.append("SET " + ", ".join(f"{path}={value:g}" for path, value in analysis.settings.figures.items()))

@@ -55,8 +55,12 @@ def _changes(analysis: Analysis) -> Iterator[tuple[str, str, Settings, int]]:
     dims = {name: dim.value for name, dim in analysis.model.dims.items()
             if not dim.is_computed and dim.origin in ("bound", "assumed")}  # fmt: skip
     settings = replace(settings, dims={**dims, **settings.dims})
-    if settings.assume_dtype != "float16":
+    if settings.float_dtype != "float16" and not settings.quantize:
         yield "half precision", "--assume-dtype float16", replace(settings, assume_dtype="float16"), 1
+    if not settings.quantize:
+        # The rest in 16 bits, where the run has no other width already.
+        option = "weights=int4" if settings.assume_dtype else "w4a16"
+        yield "4-bit weights", f"--quantize {option}", replace(settings, quantize=option), 1
     if settings.backend != "compiler":
         yield ("fusing as a compiler does, caches in place", "--backend compiler",
                replace(settings, backend="compiler"), 1)  # fmt: skip
