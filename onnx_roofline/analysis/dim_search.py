@@ -51,9 +51,7 @@ def _run_valid(
     inference = pipeline.passes[0]
     # What is stored beside the new types has the file's width, and is taken at another one with all else.
     as_filed = replace(inference, assume_dtype="") if isinstance(inference, ShapeInference) else inference
-    up_to_caches = Pipeline(
-        (as_filed, QuantizationFolding(), OpCount(), KvCaches(settings.caches, settings.no_caches))
-    )
+    up_to_caches = Pipeline((as_filed, QuantizationFolding(), OpCount(), KvCaches(settings.caches, settings.no_caches)))
     started = time.perf_counter()
     found = _first_valid(parsed, up_to_caches, settings, progress, {}, chosen)
     restores = load_backend(settings.backend).weight_only

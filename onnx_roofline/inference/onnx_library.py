@@ -327,5 +327,7 @@ def new_node(op_type: str, inputs: tuple[str, ...], outputs: tuple[str, ...], at
     """A node that no file has, of the default domain."""
     from onnx import helper
 
-    found: bytes = helper.make_node(op_type, list(inputs), list(outputs), **attributes).SerializeToString()
+    node = helper.make_node(op_type, list(inputs), list(outputs))
+    node.attribute.extend(helper.make_attribute(name, value) for name, value in attributes.items())
+    found: bytes = node.SerializeToString()
     return found

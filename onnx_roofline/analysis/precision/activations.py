@@ -1,8 +1,8 @@
 """Activations in 8 bits: each tensor that a product with weights reads goes through a Q and a DQ op, for all readers.
 
-One scale a tensor, stored, as a calibration finds it (static quantisation). Products of two activations, as attention's,
-stay floating. A product that has no integer kernel with a floating result, a convolution, is followed by a pair too,
-behind the activation and the sums that it fuses with. Biases stay floating.
+One scale a tensor, stored, as a calibration finds it (static quantisation). Products of two activations, those of
+attention, stay floating. A product that has no integer kernel with a floating result, a convolution, is followed by a
+pair too, behind the activation and the sums that it fuses with. Biases stay floating.
 Source: onnxruntime 1.32, quantize_static with MatMulConstBOnly and OpTypesToExcludeOutputQuantization=["MatMul"].
 """
 

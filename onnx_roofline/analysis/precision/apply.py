@@ -37,7 +37,7 @@ def quantized(
     if precision.weights:
         _refuse_weights(found, left, precision)
         quantize_weights(uses, edit, found, precision, value_elements)
-        notices += _of_left(left)
+        notices += (*_of_left(left), *_of_kept(found))
     if precision.activations and not precision.float_dtype:
         count = quantize_activations(uses, edit, found, precision)
         if not count:
@@ -95,12 +95,22 @@ def _of_left(left: Iterable[Left]) -> list[Notice]:
                    f"{named}{more}")]  # fmt: skip
 
 
+def _of_kept(found: Iterable[Matrix]) -> list[Notice]:
+    """One notice of the matrices that are stored in both types."""
+    kept = [one for one in found if one.others]
+    if not kept:
+        return []
+    named = ", ".join(f"{label(one.stored)} (for {one.others})" for one in kept[:_SHOWN])
+    more = f" and {len(kept) - _SHOWN:,} more" if len(kept) > _SHOWN else ""
+    return [Notice("stored-twice", kept[0].stored.place[1], f"also kept as exported: {named}{more}")]
+
+
 def _quantize_caches(uses: Uses, edit: ModelEdit, caches: Caches, precision: Precision) -> list[Notice]:
     regions, refused = find_regions(uses, caches)
     if not regions:
         why = f"; {visible(refused[0][0], 60)!r}: {refused[0][1]}" if refused else "; --cache IN=OUT names one"
-        raise UsageError(f"{_OPTION} cache={precision.cache}: found no cache of keys and values that a run takes in and "
-                         f"gives out in one type{why}")  # fmt: skip
+        raise UsageError(f"{_OPTION} cache={precision.cache}: found no cache of keys and values that a run takes in "
+                         f"and gives out in one type{why}")  # fmt: skip
     quantize_caches(uses, edit, regions, precision)
     if not refused:
         return []

@@ -97,7 +97,9 @@ def quantize_caches(uses: Uses, edit: ModelEdit, regions: list[Region], precisio
                 continue
             if (name, around) not in quantized:
                 made = quantized[name, around] = edit.new_name(f"{name}_quantized")
-                op = graph.new_op("QuantizeLinear", (name, *scales[around]), made, row.op.module, result_of(precision.cache))
+                op = graph.new_op(
+                    "QuantizeLinear", (name, *scales[around]), made, row.op.module, result_of(precision.cache)
+                )
                 _behind(uses, edit, name, op)
             graph.reads[row.op.id, position] = quantized[name, around]
     _restore(uses, edit, names, inside, {name: scales[key] for name, key in owner.items()})

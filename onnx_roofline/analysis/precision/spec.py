@@ -30,8 +30,8 @@ KINDS: Mapping[str, tuple[str, ...]] = {
     "cache": _BYTES,
     "activations": (*_BYTES, *FLOATS),
 }
-# Elements along K that share a scale where nothing is said of narrow types. Source: onnxruntime 1.32,
-# MatMulNBitsQuantizer, block_size=128.
+# Elements along K that share a scale where nothing is said of narrow types. Source: the block size that
+# MatMulNBitsQuantizer of onnxruntime 1.32 takes.
 DEFAULT_GROUP = 128
 _NARROW_BITS = 4
 _OPTION = "--quantize"

@@ -11,13 +11,15 @@ other ops than products read, vectors, matrices with K = 1. Where others read a 
 Source: onnxruntime 1.32, quantization/matmul_nbits_quantizer.py and qdq_quantizer.py.
 """
 
+import math
+
 from msgspec import Struct
 
 from onnx_roofline.analysis.precision.edit import GraphEdit, ModelEdit
 from onnx_roofline.analysis.precision.spec import Precision
 from onnx_roofline.analysis.precision.uses import Read, Stored, Uses
 from onnx_roofline.base.text import visible
-from onnx_roofline.base.units import DTYPE_BITS, FLOAT_DTYPES, ceil_div
+from onnx_roofline.base.units import FLOAT_DTYPES, ceil_div, product
 from onnx_roofline.ir.records import Contraction
 
 _FLOATS = ("float16", "bfloat16", "float32", "float64")
@@ -26,13 +28,13 @@ _LEAST_RANK = 2
 
 
 class Matrix(Struct, frozen=True):
-    """A stored operand of products: the reads that lead to them, the first product, and K's axis (None: several)."""
+    """A stored operand of products: the reads that lead to them, the first of them, and who else needs it floating."""
 
     stored: Stored
     reads: tuple[Read, ...]
     first: Read
     product: Contraction
-    others: bool
+    others: str = ""
 
     @property
     def depth_axis(self) -> int | None:
@@ -80,23 +82,24 @@ def find_matrices(uses: Uses, restores: tuple[str, ...] | None) -> tuple[list[Ma
             left.append(Left(stored, f"read by {others[0]}" if others else "read by no op"))
             continue
         first = good[0][1][0]
-        product = uses.contraction(first)
-        assert product is not None, "a product has a contraction"
+        summed = uses.contraction(first)
+        assert summed is not None, "a product has a contraction"
         types = {uses.rows[key].op.op_type for _, products in good for key, _ in products}
         if restores is not None and not types <= set(restores):
             op_type = min(types - set(restores))
             left.append(Left(stored, f"the backend restores no weights of {op_type} as it reads them"))
             continue
-        matrix = Matrix(stored, tuple(read for read, _ in good), first, product, bool(others) or is_kept)
-        if product.k > 1 and matrix.channel_axis is not None:
+        kept_for = others[0] if others else "a model output" if is_kept else ""
+        matrix = Matrix(stored, tuple(read for read, _ in good), first, summed, kept_for)
+        if summed.k > 1 and matrix.channel_axis is not None:
             found.append(matrix)
-        elif product.k > 1:
+        elif summed.k > 1:
             left.append(Left(stored, f"{first[0]} sums over axes that no scale follows"))
     return found, left
 
 
 def quantize_weights(uses: Uses, edit: ModelEdit, matrices: list[Matrix], precision: Precision, limit: int) -> None:
-    """Store the matrices in the wanted type, each behind its DequantizeLinear; of up to `limit` zeros values are kept."""
+    """Store the matrices in the wanted type, each behind its DequantizeLinear; of `limit` zeros the values are kept."""
     for matrix in matrices:
         stored = matrix.stored
         scope, name = stored.place
@@ -151,19 +154,15 @@ def has_zero_point(dtype: str, *, is_blocked: bool = False) -> bool:
 
 def zeros_of(dtype: str, shape: tuple[int, ...], limit: int) -> object:
     """The zeros that a signed type's zero point is, as the reader would keep them; None of other and longer tensors."""
-    import math
-
     import numpy as np
 
-    if dtype != "int8" or math.prod(shape) > limit:
+    if dtype != "int8" or product(shape) > limit:
         return None
     return np.zeros(shape, np.int8)
 
 
 def bad_group(matrices: list[Matrix], block: int) -> tuple[Matrix, int] | None:
     """The first matrix whose K is no multiple of a block, and the largest power of two that divides all of them."""
-    import math
-
     deep = [one for one in matrices if one.depth_axis is not None]
     wrong = next((one for one in deep if one.product.k % block), None)
     if wrong is None:
@@ -176,8 +175,3 @@ def label(stored: Stored) -> str:
     """A stored tensor in a message."""
     kind = stored.tensor.type
     return f"{visible(stored.place[1], 60)!r} ({kind})"
-
-
-def bits(dtype: str) -> int:
-    """Bits of an element."""
-    return DTYPE_BITS[dtype]

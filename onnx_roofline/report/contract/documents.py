@@ -173,7 +173,8 @@ class AnnotatedGraph(Record, frozen=True):
     system: Annotated[System, Meta(description="the hardware, with the source of every figure")]
     assume_dtype: Annotated[str | None, Meta(description="the width that floating-point tensors were taken at")]
     quantize: Annotated[
-        str | None, Meta(description="the precision that weights, caches and activations were taken at, as the option says")
+        str | None,
+        Meta(description="the precision that weights, caches and activations were taken at, as the option says"),
     ]
     limits: Annotated[Limits, Meta(description="the reader's limits that held")]
     pipeline: Annotated[str, Meta(description="the passes that ran, in order, with their options")]
