@@ -1,4 +1,4 @@
-"""Sample models with random weights, cut to one layer where they have many, and what onnxruntime's quantisers make."""
+"""One layer of sample models with random weights, for quantisers that need values."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ import onnx
 from onnx import numpy_helper, utils
 
 SAMPLES = Path(__file__).resolve().parents[2] / "sample_models"
-# Sample -> inputs and outputs of what is cut out; () is all of it.
+# Sample -> inputs and outputs of the layer that is cut out.
 CUTS = {
     "bert_base": (("token_type_ids", "input_ids", "attention_mask", "layer_norm"), ("layer_norm_2",)),
     "llama_decode": (
@@ -19,7 +19,7 @@ CUTS = {
         ),
         ("add_381", "present.0.key", "present.0.value"),
     ),
-    "stacked_decode": (),
+    "stacked_decode": (("add_11", "past"), ("add_133", "stack")),
 }
 DIMS = {
     "bert_base": {"batch": 2, "sequence": 24},
@@ -29,11 +29,10 @@ DIMS = {
 
 
 def with_weights(sample: str) -> onnx.ModelProto:
-    """A sample, or one layer of it, with random values for what the file leaves out."""
-    model = onnx.load(SAMPLES / f"{sample}.onnx", load_external_data=False)
-    if CUTS[sample]:
-        inputs, outputs = CUTS[sample]
-        model = utils.Extractor(model).extract_model(list(inputs), list(outputs))
+    """One layer of a sample, with random values for what the file leaves out."""
+    whole = onnx.load(SAMPLES / f"{sample}.onnx", load_external_data=False)
+    inputs, outputs = CUTS[sample]
+    model: onnx.ModelProto = utils.Extractor(whole).extract_model(list(inputs), list(outputs))
     numbers = np.random.default_rng(0)
     for tensor in model.graph.initializer:
         if tensor.data_location == onnx.TensorProto.EXTERNAL:
