@@ -205,8 +205,7 @@ def test_a_product_of_a_transposed_matrix_is_quantised_where_the_quantiser_needs
         "{ t = Transpose (w) y = MatMul (x, t) }"
     )
     folded = onnx.parser.parse_model(
-        '<ir_version: 10, opset_import: ["": 21]> g (float[8, 64] x) => (float[8, 32] y) '
-        "{ y = MatMul (x, t) }"
+        '<ir_version: 10, opset_import: ["": 21]> g (float[8, 64] x) => (float[8, 32] y) { y = MatMul (x, t) }'
     )
     model.graph.initializer.append(numpy_helper.from_array(np.ones((32, 64), np.float32), "w"))
     folded.graph.initializer.append(numpy_helper.from_array(np.ones((64, 32), np.float32), "t"))

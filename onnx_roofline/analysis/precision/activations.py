@@ -61,11 +61,6 @@ def _pair(uses: Uses, edit: ModelEdit, place: Place, precision: Precision) -> No
     scope, name = place
     graph = edit.of(uses.names.graphs[scope])
     maker = uses.names.makers.get(place)
-    kind = None
-    for key, position in uses.reads.get(place, []):
-        kind = uses.rows[key].inputs[position]
-    if kind is None:
-        return
     quantized, restored = edit.new_name(f"{name}_quantized"), name
     source = name
     if maker is None:
@@ -74,7 +69,7 @@ def _pair(uses: Uses, edit: ModelEdit, place: Place, precision: Precision) -> No
     else:
         row = uses.rows[maker]
         module, source = row.op.module, edit.new_name(f"{name}_float")
-        graph.makes[row.op.id, row.op.outputs.index(name)] = source
+        graph.make(row.op, row.op.outputs.index(name), source)
     inputs = beside(uses, edit, place, precision.activations)
     before = graph.new_op("QuantizeLinear", (source, *inputs), quantized, module, result_of(precision.activations))
     after = graph.new_op("DequantizeLinear", (quantized, *inputs), restored, module, {})
@@ -84,17 +79,15 @@ def _pair(uses: Uses, edit: ModelEdit, place: Place, precision: Precision) -> No
     graph.first += (before, after)
     for key, position in uses.reads[place]:
         reader = uses.rows[key]
-        edit.of(uses.names.graphs[reader.scope]).reads[reader.op.id, position] = restored
+        edit.of(uses.names.graphs[reader.scope]).read(reader.op, position, restored)
 
 
-def beside(uses: Uses, edit: ModelEdit, place: Place, dtype: str) -> tuple[str, ...]:
+def beside(uses: Uses, edit: ModelEdit, place: Place, dtype: str, *, zero_point: bool = True) -> tuple[str, ...]:
     """Names of the one scale of a tensor, and of its zero point where integers have one, which are stored."""
     scope, name = place
     graph = edit.of(uses.names.graphs[scope])
-    kinds = (uses.rows[key].inputs[position] for key, position in uses.reads.get(place, []))
-    width = next((kind.dtype for kind in kinds if kind is not None), "float32")
-    scale = graph.hold(edit.new_name(f"{name}_scale"), width, ())
-    if has_zero_point(dtype):
+    scale = graph.hold(edit.new_name(f"{name}_scale"), uses.dtype(place), ())
+    if zero_point and has_zero_point(dtype):
         return scale, graph.hold(edit.new_name(f"{name}_zero_point"), dtype, (), zeros_of(dtype, (), 1))
     return (scale,)
 

@@ -1,7 +1,7 @@
 """Caches in 8 bits: what a model input holds and a model output leaves for the next run stays quantised between them.
 
 Q ops stand before the rows that are added, a DQ op behind each tensor of the cache that anything else reads. One scale
-a tensor, stored. A cache that a single op appends to and reads (attention of onnxruntime) changes its type alone.
+a tensor, stored. Attention that appends to its cache and takes scales for it (onnxruntime's) reads it as it is.
 """
 
 from msgspec import Struct
@@ -58,7 +58,7 @@ def _follow(uses: Uses, caches: Caches, region: Region, output: str) -> str:
             continue
         traits = traits_of(row.op)
         is_move = traits.quantized_form == "move" or traits.joins or traits.updates_at or traits.permutes
-        if not is_move or row.op.function is not None or row.bodies:
+        if not (is_move or traits.cache_scales_at) or row.op.function is not None or row.bodies:
             return f"{maker} computes with it"
         if any(kind is not None and "float" in kind.dtype and kind.dtype not in _FLOATS for kind in row.inputs):
             return f"{maker} has it in another type already"
@@ -85,12 +85,19 @@ def quantize_caches(uses: Uses, edit: ModelEdit, regions: list[Region], precisio
     owner = {name: frozenset(region.names) for region in regions for name in region.names}
     for region in regions:
         key = frozenset(region.names)
-        scales[key] = beside(uses, edit, ("", min(region.inputs)), precision.cache)
+        # Attention takes a scale alone.
+        by_ops = any(not traits_of(uses.rows[maker].op).cache_scales_at for maker in region.makers)
+        scales[key] = beside(uses, edit, ("", min(region.inputs)), precision.cache, zero_point=by_ops)
     for name in sorted(names):
         graph.retyped[name] = precision.cache
     quantized: dict[tuple[str, frozenset[str]], str] = {}
     for maker in dict.fromkeys(maker for region in regions for maker in region.makers):
         row = uses.rows[maker]
+        if traits_of(row.op).cache_scales_at:
+            for past, at in zip(traits_of(row.op).cache_inputs, traits_of(row.op).cache_scales_at, strict=True):
+                if past < len(row.op.inputs) and row.op.inputs[past] in names:
+                    graph.read(row.op, at, scales[owner[row.op.inputs[past]]][0])
+            continue
         around = owner[next(name for name in row.op.outputs if name in names)]
         for position, (name, kind) in enumerate(zip(row.op.inputs, row.inputs, strict=True)):
             if not name or name in names or kind is None or kind.dtype not in _FLOATS:
@@ -101,7 +108,7 @@ def quantize_caches(uses: Uses, edit: ModelEdit, regions: list[Region], precisio
                     "QuantizeLinear", (name, *scales[around]), made, row.op.module, result_of(precision.cache)
                 )
                 _behind(uses, edit, name, op)
-            graph.reads[row.op.id, position] = quantized[name, around]
+            graph.read(row.op, position, quantized[name, around])
     _restore(uses, edit, names, inside, {name: scales[key] for name, key in owner.items()})
 
 
@@ -121,7 +128,7 @@ def _restore(
         _behind(uses, edit, name, op)
         for key, position in readers:
             reader = uses.rows[key]
-            edit.of(uses.names.graphs[reader.scope]).reads[reader.op.id, position] = restored
+            edit.of(uses.names.graphs[reader.scope]).read(reader.op, position, restored)
 
 
 def _asks(uses: Uses, key: str) -> bool:

@@ -11,19 +11,20 @@ from msgspec.structs import replace
 from onnx_roofline.inference.onnx_library import new_node, node_with_inputs, node_with_outputs
 from onnx_roofline.ir.graph import Graph, GraphInput, Model, Op, StoredTensor, TensorType, nested_graphs
 
-# Q and DQ ops of 4 bits and in blocks. Source: ONNX QuantizeLinear-21; of 2 bits, 25.
-_OPSET, _OPSET_2_BITS = 21, 25
+# Q and DQ ops in blocks and of 4-bit integers, and those that came later. Source: ONNX QuantizeLinear-21, -23, -25.
+_OPSET = 21
+_LATER = {"float4e2m1": 23, "int2": 25, "uint2": 25}
 
 
 class GraphEdit(Struct):
-    """What is to change in one graph; ops by id, `reads` and `makes` by (op id, position)."""
+    """What is to change in one graph; ops by id. `reads` and `makes` are the new names by position, by op."""
 
     graph: Graph
     first: list[Op] = field(default_factory=list)
     behind: dict[str, list[Op]] = field(default_factory=dict)
     removed: set[str] = field(default_factory=set)
-    reads: dict[tuple[str, int], str] = field(default_factory=dict)
-    makes: dict[tuple[str, int], str] = field(default_factory=dict)
+    reads: dict[str, dict[int, str]] = field(default_factory=dict)
+    makes: dict[str, dict[int, str]] = field(default_factory=dict)
     stored: dict[str, StoredTensor] = field(default_factory=dict)
     dropped: set[str] = field(default_factory=set)
     retyped: dict[str, str] = field(default_factory=dict)
@@ -34,14 +35,14 @@ class GraphEdit(Struct):
     ) -> Op:
         """A Q or DQ op, which is yet to be put somewhere."""
         index, self.next_index = self.next_index, self.next_index + 1
-        version = _OPSET_2_BITS if any(self._is_2_bits(name) for name in inputs) else _OPSET
+        types = [self.stored[name].type.dtype for name in inputs if name in self.stored]
         return Op(
             id=f"{index}:{op_type}",
             index=index,
             name="",
             op_type=op_type,
             domain="",
-            version=version,
+            version=max(_LATER.get(dtype, _OPSET) for dtype in (*types, "")),
             inputs=inputs,
             outputs=(output,),
             attributes=dict(attributes),
@@ -49,8 +50,13 @@ class GraphEdit(Struct):
             proto=new_node(op_type, inputs, (output,), attributes),
         )
 
-    def _is_2_bits(self, name: str) -> bool:
-        return name in self.stored and self.stored[name].type.dtype in ("int2", "uint2")
+    def read(self, op: Op, position: int, name: str) -> None:
+        """Let an op read another tensor."""
+        self.reads.setdefault(op.id, {})[position] = name
+
+    def make(self, op: Op, position: int, name: str) -> None:
+        """Let an op make its result under another name."""
+        self.makes.setdefault(op.id, {})[position] = name
 
     def hold(self, name: str, dtype: str, shape: tuple[int, ...], value: object = None) -> str:
         """Add a stored tensor; its name."""
@@ -79,11 +85,13 @@ class GraphEdit(Struct):
         bodies = {name: rebuilt.get(id(body), body) for name, body in op.bodies.items()}
         if any(bodies[name] is not body for name, body in op.bodies.items()):
             op = replace(op, bodies=bodies)
-        inputs = tuple(self.reads.get((op.id, at), name) for at, name in enumerate(op.inputs))
-        if inputs != op.inputs:
+        if reads := self.reads.get(op.id):
+            # An optional input may come behind those that the op has.
+            given = op.inputs + ("",) * (max(reads) + 1 - len(op.inputs))
+            inputs = tuple(reads.get(at, name) for at, name in enumerate(given))
             op = replace(op, inputs=inputs, proto=None if op.proto is None else node_with_inputs(op, inputs))
-        outputs = tuple(self.makes.get((op.id, at), name) for at, name in enumerate(op.outputs))
-        if outputs != op.outputs:
+        if makes := self.makes.get(op.id):
+            outputs = tuple(makes.get(at, name) for at, name in enumerate(op.outputs))
             op = replace(op, outputs=outputs, proto=None if op.proto is None else node_with_outputs(op, outputs))
         return op
 

@@ -53,6 +53,15 @@ class Uses:
                 if isinstance(value, StoredTensor):
                     yield Stored((row.scope, op.outputs[0]), value, op)
 
+    def dtype(self, place: Place) -> str:
+        """The element type of a tensor that some op makes or reads."""
+        maker = self.names.makers.get(place)
+        if maker is not None:
+            row = self.rows[maker]
+            return row.outputs[row.op.outputs.index(place[1])].dtype
+        kinds = (self.rows[key].inputs[position] for key, position in self.reads[place])
+        return next(kind.dtype for kind in kinds if kind is not None)
+
     def products(self, read: Read) -> tuple[list[Read], str]:
         """The products that one read leads to, and the first op that is none; "" where all are."""
         found: list[Read] = []
@@ -75,12 +84,11 @@ class Uses:
         return found, ""
 
     def _behind(self, row: TypedOp, position: int) -> list[Place]:
-        """Where what an op reads there is found again: rearranged, or as the argument of a function."""
+        """Where what an op reads there is found again, rearranged.
+
+        Not behind the call of a function: its body stands for other calls too, into which no DequantizeLinear folds.
+        """
         traits = traits_of(row.op)
-        if row.op.function is not None and row.bodies:
-            formals = [self.names.graphs[body.scope].inputs for body in row.bodies]
-            return [(body.scope, inputs[position].name) for body, inputs in zip(row.bodies, formals, strict=True)
-                    if position < len(inputs)]  # fmt: skip
         casts = traits.rescales == (0,) and len(row.op.inputs) == 1
         if position == 0 and (traits.permutes or traits.renames or casts):
             return [(row.scope, row.op.outputs[0])]

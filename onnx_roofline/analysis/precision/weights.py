@@ -79,7 +79,7 @@ def find_matrices(uses: Uses, restores: tuple[str, ...] | None) -> tuple[list[Ma
         others = [other for _, _, other in ways if other]
         is_kept = stored.place in uses.names.kept
         if not good:
-            left.append(Left(stored, f"read by {others[0]}" if others else "read by no op"))
+            left.append(Left(stored, _reader(uses, others[0]) if others else "read by no op"))
             continue
         first = good[0][1][0]
         summed = uses.contraction(first)
@@ -98,6 +98,12 @@ def find_matrices(uses: Uses, restores: tuple[str, ...] | None) -> tuple[list[Ma
     return found, left
 
 
+def _reader(uses: Uses, key: str) -> str:
+    """Who reads what stays."""
+    function = uses.rows[key].op.function
+    return f"read by {key}" + ("" if function is None else ", a function: inline it for its products to be found")
+
+
 def quantize_weights(uses: Uses, edit: ModelEdit, matrices: list[Matrix], precision: Precision, limit: int) -> None:
     """Store the matrices in the wanted type, each behind its DequantizeLinear; of `limit` zeros the values are kept."""
     for matrix in matrices:
@@ -112,7 +118,7 @@ def quantize_weights(uses: Uses, edit: ModelEdit, matrices: list[Matrix], precis
         graph.first.append(op)
         for key, position in matrix.reads:
             reader = uses.rows[key]
-            edit.of(uses.names.graphs[reader.scope]).reads[reader.op.id, position] = restored
+            edit.of(uses.names.graphs[reader.scope]).read(reader.op, position, restored)
         if matrix.others:
             continue
         if stored.maker is None:

@@ -99,7 +99,10 @@ def _touching(answer: Work, op: OpView, reads: dict[int, int], writes: dict[int,
     )  # fmt: skip
 
 
-@contrib("GroupQueryAttention", traits=Traits(quantized_form="operand", attends=True, cache_inputs=(3, 4)))
+@contrib(
+    "GroupQueryAttention",
+    traits=Traits(quantized_form="operand", attends=True, cache_inputs=(3, 4), cache_scales_at=(12, 13)),
+)
 def group_query_attention(op: OpView) -> Work:
     """macs: 2 B h S T d; T the total length, or the local window where that is shorter; scale, bias and softmax.
 
