@@ -132,6 +132,7 @@ KNOW_OPS = {
     "analysis/dim_ties.py": "which operands of an op tie their dims together",
     "analysis/fixed_sizes.py": "a Reshape that fixes a size is named in the refusal",
     "analysis/weights.py": "the file states some tensors as ops",
+    "analysis/precision": "the Q and DQ ops that a quantiser writes are written here",
     "analysis/observe": "what a real run is asked for and fed",
     "lint": "a rule is about ops that undo or repeat each other",
     "what_if/other_counters.py": "other tools' conventions, by op",

@@ -30,8 +30,8 @@ class Traits(Struct, frozen=True):
     formal inputs and outputs belong to those of the op.
 
     `cache_inputs`: positions of keys and values of earlier runs; as many outputs from the second on hold them with the
-    new ones. `cache_scales_at`: positions of the scales of narrow ones, one for each. `attends`: scores, softmax and the
-    product with the values are one op.
+    new ones. `cache_scales_at`: positions of the scales of narrow ones, one for each. `attends`: scores, softmax and
+    the product with the values are one op.
 
     `quantizes` and `dequantizes` change between numbers and their quantised form. `quantized_form` says how an op
     computes between the two, `bias_at` which operand is its bias (0: none). `float_result`: integer kernels of the
