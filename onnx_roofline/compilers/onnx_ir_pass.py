@@ -48,7 +48,7 @@ def _nodes(analysis: Analysis, model: onnx_ir.Model) -> Iterator[tuple[str, onnx
         nodes = list(graph)
         for key in scopes.get(scope, ()):
             row = rows[key]
-            if row.op.index >= len(nodes):  # a Q or DQ op of another precision, which the model has not
+            if row.op.is_inserted:
                 continue
             node = nodes[row.op.index]
             yield key, node

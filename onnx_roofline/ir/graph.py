@@ -194,7 +194,8 @@ class Op(Struct, frozen=True, eq=False):
     `id` is unique in its graph and stable (`12:Loop`); `name` is a label and may be empty or repeated. `inputs` and
     `outputs` are tensor names, "" for an absent optional one. `bodies` are the graphs of a control-flow op by attribute
     name, `function` the key of the model-local function it calls. `proto` is the node for the onnx library, which alone
-    reads it: as bytes, an eighth of a parsed message, or as a message where it has bodies.
+    reads it: as bytes, an eighth of a parsed message, or as a message where it has bodies. `is_inserted`: the file has
+    no such node; it stands for another precision that is tried.
     """
 
     id: str
@@ -210,6 +211,7 @@ class Op(Struct, frozen=True, eq=False):
     bodies: Mapping[str, "Graph"] = field(default_factory=dict)
     function: str | None = None
     proto: object = None
+    is_inserted: bool = False
 
     @property
     def qualified_type(self) -> str:

@@ -80,6 +80,8 @@ class _Entries:
         """The nodes of a graph with those of its bodies; as deep as the limit of nesting."""
         found = {}
         for op in graph.ops:
+            if op.is_inserted:
+                continue
             here = (*place, op.index)
             keys = self._rows.get(here, ())
             pairs = self._pairs(keys[0]) if len(keys) == 1 else ()

@@ -12,7 +12,7 @@ from onnx_roofline.report.flat_graph import flat_graph
 def write_dot(analysis: Analysis) -> Iterator[str]:
     """Lines of the file."""
     graph = flat_graph(analysis)
-    colours = dict(zip((device.slug for device in analysis.system.devices), DEVICE_COLOURS, strict=True))
+    colours = dict(zip((device.slug for device in analysis.system.devices), DEVICE_COLOURS, strict=False))
     yield f"digraph {_text(graph.name)} {{\n"
     yield '  node [shape=box, style="filled,rounded", fillcolor="#EEEEEE", fontname="sans-serif", fontsize=10]\n'
     yield '  edge [fontname="sans-serif", fontsize=8, color="#777777"]\n'

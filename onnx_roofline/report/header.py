@@ -11,6 +11,7 @@ from onnx_roofline.base.text import visible
 from onnx_roofline.ir.graph import Dim
 from onnx_roofline.ir.kernel_work import KernelWork
 from onnx_roofline.ir.open_records import DataLength, DataLengths, OpenBodies, OpenBody
+from onnx_roofline.ir.records import TypedOp
 
 if TYPE_CHECKING:
     pass
@@ -53,7 +54,9 @@ def first_line(analysis: Analysis, named: str = "", variants: int = 1) -> str:
     if variants > 1:
         parts.append(f"{variants} precisions")
     elif analysis.settings.quantize:
-        parts.append(f"QUANTIZED as {analysis.settings.quantize}")
+        count = sum(row.op.is_inserted for row in analysis.model.column(TypedOp).values())
+        inserted = f" ({plural(count, 'op')} inserted)" if count else ""
+        parts.append(f"QUANTIZED as {analysis.settings.quantize}{inserted}")
     if analysis.settings.figures:
         parts.append("SET " + ", ".join(f"{path}={value:g}" for path, value in analysis.settings.figures.items()))
     if not named:

@@ -20,7 +20,7 @@ _GRADIENT = ({"stop": 0, "bgColor": "#EFF3FF"}, {"stop": 1, "bgColor": "#2171B5"
 
 def write_devices(analysis: Analysis) -> Iterator[str]:
     """Which device the nodes of the main graph run on, in the devices' colours."""
-    colours = dict(zip((device.slug for device in analysis.system.devices), DEVICE_COLOURS, strict=True))
+    colours = dict(zip((device.slug for device in analysis.system.devices), DEVICE_COLOURS, strict=False))
     entries = {
         node: {"value": device, "bgColor": colours[str(device)], "textColor": "#FFFFFF"}
         for node, device in _figures(analysis, "placement").items()
@@ -44,6 +44,6 @@ def _figures(analysis: Analysis, name: str) -> dict[str, Figure]:
     rows = {
         row.op.name or f"<node_{row.op.index}>": figures.of(key)
         for key, row in analysis.model.column(TypedOp).items()
-        if not row.scope
+        if not row.scope and not row.op.is_inserted
     }
     return {node: row[name] for node, row in rows.items() if name in row}

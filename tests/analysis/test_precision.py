@@ -329,7 +329,7 @@ def test_the_first_line_says_what_is_quantised(capsys: pytest.CaptureFixture[str
     path = tmp_path / "m.onnx"
     onnx.save(made(PRODUCT, w=(64, 32)), path)
     assert main(["analyze", str(path), "--quantize", "group=32,weights=int4"]) == 0
-    assert " · QUANTIZED as weights=int4,group=32 · " in capsys.readouterr().out.splitlines()[0]
+    assert "QUANTIZED as weights=int4,group=32 (1 op inserted) · " in capsys.readouterr().out.splitlines()[0]
 
 
 @pytest.mark.parametrize(
@@ -355,3 +355,16 @@ def test_explain_tries_4_bit_weights() -> None:
     assert gain.option == "--quantize w4a16"
     again = of(path, "w4a16", dims={"batch": 1, "past_sequence": 1023})
     assert gain.after_s == again.summary.time_placed.time_s
+
+
+def test_what_is_written_for_the_file_has_its_own_nodes_alone(tmp_path: Path) -> None:
+    path = tmp_path / "m.onnx"
+    onnx.save(made("g (float[8, 64] x) => (float[8, 32] y) { h = Relu (x) y = MatMul (h, w) }", w=(64, 32)), path)
+    target, explorer = tmp_path / "annotated.onnx", tmp_path / "explorer.json"
+    assert main(["annotate", str(path), "-o", str(target), "--quantize", "w8a8"]) == 0
+    nodes = onnx.load(target).graph.node
+    assert [node.op_type for node in nodes] == ["Relu", "MatMul"]
+    assert all(node.metadata_props for node in nodes)
+    assert main(["analyze", str(path), "--quantize", "w8a8", "--model-explorer", str(explorer)]) == 0
+    (results,) = json.loads(explorer.read_text()).values()
+    assert results["results"].keys() == {"<node_0>", "<node_1>"}

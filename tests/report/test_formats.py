@@ -24,6 +24,7 @@ from onnx_roofline.ir.placed_records import Placement, PlacementSummary
 from onnx_roofline.ir.records import Kernel, TypedOp, Work
 from onnx_roofline.ir.tensor_index import TensorIndex
 from onnx_roofline.report.annotated_model import write_annotated
+from onnx_roofline.report.colours import DEVICE_COLOURS
 from onnx_roofline.report.formats import FORMATS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -260,3 +261,11 @@ def test_names_are_data_in_every_format(hostile: Analysis) -> None:
     events = json.loads(texts["trace"])["traceEvents"]
     names = [event["args"]["name"] for event in events if event.get("cat") == "kernel"]
     assert len(names) == len(HOSTILE)
+
+
+@pytest.mark.parametrize("option", ["--dot", "--model-explorer"])
+def test_a_system_of_one_device_has_one_colour(option: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["analyze", str(SAMPLES / "linear.onnx"), "--system", "h100-sxm", option, "-"]) == 0
+    printed = capsys.readouterr().out
+    assert DEVICE_COLOURS[0] in printed
+    assert DEVICE_COLOURS[1] not in printed

@@ -48,6 +48,7 @@ class GraphEdit(Struct):
             attributes=dict(attributes),
             module=module,
             proto=new_node(op_type, inputs, (output,), attributes),
+            is_inserted=True,
         )
 
     def read(self, op: Op, position: int, name: str) -> None:
