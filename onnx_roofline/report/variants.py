@@ -1,7 +1,7 @@
 """One model in several precisions: a row of a table for each."""
 
 from onnx_roofline.analysis.analyze import Analysis
-from onnx_roofline.analysis.precision.spec import AS_EXPORTED
+from onnx_roofline.analysis.precision.spec import name_of, precision_of
 from onnx_roofline.base.quantities import format_si
 from onnx_roofline.report.header import without_time
 
@@ -16,13 +16,13 @@ def variant_row(analysis: Analysis, first: Analysis) -> tuple[str, ...]:
     left_out = f" + {without_time(placed.untimed_kernels)}" if placed.untimed_kernels else ""
     share = "–" if placed.time_s is None or not before else f"{100 * placed.time_s / before:.3g} %"
     return (
-        analysis.settings.quantize or analysis.settings.assume_dtype or AS_EXPORTED,
+        name_of(precision_of(analysis.settings.quantize)),
         format_si(found.weight_bytes, "B"),
         format_si(found.cache_bytes, "B") if found.cache_bytes else "–",
         format_si(found.activation_bytes, "B"),
         format_si(summary.moved[gpu.slug].moved_bytes, "B") + (" + ?" if summary.unknown_bytes_ops else ""),
         format_si(placed.known_s, "s") + left_out,
         share,
-        format_si(found.total_bytes, "B") if gpu.capacity_bytes is None else found.of_capacity(gpu),
+        format_si(found.total_bytes, "B"),
         "–" if fits is None else "yes" if fits else "DOES NOT FIT",
     )

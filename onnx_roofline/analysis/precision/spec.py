@@ -114,6 +114,17 @@ def check_precision(found: object) -> str:
     return str(variants[0]) if variants[0] != Precision() else ""
 
 
+def name_of(precision: Precision) -> str:
+    """The short name of a precision, where it has one, else its kinds.
+
+    >>> name_of(Precision("int8", "", "int8")), name_of(Precision("uint4", group="32"))
+    ('w8a8', 'weights=uint4, group=32')
+    """
+    names = (AS_EXPORTED, "fp8", *(f"w{bits}a{wide}{cache}" for bits in ("2", "4", "8", "16") for wide in ("8", "16")
+                                   for cache in ("", "kv8") if (bits, wide) != ("16", "8")))  # fmt: skip
+    return next((name for name in names if _short(name) == precision), str(precision).replace(",", ", "))
+
+
 def several(texts: Sequence[str]) -> tuple[Precision, ...]:
     """The variants that options name together, each once."""
     return tuple(dict.fromkeys(one for text in texts for one in parse_precisions(text)))
