@@ -164,7 +164,7 @@ def context_of(analysis: Analysis) -> Context:
 
 _OPTIONS = (
     "backend", "pim_model", "objective", "on_chip", "residency", "trips", "branches", "values", "observe",
-    "input_shapes", "figures", "caches", "no_caches", "math", "dispatch",
+    "input_shapes", "figures", "caches", "no_caches", "math", "dispatch", "quantize",
 )  # fmt: skip
 
 

@@ -124,7 +124,7 @@ def snapshot_of_document(document: Mapping[str, Any], path: str) -> Snapshot:
             dtype=document["assume_dtype"] or "",
             system=document["system"]["slug"],
             system_sha256="",
-            options={},
+            options={"quantize": document["quantize"]} if document.get("quantize") else {},
             tool_version=document["tool"]["version"],
             cost_model_version=COST_MODEL_VERSION,
         ),

@@ -368,3 +368,15 @@ def test_what_is_written_for_the_file_has_its_own_nodes_alone(tmp_path: Path) ->
     assert main(["analyze", str(path), "--quantize", "w8a8", "--model-explorer", str(explorer)]) == 0
     (results,) = json.loads(explorer.read_text()).values()
     assert results["results"].keys() == {"<node_0>", "<node_1>"}
+
+
+def test_a_comparison_names_the_precision(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "m.onnx"
+    onnx.save(made(PRODUCT, w=(64, 32)), path)
+    reports = [tmp_path / "plain.json", tmp_path / "narrow.json"]
+    assert main(["analyze", str(path), "--json", str(reports[0])]) == 0
+    assert main(["analyze", str(path), "--json", str(reports[1]), "--quantize", "weights=int4"]) == 0
+    main(["diff", *map(str, reports)])
+    printed = capsys.readouterr()
+    assert "quantize" in printed.out + printed.err
+    assert "weights=int4" in printed.out + printed.err
