@@ -57,7 +57,7 @@ def _changes(analysis: Analysis) -> Iterator[tuple[str, str, Settings, int]]:
     settings = replace(settings, dims={**dims, **settings.dims})
     if settings.float_dtype != "float16" and not settings.quantize:
         yield "half precision", "--assume-dtype float16", replace(settings, assume_dtype="float16"), 1
-    if not settings.quantize:
+    if not settings.quantize and not settings.observe:
         # The rest in 16 bits, where the run has no other width already.
         option = "weights=int4" if settings.assume_dtype else "w4a16"
         yield "4-bit weights", f"--quantize {option}", replace(settings, quantize=option), 1

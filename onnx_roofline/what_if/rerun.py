@@ -19,13 +19,16 @@ _OF_THE_PASSES = frozenset({
     "system", "figures", "assume_dtype", "backend", "pim_model", "math", "objective", "dispatch", "on_chip",
     "residency", "caches", "no_caches",
 })  # fmt: skip
+# Those of them that decide what another precision changes in the graph.
+_OF_PRECISION = frozenset({"backend", "caches", "no_caches"})
 
 
 def can_rerun(before: Settings, after: Settings) -> bool:
     """Whether two settings differ in what the passes read alone; dims are taken to be the same."""
     names = Settings.__struct_fields__
     differ = {name for name in names if getattr(before, name) != getattr(after, name)}
-    return differ - {"dims"} <= _OF_THE_PASSES
+    allowed = _OF_THE_PASSES - _OF_PRECISION if after.quantize else _OF_THE_PASSES
+    return differ - {"dims"} <= allowed
 
 
 def rerun(

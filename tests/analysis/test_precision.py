@@ -380,3 +380,10 @@ def test_a_comparison_names_the_precision(tmp_path: Path, capsys: pytest.Capture
     printed = capsys.readouterr()
     assert "quantize" in printed.out + printed.err
     assert "weights=int4" in printed.out + printed.err
+
+
+def test_an_observed_model_is_tried_as_exported_alone(tmp_path: Path) -> None:
+    path = tmp_path / "m.onnx"
+    onnx.save(made(PRODUCT, w=(64, 32)), path)
+    found = analyze(str(path), Settings(observe="random", system="h100-sxm"))
+    assert all("--quantize" not in one.option for one in gains(str(path), found))
