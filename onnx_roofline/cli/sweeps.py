@@ -11,6 +11,7 @@ from onnx_roofline.cli.model_options import settings_of
 from onnx_roofline.cli.model_runs import input_files, profile_files
 from onnx_roofline.cli.outputs import STDOUT, Output, check_outputs, write_output
 from onnx_roofline.cli.printing import one_line, screen
+from onnx_roofline.cli.progress import Progress
 
 if TYPE_CHECKING:
     from onnx_roofline.report.text_table import Table
@@ -33,7 +34,8 @@ def run_sweep(options: argparse.Namespace, outputs: Sequence[Output]) -> int:
         check_drawable(options.plot, {name: len(values) for name, values in wanted.items()})
     # Analyses free what they make as they go; looking for cycles would cost a tenth of the time.
     gc.disable()
-    found = sweep(options.model, settings_of(options), wanted, options.flips)
+    with Progress() as progress:
+        found = sweep(options.model, settings_of(options), wanted, options.flips, progress)
     is_csv = options.format == "csv"
     is_printed = is_csv or STDOUT in (options.json, options.html)
     for line in (first_line(found), *open_bodies(found.open)):
@@ -46,7 +48,7 @@ def run_sweep(options: argparse.Namespace, outputs: Sequence[Output]) -> int:
         from onnx_roofline.report.plot.sweep_figure import draw_sweep
 
         draw_sweep(options.plot, found)
-    if is_csv:
+    if is_csv and STDOUT not in (options.json, options.html):
         sys.stdout.writelines(write_csv(found))
     if is_printed:
         return DONE

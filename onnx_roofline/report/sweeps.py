@@ -108,7 +108,7 @@ def first_line(sweep: Sweep) -> str:
     parts += held_lines(sweep)
     refused = next((point for point in sweep.points if point.refusal), None)
     if refused is not None:
-        parts.append(f"not valid at some points: {visible(refused.refusal, 300)}")
+        parts.append(f"not valid at some points: {visible(refused.refusal, 160)}")
     return " · ".join(parts)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from msgspec import Struct
 from msgspec.structs import replace
 
+from onnx_roofline.analysis.dim_search import Progress
 from onnx_roofline.analysis.repeated import Repeated
 from onnx_roofline.analysis.settings import Settings
 from onnx_roofline.base.errors import ProfileError, ShapeError, UsageError
@@ -114,7 +115,11 @@ def _flip_axis(axes: Sequence[Axis], wanted: str | None) -> int | None:
 
 
 def sweep(
-    source: Source, settings: Settings, wanted: Mapping[str, Sequence[object]], flips: str | None = None
+    source: Source,
+    settings: Settings,
+    wanted: Mapping[str, Sequence[object]],
+    flips: str | None = None,
+    progress: Progress | None = None,
 ) -> Sweep:
     """The model analysed at every combination of values, each exactly as an analysis alone would say.
 
@@ -127,11 +132,15 @@ def sweep(
     along = _flip_axis(axes, flips)
     # What differs in the system alone comes one after the other: it shares all that does not depend on it.
     wanted_points = points_of(axes)
-    for values in sorted(wanted_points, key=lambda values: _sizes(axes, values)):
+    for done, values in enumerate(sorted(wanted_points, key=lambda values: _sizes(axes, values))):
+        if progress is not None:
+            progress("points", done, len(wanted_points))
         runs.at(values)
     points = tuple(runs.at(values) for values in wanted_points)
     if runs.first_refusal is not None and all(point.refusal for point in points):
         raise runs.first_refusal
+    if progress is not None:
+        progress("flips", 0, 1)
     found = () if along is None else flips_along(axes, along, points, runs.at, runs.labels)
     return Sweep(
         model=runs.model,

@@ -32,12 +32,23 @@ BERT, DECODE = str(SAMPLES / "bert_base.onnx"), str(SAMPLES / "llama_decode.onnx
 SYSTEMS = ("h100-sxm", "a100-attacc")
 
 
-def projection(folder: Path) -> str:
+PRODUCT = """
+<ir_version: 9, opset_import: ["": 18]>
+projection (float[tokens, 4096] x) => (float[tokens, 4096] y) { y = MatMul(x, w) }
+"""
+# Valid for multiples of four tokens.
+FOURS = """
+<ir_version: 9, opset_import: ["": 18]>
+projection (float[tokens, 4096] x) => (float[fours, 4, 4096] y) {
+    shape = Constant<value = int64[3] {-1, 4, 4096}>()
+    r = Reshape(x, shape)
+    y = MatMul(r, w)
+}
+"""
+
+
+def projection(folder: Path, text: str = PRODUCT) -> str:
     """tokens x 4096 by 4096 x 4096, weights left out."""
-    text = """
-    <ir_version: 9, opset_import: ["": 18]>
-    projection (float[tokens, 4096] x) => (float[tokens, 4096] y) { y = MatMul(x, w) }
-    """
     weights = onnx.TensorProto(name="w", dims=(4096, 4096), data_type=onnx.TensorProto.FLOAT)
     weights.data_location = onnx.TensorProto.EXTERNAL
     weights.external_data.add(key="location", value="absent.weights")
@@ -225,6 +236,21 @@ def test_a_flip_is_where_arithmetic_says(tmp_path: Path) -> None:
         (8, 7, "teaching-gpu"),
     ]
     assert found.runs < 2 + 2 * math.log2(64)
+
+
+def test_where_no_size_between_is_valid_the_flip_lies_between(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """7.5 tokens as above, but a Reshape takes only multiples of four: 4 on the PIM, 8 on the GPU."""
+    path = projection(tmp_path, FOURS)
+    found = sweep(path, Settings(assume_dtype="float16"), {"tokens": (4, 64)})
+    (flip,) = [one for one in found.flips if one.what == "device"]
+    before, after = flip.steps
+    assert (before.first, after.after, after.first, after.is_exact) == (4, 4, 8, False)
+    assert main(["analyze", path, "--assume-dtype", "float16", "--sweep", "tokens=4,64"]) == 0
+    out = capsys.readouterr().out
+    assert "teaching-pim from 4, teaching-gpu from 5..8" in out
+    assert "A..B: somewhere in there" in out
 
 
 def states_of(points: tuple[Point, ...], what: What) -> dict[str, list[KernelState]]:
