@@ -109,7 +109,7 @@ LOADED = "document.readyState === 'complete' && location.href.startsWith('file:'
 def test_pages_open_from_disk_and_ask_for_nothing(browser: Browser, site: Path, width: int) -> None:
     browser.resize(width, 900)
     wide = []
-    for path in sorted(site.glob("*.html")):
+    for path in sorted(site.rglob("*.html")):
         browser.go(path.as_uri())
         browser.wait_for(f"{LOADED} && location.href.includes('/{path.name}')")
         assert browser.errors == [], (path.name, browser.errors)
