@@ -65,7 +65,12 @@ def _read(app: Sphinx, page: str, source: MutableSequence[str]) -> None:
 
 def _write_rules(app: Sphinx) -> None:
     """The page of all rules, which would be stale at every new one if it were kept."""
-    lines = ["# Every op rule", "", "What `onnx-roofline ops` prints; [what is counted](../conventions.md) has the letters and the reasons.", ""]
+    lines = [
+        "# Every op rule",
+        "",
+        "What `onnx-roofline ops` prints; [what is counted](../conventions.md) has the letters and the reasons.",
+        "",
+    ]
     rules = sorted(all_rules(), key=lambda rule: (rule.domain or "ai.onnx", rule.op_type, rule.since))
     for domain in dict.fromkeys(rule.domain or "ai.onnx" for rule in rules):
         lines += [f"## {domain}", "", "| op | since | counts | source |", "|---|---|---|---|"]

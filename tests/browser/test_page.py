@@ -361,6 +361,26 @@ def test_a_sweep_over_systems_has_a_slider_more(browser: Browser, tmp_path: Path
     assert browser.errors == []
 
 
+def test_a_system_of_one_device_has_a_page(browser: Browser, tmp_path: Path) -> None:
+    path = ROOT / "sample_models/llama_decode.onnx"
+    settings = Settings(dims={"past_sequence": 1023, "batch": 1}, system="h100-sxm", assume_dtype="float16")
+    analysis = analyze(path, settings)
+    page = tmp_path / "page.html"
+    page.write_text("".join(write_page(analysis, sweep(path, settings, {"batch": (1, 8)}))), "utf-8")
+    browser.open(page)
+    assert browser.errors == []
+    assert count(browser) == len([key for key, kernel in analysis.model.column(Kernel).items() if kernel.id == key])
+    titles = browser.ask("[...document.querySelectorAll('#table-rows th')].map((one) => one.textContent)")
+    assert [title for title in titles if title.startswith("on ")] == ["on h100-sxm"]
+    assert browser.ask("[...document.querySelectorAll('[data-roof]')].map((one) => one.getAttribute('data-roof'))") == [
+        "gpu matrix", "gpu vector", "gpu DRAM", "gpu L2"]  # fmt: skip
+    browser.click("#table-rows tr.row:nth-child(2)")
+    assert "h100-sxm" in browser.ask("document.querySelector('#details').textContent")
+    shown = browser.ask("document.querySelector('main').innerText")
+    assert "PIM" not in shown.replace("PIM time model", "")
+    assert browser.errors == []
+
+
 def test_a_model_without_a_kernel_has_a_page(browser: Browser, tmp_path: Path) -> None:
     ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, (4,)) for name in "xy"]
     graph = helper.make_graph([helper.make_node("Identity", ["x"], ["y"])], "g", ends[:1], ends[1:])

@@ -1,6 +1,8 @@
 // Kernels and devices by their places in the columns of the data.
 const { head: HEAD, ops: OPS, kernels: KERNELS, texts: TEXTS, devices: DEVICES } = DATA;
 const SIDES = ['gpu', 'pim'];
+// A system may be one device, on which nothing is placed.
+const IS_PAIR = DEVICES.length > 1;
 
 // Time of a kernel where it is placed, all its runs; null where it has none.
 function timeOf(kernel) {

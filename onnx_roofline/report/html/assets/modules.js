@@ -50,7 +50,7 @@ function treeRows() {
 }
 
 function drawTree() {
-  const titles = ['module', 'ops', 'MACs', 'FLOPs', 'naive', 'time', 'share', 'on the PIM'];
+  const titles = ['module', 'ops', 'MACs', 'FLOPs', 'naive', 'time', 'share', ...(IS_PAIR ? ['on the PIM'] : [])];
   const unsure = (text, sum) => (sum.unknown ? `${text} + ?` : text);
   byId('module-tree').replaceChildren(
     make('thead', {}, make('tr', {}, ...titles.map((title) => make('th', { scope: 'col' }, title)))),
@@ -68,7 +68,7 @@ function drawTree() {
         class: `row${node.path && state.module === node.path ? ' chosen' : ''}`, role: 'row', 'aria-level': node.depth + 1, 'aria-expanded': node.parts.size ? String(isOpen) : null,
       }, cell, ...[grouped(sum.ops), unsure(si(sum.macs), sum), unsure(si(sum.flops), sum), si(sum.bytes, 'B'), unsure(seconds(sum.time), sum)].map((text) => make('td', {}, text)),
         make('td', {}, `${percent(share)} `, shareBar(TOTAL_TIME ? (sum.time - sum.pim) / TOTAL_TIME : 0, TOTAL_TIME ? sum.pim / TOTAL_TIME : 0)),
-        make('td', {}, sum.time ? percent(sum.pim / sum.time) : '–'));
+        IS_PAIR ? make('td', {}, sum.time ? percent(sum.pim / sum.time) : '–') : null);
     })),
   );
 }

@@ -261,11 +261,11 @@ function startRoofline() {
     return label;
   });
   byId('roofline-controls').append(...switches, ...roofSwitches(),
-    checkbox('the same kernels on the other device', false, (isOn) => { roofline.ghosts = isOn; drawRoofline(); }),
+    ...(IS_PAIR ? [checkbox('the same kernels on the other device', false, (isOn) => { roofline.ghosts = isOn; drawRoofline(); })] : []),
     checkbox('ops before fusion', false, (isOn) => { roofline.before = isOn; drawRoofline(); }));
   const missing = KERNELS.root.length - POINTS.length;
   byId('roofline-note').textContent = 'Area: share of the time. A point under its roof pays for launch, passes, rows or refetched bytes. '
-    + `The chosen kernel is joined with itself on the other device. Diamonds: ops alone, on the roof. Points are at their bytes of DRAM; the L2 roof counts what the units read and write.${missing ? ` ${grouped(missing)} kernel${missing > 1 ? 's' : ''} without operations, bytes or time: not drawn.` : ''}`;
+    + `${IS_PAIR ? 'The chosen kernel is joined with itself on the other device. ' : ''}Diamonds: ops alone, on the roof. Points are at their bytes of DRAM; the L2 roof counts what the units read and write.${missing ? ` ${grouped(missing)} kernel${missing > 1 ? 's' : ''} without operations, bytes or time: not drawn.` : ''}`;
   listen(byId('roofline-chart'), 'roofline');
   const order = [...POINTS].sort((a, b) => a.x - b.x).map((point) => point.kernel);
   walk(byId('roofline-chart'), () => order.filter(state.shown), 'roofline');

@@ -12,7 +12,8 @@ function band(side) {
 function drawSummary() {
   const optimum = HEAD.placements.find(([name]) => name === 'optimum');
   const cards = [
-    ['placed', timed(HEAD.placed), `${optimum[4]} of ${KERNELS.root.length} kernels on the PIM`],
+    IS_PAIR ? ['placed', timed(HEAD.placed), `${optimum[4]} of ${KERNELS.root.length} kernels on the PIM`]
+      : ['time', timed(HEAD.placed), `${KERNELS.root.length} kernels one after the other`],
     ...DEVICES.map((device, side) => [`on ${device.slug}`, timed(HEAD.alone[side]), band(side)]),
     ['FLOPs', partial(HEAD.flops, '', HEAD.uncounted), '2 x MACs and the rest'],
     ['MACs', partial(HEAD.macs, '', HEAD.uncounted), grouped(HEAD.macs)],
@@ -27,11 +28,11 @@ function drawSummary() {
   byId('cards').replaceChildren(...cards.map(([name, value, note]) => make('div', { class: 'card' },
     make('span', {}, name), make('b', {}, value), make('span', {}, note))));
 
-  const titles = ['placement', 'time', 'kernels', 'transfers', 'on the PIM'];
+  const titles = ['placement', 'time', 'kernels', 'transfers', 'on the PIM'].slice(0, IS_PAIR ? 5 : 3);
   byId('placements').replaceChildren(
     make('thead', {}, make('tr', {}, ...titles.map((title) => make('th', { scope: 'col' }, title)))),
     make('tbody', {}, ...HEAD.placements.map(([name, total, kernels, transfers, onPim]) => make('tr', {},
-      ...[name, seconds(total), seconds(kernels), seconds(transfers), grouped(onPim)].map((cell) => make('td', {}, cell))))),
+      ...[name, seconds(total), seconds(kernels), seconds(transfers), grouped(onPim)].slice(0, titles.length).map((cell) => make('td', {}, cell))))),
   );
   byId('proof').textContent = `${HEAD.proof}; ${HEAD.settings}`;
 

@@ -78,6 +78,10 @@ function drawPoint() {
     make('thead', {}, make('tr', {}, ...['placement', 'time', 'to the best'].map((title) => make('th', { scope: 'col' }, title)))),
     make('tbody', {}, ...columns.map(([name, column]) => make('tr', {}, make('td', {}, name), make('td', {}, `${seconds(column[point])}${SWEEP.untimed[point] ? ' + ?' : ''}`), make('td', {}, `${Number((column[point] / fastest).toPrecision(3))} x`)))),
   );
+  if (!IS_PAIR) {
+    byId('whatif-note').textContent = said;
+    return;
+  }
   const strip = byId('whatif-strip');
   const width = Math.max(280, strip.clientWidth);
   const picture = draw('svg', { width, height: 22, viewBox: `0 0 ${width} 22`, role: 'img', 'aria-label': `${SWEEP.onPim[point]} of ${devices.length} kernels on the PIM` });
