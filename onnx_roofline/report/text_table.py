@@ -4,6 +4,7 @@ Colours are those of the terminal's own palette, so that they suit a dark and a 
 text says.
 """
 
+import re
 import textwrap
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -19,6 +20,8 @@ _CODES: Mapping[str, str] = {
 _GAP = "  "
 # Narrowest that a column whose cells wrap becomes where not even its longest word fits, and the longest word it keeps.
 _NARROWEST, _LONGEST_WORD = 6, 40
+# Where a word ends; a space behind a digit stands before a unit.
+_WORD_ENDS = re.compile(r"(?<!\d)\s+")
 
 
 class Screen(Struct, frozen=True):
@@ -137,7 +140,8 @@ def _filled_up(
 
 
 def _longest_word(cells: Iterable[str]) -> int:
-    return min(_LONGEST_WORD, max(columns_of(word) for cell in cells for word in (cell.split() or [""])))
+    """Columns of the longest word; a number and its unit are one."""
+    return min(_LONGEST_WORD, max(columns_of(word) for cell in cells for word in _WORD_ENDS.split(cell)))
 
 
 def _shares(wanted: Sequence[int], room: int) -> list[int]:
