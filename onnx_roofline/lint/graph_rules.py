@@ -11,7 +11,7 @@ from onnx_roofline.fusion.backends import Backend, load_backend
 from onnx_roofline.ir.graph import Op, StoredTensor
 from onnx_roofline.ir.records import Kernel, TypedOp, Work
 from onnx_roofline.ir.tensor_index import TensorIndex
-from onnx_roofline.lint.mend import bypass, computed, fixed_names, makers, needed_names
+from onnx_roofline.lint.mend import bypass, computed, fixed_names, makers, needed_names, readers
 from onnx_roofline.lint.records import Change, Hit
 from onnx_roofline.passes.fusion import FusionPass
 from onnx_roofline.what_if.rerun import rerun
@@ -95,14 +95,13 @@ def keeps_all(analysis: Analysis) -> Iterator[Hit]:
 
 def expanded(analysis: Analysis) -> Iterator[Hit]:
     """An Expand whose only readers broadcast by themselves to the same shape."""
-    rows, index = analysis.model.column(TypedOp), analysis.model.whole(TensorIndex)
+    rows, index, read_by = analysis.model.column(TypedOp), analysis.model.whole(TensorIndex), readers(analysis)
     same = {hit.keys[0] for hit in keeps_all(analysis)}
     for key, row in computed(analysis):
         made = row.op.outputs[0] if row.op.outputs else ""
-        readers = index.readers.get(("", made), set())
-        if row.op.op_type != "Expand" or key in same or not readers or ("", made) in index.kept:
+        if row.op.op_type != "Expand" or key in same or made not in read_by or ("", made) in index.kept:
             continue
-        if all(_broadcasts(rows[reader], made) for reader in readers):
+        if all(_broadcasts(rows[reader], made) for reader in read_by[made]):
             yield Hit((key,), f"{row.op.inputs[0]} is written out to {row.outputs[0]}, which its readers don't need",
                       *bypass(analysis, row.op, row.op.inputs[0]))  # fmt: skip
 
@@ -212,4 +211,4 @@ def _spellings(backend: str | os.PathLike[str]) -> Backend:
     base = load_backend(backend)
     own = {pattern.name for pattern in base.patterns}
     added = [one for one in load_backend().patterns if one.name in _SPELLED and one.name not in own]
-    return replace(base, patterns=(*added, *base.patterns))
+    return replace(base, patterns=(*base.patterns, *added))

@@ -128,3 +128,12 @@ def computed(analysis: Analysis) -> Iterator[tuple[str, TypedOp]]:
 def makers(analysis: Analysis) -> dict[str, str]:
     """The row that makes each tensor of the main graph as the file has it, views and folded ops included."""
     return {name: key for key, row in computed(analysis) for name in row.op.outputs if name}
+
+
+def readers(analysis: Analysis) -> dict[str, set[str]]:
+    """The rows that read each tensor of the main graph as the file has it, views and lookups of a shape included."""
+    found: dict[str, set[str]] = {}
+    for key, row in analysis.model.column(TypedOp).items():
+        for name in () if row.scope else op_reads(row.op):
+            found.setdefault(name, set()).add(key)
+    return found

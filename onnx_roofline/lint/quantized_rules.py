@@ -1,6 +1,6 @@
 """Rules about quantisation: Q and DQ ops that no op computes between."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from msgspec.structs import replace
 
@@ -8,7 +8,7 @@ from onnx_roofline.analysis.analyze import Analysis
 from onnx_roofline.ir.graph import Op
 from onnx_roofline.ir.records import Folding, Kernel, TypedOp, Work
 from onnx_roofline.ir.tensor_index import TensorIndex
-from onnx_roofline.lint.mend import bypass, computed, makers, renamed
+from onnx_roofline.lint.mend import bypass, computed, makers, readers, renamed
 from onnx_roofline.lint.records import Change, Hit
 from onnx_roofline.ops.cost.lookup import traits_of
 
@@ -42,30 +42,35 @@ def lone_dequantize(analysis: Analysis) -> Iterator[Hit]:
     """
     rows, foldings = analysis.model.column(TypedOp), analysis.model.column(Folding)
     kernels, index = analysis.model.column(Kernel), analysis.model.whole(TensorIndex)
+    read_by = readers(analysis)
     for key, row, maker in _restored(analysis):
         name = row.op.outputs[0]
         leaves = index.leaves("", name, frozenset(kernels[key].members))
         if not leaves or ("", name) in index.kept or (maker is not None and not foldings[maker].folded_into):
             continue
         what = f"{name} is restored in memory for an op that computes in floating point"
-        readers = sorted(index.readers.get(("", name), ()))
+        direct = [rows[reader] for reader in read_by.get(name, ())]
+        through = index.readers.get(("", name), set())
         if maker is not None:
             yield Hit((key,), what, *bypass(analysis, row.op, rows[maker].op.inputs[0]))
-        elif len(readers) == 1:
-            yield Hit((key,), what, Change(fused=((key, readers[0]),)))
-        elif all(name in rows[reader].op.inputs and not rows[reader].bodies for reader in readers):
-            yield Hit((key,), what, _one_each(row.op, [rows[reader].op for reader in readers]))
+        elif len(through) == 1:
+            yield Hit((key,), what, Change(fused=((key, *through),)))
+        elif any(reader.bodies for reader in direct):
+            yield Hit((key,), what, why=f"a body reads {name}")
         else:
-            yield Hit((key,), what, why="a body or a view reads it")
+            yield Hit((key,), what, _one_each(row.op, direct))
 
 
-def _one_each(restores: Op, readers: list[Op]) -> Change:
-    """A DequantizeLinear for each of the ops that read its result."""
+def _one_each(restores: Op, direct: Iterable[TypedOp]) -> Change:
+    """A DequantizeLinear for each of the ops that read its result; a lookup of the shape reads the integers."""
     name, instead = restores.outputs[0], dict[str, tuple[Op, ...]]()
-    for number, reader in enumerate(readers):
+    for number, reader in enumerate(sorted(direct, key=lambda row: row.op.index)):
+        if traits_of(reader.op).asks_shape:
+            instead[reader.op.id] = (renamed(reader.op, {name: restores.inputs[0]}, {}),)
+            continue
         own = f"{name}/{number}"
         copied = replace(renamed(restores, {}, {name: own}), id=f"{restores.id}/{number}")
-        instead[reader.id] = (copied, renamed(reader, {name: own}, {}))
+        instead[reader.op.id] = (copied, renamed(reader.op, {name: own}, {}))
     return Change(instead=instead)
 
 

@@ -12,6 +12,7 @@ from onnx_roofline.inference.onnx_library import node_with_inputs
 from onnx_roofline.ir.graph import Op
 from onnx_roofline.ir.records import ConstantWork, Kernel, TypedOp, Work
 from onnx_roofline.ir.tensor_index import TensorIndex
+from onnx_roofline.lint.mend import readers as all_readers
 from onnx_roofline.lint.records import Change, Hit
 from onnx_roofline.ops.cost.lookup import traits_of
 from onnx_roofline.what_if.rerun import rerun
@@ -71,15 +72,18 @@ def breaks_fusion(analysis: Analysis) -> Iterator[Hit]:
         return
     rows, index = analysis.model.column(TypedOp), analysis.model.whole(TensorIndex)
     kernels, works = analysis.model.column(Kernel), analysis.model.column(Work)
+    read_by = all_readers(analysis)
     kinds = dict(zip(view.keys, node_kinds(view, load_backend().kinds), strict=True))
     for node, key in enumerate(view.keys):
         row = view.rows[node]
         moved, made = row.op.inputs[:1], row.op.outputs[:1]
-        readers = index.readers.get(("", made[0]), set()) if made else set()
+        readers = read_by.get(made[0], set()) if made else set()
         maker = index.makers.get(("", moved[0])) if moved else None
         if len(readers) != 1 or maker is None or ("", made[0]) in index.kept or not _moves(row, works[key]):
             continue
         (reader,) = readers
+        if reader not in kinds:
+            continue
         is_apart = len({kernels[one].id for one in (maker, reader)}) == 2 and kernels[maker].id
         if not is_apart or kinds[reader] != ELEMENTWISE or not _is_of_one(rows[reader], made[0], index.stored):
             continue

@@ -363,6 +363,80 @@ def test_an_integer_product_whose_floats_go_through_memory_ends_in_floats_at_onc
     assert found.worth_s == pytest.approx(saved_s, rel=1e-9)
 
 
+def test_an_expanded_operand_that_a_reshape_reads_is_needed() -> None:
+    """[1, N] written out to [N, N], then seen as [N, N, 1] by an Add of that shape."""
+    ins = [helper.make_tensor_value_info("x", FLOAT, [N, N, 1]), helper.make_tensor_value_info("row", FLOAT, [1, N])]
+    outs = [helper.make_tensor_value_info("y", FLOAT, [N, N, 1])]
+    stored = [SQUARE, array("cube", np.array([N, N, 1], np.int64))]
+    nodes = [
+        node("Expand", ["row", "square"], ["e"]),
+        node("Reshape", ["e", "cube"], ["r"]),
+        node("Add", ["x", "r"], ["y"]),
+    ]
+    assert "OR319" not in codes(build(nodes, stored=stored, inputs=ins, outputs=outs))
+
+
+def test_an_op_whose_result_something_else_reads_keeps_its_place() -> None:
+    """The Transpose between product and Relu is a model output too."""
+    nodes = [
+        node("MatMul", ["x", "w"], ["a"]),
+        node("Transpose", ["a"], ["b"]),
+        node("Relu", ["b"], ["y"]),
+    ]
+    outs = [helper.make_tensor_value_info(name, FLOAT, [N, N]) for name in ("y", "b")]
+    assert "OR317" not in codes(build(nodes, stored=[WEIGHT], outputs=outs))
+
+
+def test_floats_that_a_reshape_and_a_shape_read_are_restored_by_each_reader() -> None:
+    """One op reads the restored tensor as it is, one flat, and one asks for its size."""
+    nodes = [
+        node("DequantizeLinear", ["x", "s", "z"], ["d"]),
+        node("Erf", ["d"], ["y"]),
+        node("Shape", ["d"], ["size"]),
+        node("Reshape", ["d", "flat"], ["f"]),
+        node("Sin", ["f"], ["v"]),
+    ]
+    stored = [*SCALE, array("flat", np.array([-1], np.int64))]
+    outs = [helper.make_tensor_value_info("y", FLOAT, [N, N]), helper.make_tensor_value_info("v", FLOAT, [N * N])]
+    outs.append(helper.make_tensor_value_info("size", INT64, [2]))
+    faulty = build(nodes, stored=stored, inputs=[helper.make_tensor_value_info("x", INT8, [N, N])], outputs=outs)
+    sound = [
+        node("DequantizeLinear", ["x", "s", "z"], ["d"]),
+        node("Erf", ["d"], ["y"]),
+        node("Shape", ["x"], ["size"]),
+        node("DequantizeLinear", ["x", "s", "z"], ["e"]),
+        node("Reshape", ["e", "flat"], ["f"]),
+        node("Sin", ["f"], ["v"]),
+    ]
+    mended = build(sound, stored=stored, inputs=[helper.make_tensor_value_info("x", INT8, [N, N])], outputs=outs)
+    found = finding(faulty, "OR303")
+    assert found.worth_s == pytest.approx(seconds(faulty) - seconds(mended), rel=1e-9)
+    assert found.worth_s > 1e-6
+
+
+def test_a_copy_that_is_a_model_output_is_mended_where_it_is_made() -> None:
+    """The op before it makes the output; of an input the output is a copy whatever the op."""
+    copied = [node("Exp", ["x"], ["a"]), node("Expand", ["a", "square"], ["y"])]
+    found = finding(build(copied, stored=[SQUARE]), "OR307", backend="none")
+    saved_s = seconds(build(copied, stored=[SQUARE]), backend="none")
+    saved_s -= seconds(build([node("Exp", ["x"], ["y"])]), backend="none")
+    assert found.worth_s == pytest.approx(saved_s, rel=1e-9)
+    assert "OR307" not in codes(build([node("Expand", ["x", "square"], ["y"])], stored=[SQUARE]))
+
+
+def test_a_place_that_can_not_be_mended_says_why() -> None:
+    """The result of the copy is captured by a body."""
+    inner = helper.make_graph([node("Neg", ["b"], ["n"])], "i", [], [helper.make_tensor_value_info("n", FLOAT, [N, N])])
+    nodes = [
+        node("Exp", ["x"], ["a"]),
+        node("Expand", ["a", "square"], ["b"]),
+        node("If", ["c"], ["y"], then_branch=inner, else_branch=inner),
+    ]
+    ins = [helper.make_tensor_value_info("x", FLOAT, [N, N]), helper.make_tensor_value_info("c", TensorProto.BOOL, [])]
+    found = finding(build(nodes, stored=[SQUARE], inputs=ins), "OR307")
+    assert (found.worth_s, found.mended, found.unpriced) == (None, 0, "a body captures b")
+
+
 def test_a_dead_product_is_worth_its_bytes_by_hand() -> None:
     """On a machine of 100 GB/s without launches: the dead product reads a and w and writes its result."""
     found = finding(chain(*FROM_A_TO_B["dead"]), "OR314", system="teaching", backend="none", pim_model="roofline")
