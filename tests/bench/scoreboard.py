@@ -183,7 +183,7 @@ def verdict(answer: Answer, truth: int | None) -> str:
     if not truth:
         return f"{answer.macs:,}"
     ratio = answer.macs / truth
-    return f"{ratio - 1:+.2%}" if 0.5 < ratio < 2 else f"{ratio:.3g} x"
+    return f"{100 * (ratio - 1):+.2f} %" if 0.5 < ratio < 2 else f"{ratio:.3g} x"
 
 
 def page(models: list[fetch.RealModel], truths: dict[str, int | None], answers: dict[str, dict[str, Answer]],
@@ -226,7 +226,7 @@ def page(models: list[fetch.RealModel], truths: dict[str, int | None], answers: 
         "  which every other op counts an operation an element, and onnx-tool counts a bias among the MACs: neither",
         "  can be exact where there is such an op. *Within 5 %* is for them.",
         "- Seconds and memory are those of a whole process, imports included; in those of onnx-opcounter is a run of",
-        "  the model where its shapes ask for one.",
+        "  the model where its shapes ask for one. The machine may do other work: compare them with one another.",
         "- What is not compared, since only one of them has it: bytes after fusion, time, placement.",
         "",
         f"| model | MACs, judged | {' | '.join(answers)} |",

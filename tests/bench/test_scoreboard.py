@@ -56,6 +56,6 @@ def test_the_page_counts_answers_and_who_is_right() -> None:
     text = scoreboard.page(models, {first: 100, second: 200, third: None}, answers, {"one": "1.0", "two": "2.0"})
     assert "| one 1.0 | 3 | 1 | 1 | 1.00 | 50 | 50 |" in text
     assert "| two 2.0 | 2 | 0 | 1 | 2.00 | 60 | 70 |" in text
-    assert f"| {first} | 100 | exact | +4.00% |" in text
+    assert f"| {first} | 100 | exact | +4.00 % |" in text
     assert f"| {second} | 200 | 0.5 x | – |" in text
     assert f"| {third} | not judged | answer | answer |" in text
