@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -14,6 +15,9 @@ from onnx_roofline.base.errors import ShapeError
 from onnx_roofline.ir.graph import Model, Notice
 from onnx_roofline.ir.pipeline import Pass, Pipeline
 from onnx_roofline.load import ComputedDim, DimOptions, ParsedModel, alternatives, bind
+
+if TYPE_CHECKING:
+    from onnx_roofline.passes.shape_inference import ShapeInference
 
 Progress = Callable[[str, int, int], None]
 
@@ -94,6 +98,14 @@ def _first_valid(
         first = error
     if partial is not None and (not is_open or _is_whole(partial)):
         return _Found(model, pipeline, partial)
+    is_strict = bool(settings.dims or settings.input_shapes)
+    fixed_one = _fixed_contradiction(model, inference) if first is not None and is_open else None
+    if fixed_one is not None:
+        if is_strict or not isinstance(inference, ShapeInference):
+            stated = ", ".join(f"{name}={dim.value}" for name, dim in model.dims.items() if dim.origin == "bound")
+            raise ShapeError(f"{fixed_one}; stated was {stated}") from None
+        advice = "no sizes make the model valid: the file fixes what contradicts itself; export the model anew"
+        return _without_contradictions(model, pipeline, inference, advice, progress, timings)
     if first is not None and not is_open:
         fixed = ", ".join(f"{key}={dim.value} ({dim.reason})" for key, dim in model.dims.items() if dim.is_overridden)
         raise ShapeError(f"{first}; given was {fixed}") if fixed else first
@@ -104,13 +116,44 @@ def _first_valid(
         return _Found(candidate, pipeline, pipeline.run(candidate, progress, timings))
     assert first is not None
     assumed = ", ".join(f"{name}={dim.value}" for name, dim in model.dims.items() if dim.origin == "assumed")
-    if settings.dims or settings.input_shapes or not isinstance(inference, ShapeInference):
+    if is_strict or not isinstance(inference, ShapeInference):
         raise ShapeError(f"{first}; the dims {assumed} were assumed: give the true ones with --dim NAME=SIZE") from None
-    lenient = Pipeline((replace(inference, leaves_contradictions=True), *pipeline.passes[1:]))
     advice = f"no sizes were found that make the model valid; assumed were {assumed}: give the true ones with --dim"
-    notice = Notice("no-valid-dims", parsed.info.path, advice)
+    return _without_contradictions(model, pipeline, inference, advice, progress, timings)
+
+
+def _without_contradictions(
+    model: Model,
+    pipeline: Pipeline,
+    inference: "ShapeInference",
+    advice: str,
+    progress: Progress | None,
+    timings: dict[str, float],
+) -> _Found:
+    """The model run with every op unknown whose operands contradict each other, and a notice that says so."""
+    lenient = Pipeline((replace(inference, leaves_contradictions=True), *pipeline.passes[1:]))
+    notice = Notice("no-valid-dims", model.info.path, advice)
     noted = replace(model, warnings=(*model.warnings, notice))
     return _Found(noted, lenient, lenient.run(noted, progress, timings))
+
+
+def _fixed_contradiction(model: Model, inference: Pass) -> ShapeError | None:
+    """How the sizes that the file and the options fix contradict each other, whatever the dims are that are assumed."""
+    opened = {name for name, dim in model.dims.items() if dim.origin == "assumed"}
+    inputs = tuple(
+        replace(one, type=replace(one.type, shape=tuple(
+            None if (symbol or f"{one.name}.{axis}") in opened else size
+            for axis, (symbol, size) in enumerate(zip(one.symbols, one.type.shape or (), strict=True))
+        )))
+        if one.symbols is not None and one.type.container == "tensor"
+        else one
+        for one in model.graph.inputs
+    )  # fmt: skip
+    try:
+        Pipeline((inference,)).run(replace(model, graph=replace(model.graph, inputs=inputs)))
+    except ShapeError as error:
+        return error
+    return None
 
 
 def _search(

@@ -1,14 +1,17 @@
 """Reshapes and states that hard-code a size which the user overrides: the model can't run with another as it is."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
 from onnx_roofline.base.errors import ShapeError
+from onnx_roofline.base.text import shown
 from onnx_roofline.ir.graph import Model
 from onnx_roofline.ir.pipeline import Pipeline
 from onnx_roofline.ir.records import TypedOp
 from onnx_roofline.load import DimOptions, ParsedModel, bind
+from onnx_roofline.ops.shape.targets import position_of_target
 from onnx_roofline.ops.shape.ties import is_tying, ties_of
 from onnx_roofline.ops.view import view_of
 
@@ -35,10 +38,15 @@ def refuse_hard_coded(parsed: ParsedModel, options: DimOptions, model: Model, in
     lenient = Pipeline((replace(inference, leaves_contradictions=True),))
     fixed = lenient.run(bind(parsed, DimOptions(others, unranked))).column(TypedOp)
     stated = ", ".join(f"{key}={dim.value}" for key, dim in overridden.items())
-    for key, row in lenient.run(model).column(TypedOp).items():
+    found = lenient.run(model).column(TypedOp)
+    for key, row in found.items():
         if not row.contradiction and is_tying(row.op.domain, row.op.op_type):
             _refuse_broken_tie(parsed.info.path, key, row, stated)
-        if row.op.op_type != "Reshape" or row.op.domain or key not in fixed:
+        if key not in fixed:
+            continue
+        if row.op.op_type != "Reshape" or row.op.domain:
+            if row.contradiction:
+                _refuse_kept_size(model, key, found, fixed, stated)
             continue
         if row.contradiction or _keeps_first_axis(row, fixed[key]):
             name = f" ({row.op.name!r})" if row.op.name else ""
@@ -65,3 +73,44 @@ def _keeps_first_axis(row: TypedOp, fixed: TypedOp) -> bool:
         return False
     before, before_fixed, after, after_fixed = (kind.dims[0] for kind in kinds if kind is not None)
     return before != before_fixed and after == after_fixed
+
+
+def _refuse_kept_size(
+    model: Model, key: str, found: Mapping[str, TypedOp], fixed: Mapping[str, TypedOp], stated: str
+) -> None:
+    """Raises ShapeError where an operand keeps the shape of the file beside one that follows the option."""
+    row = found[key]
+    operands = [
+        (name, kind, kind == before)
+        for name, kind, before in zip(row.op.inputs, row.inputs, fixed[key].inputs, strict=True)
+        if kind is not None and kind.is_known and kind.dims
+    ]
+    kept = next(((name, kind) for name, kind, is_kept in operands if is_kept), None)
+    follows = next(((name, kind) for name, kind, is_kept in operands if not is_kept), None)
+    if kept is None or follows is None:
+        return
+    maker = _maker_of(kept[0], row.scope, found, model)
+    raise ShapeError(
+        f"{model.info.path}: node {key}: {shown(kept[0])} {kept[1]}, {maker}, keeps the size of the file "
+        f"beside {shown(follows[0])} {follows[1]}, which follows {stated}; export the model with that dim open"
+    )
+
+
+def _maker_of(name: str, scope: str, found: Mapping[str, TypedOp], model: Model) -> str:
+    """What fixes the size of a tensor: the op whose shape is a constant, an input, or that the file stores it."""
+    inputs = {one.name for one in model.graph.inputs}
+    makers = {output: key for key, row in found.items() if row.scope == scope for output in row.op.outputs if output}
+    seen = set[str]()
+    while name in makers and name not in seen:
+        seen.add(name)
+        row = found[makers[name]]
+        position = position_of_target(row.op.op_type, row.op.domain)
+        if position is not None:
+            return f"whose shape {makers[name]} hard-codes"
+        made = [one for one in row.op.inputs if one in makers]
+        if not made:
+            break
+        name = made[0]
+    if name in inputs and not scope:
+        return "an input of that size"
+    return f"which {makers[name]} makes" if name in makers else "which the file stores"

@@ -49,7 +49,7 @@ def check_dim(name: object, size: object, text: str | None = None) -> tuple[str,
     """A dim's name and its size. Raises UsageError, which shows `text` if there is one."""
     found = _whole(size)
     if not isinstance(name, str) or not name or found is None or not 0 <= found < _SIZE_END:
-        wanted = "wanted NAME=SIZE with a whole number, such as --dim batch=8"
+        wanted = "wanted NAME=SIZE with a whole number below 10**18, in digits, such as --dim batch=8"
         raise UsageError(f"--dim {_pair(name, size, text)}: {wanted}")
     return name, found
 

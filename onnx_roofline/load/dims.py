@@ -7,7 +7,7 @@ An assumption follows from how a dim is used (the weight of the first Conv fixes
 import difflib
 import itertools
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -152,7 +152,7 @@ def _sizes_of(axes: list[_Axis], known: _Known, uses: InputUses, path: str) -> d
         for name in () if ("operator", "-") in expression else names_in(expression):
             if name not in dims:
                 dims[name] = assume(name, axis.input, axis.position, axis.rank, uses, alternative)
-    dims.update(_fitted(expressions, dims))
+    dims.update(_fitted(expressions, dims, path))
     for axis in axes:
         if axis.key not in expressions:
             continue
@@ -184,27 +184,55 @@ def _tied(dims: Mapping[str, Dim], known: _Known) -> dict[str, Dim]:
     return found
 
 
-def _fitted(expressions: Mapping[str, Expression], dims: Mapping[str, Dim]) -> dict[str, Dim]:
-    """Assumed dims that an expression of them fixes: its size is stated, or it would be 0."""
+def _fitted(expressions: Mapping[str, Expression], dims: Mapping[str, Dim], path: str) -> dict[str, Dim]:
+    """Assumed dims that an expression of them fixes: its size is stated, or it would be 0.
+
+    Raises UsageError where no sizes of them give the one that is stated.
+    """
     found: dict[str, Dim] = {}
     for key, expression in expressions.items():
         parts = {name: found.get(name) or dims.get(name) for name in names_in(expression)}
         sizes = {name: part.value for name, part in parts.items() if part is not None}
         free = [name for name, part in parts.items() if part is not None and part.origin == "assumed"]
-        if len(free) != 1 or len(sizes) < len(parts) or free[0] in found:
-            continue
         stated = dims.get(key)
-        if stated is None and evaluate(expression, sizes) != 0:
+        if not free or len(sizes) < len(parts) or (stated is None and len(free) > 1):
+            continue
+        value = evaluate(expression, sizes)
+        if (stated is None and value != 0) or (stated is not None and value == stated.value and len(free) > 1):
             continue
         wanted = 1 if stated is None else stated.value
-        size = least_solution(expression, free[0], sizes, wanted)
-        if size is None:
-            continue
-        if stated is not None and evaluate(expression, {**sizes, free[0]: size + 1}) != wanted:
-            found[free[0]] = Dim(size, "bound", f"computed: {shown(key)} is {wanted}")
-        else:
-            found[free[0]] = Dim(size, "assumed", f"the least with which {shown(key)} is {wanted}")
+        solution = _solution(expression, free, sizes, wanted)
+        if solution is None and stated is not None:
+            given = [f"{shown(name)}={size}" for name, size in sizes.items() if name not in free]
+            listed = " and ".join(map(shown, free)) + (f" with {', '.join(given)}" if given else "")
+            raise UsageError(
+                f"{path}: --dim {shown(key)}={wanted}: found no size of {listed} that makes it {wanted}; correct it"
+            )
+        for name, size in (solution or {}).items():
+            fits_alone = len(free) == 1 and evaluate(expression, {**sizes, name: size + 1}) != wanted
+            if stated is not None and fits_alone and _grows(expression):
+                found[name] = Dim(size, "bound", f"computed: {shown(key)} is {wanted}")
+            else:
+                found[name] = Dim(size, "assumed", f"the least with which {shown(key)} is {wanted}")
     return found
+
+
+def _grows(expression: Expression) -> bool:
+    """Whether an expression gives each value for sizes that are neighbours: not so where it has a remainder."""
+    return not any(token in ("%", "mod") for _, token in expression)
+
+
+def _solution(
+    expression: Expression, free: Sequence[str], sizes: Mapping[str, int], wanted: int
+) -> dict[str, int] | None:
+    """Sizes of free names with which an expression has a value: of one where the others stay, or are 1 or 0."""
+    tried = [sizes, *({**sizes, **dict.fromkeys(free, least)} for least in (1, 0))]
+    for others in tried:
+        for name in free:
+            size = least_solution(expression, name, others, wanted)
+            if size is not None:
+                return {**{other: others[other] for other in free}, name: size}
+    return dict.fromkeys(free, 0) if evaluate(expression, tried[-1]) == wanted else None
 
 
 def _computed(key: str, expression: Expression, dims: Mapping[str, Dim], path: str) -> Dim | None:
@@ -311,14 +339,14 @@ def _refuse_unknown_names(
         for axis, symbol in enumerate(graph_input.symbols or ())
         if isinstance(symbol, int)
     }
-    inner = _names_of_inner_axes(parsed) if any(name not in symbols for name in options.dims) else frozenset()
+    inner = _names_of_inner_axes(parsed) if any(name not in symbols for name in options.dims) else {}
     for name in options.dims:
         if name == BATCH and name not in symbols and fixed_batches(parsed.graph.inputs, uses):
             continue
         tensor, dot, axis = name.rpartition(".")
         is_inner = dot and axis.isdecimal() and tensor in inner
         if name not in symbols and name not in fixed and not is_inner:
-            choices = _choices(name, symbols, "every dim of its inputs is a number or has no name")
+            choices = _choices(name, symbols, "every dim of its inputs is a number or has no name", _inner(name, inner))
             raise UsageError(f"{path}: --dim {shown(name)}: found no dim of that name; {choices}")
     names = {graph_input.name: None for graph_input in parsed.graph.inputs}
     for name in options.input_shapes:
@@ -327,17 +355,31 @@ def _refuse_unknown_names(
             raise UsageError(f"{path}: --input-shape {shown(name)}: found no such input; {choices}")
 
 
-def _names_of_inner_axes(parsed: ParsedModel) -> frozenset[str]:
-    """Tensors that ops make: a length that data decide is named after one of them and an axis."""
+def _names_of_inner_axes(parsed: ParsedModel) -> dict[str, str]:
+    """Tensors that ops make, each with what its op goes by: a length that data decide is TENSOR.AXIS."""
     graphs = nested_graphs((parsed.graph, *(function.graph for function in parsed.functions.values())))
-    return frozenset(name for graph in graphs for op in graph.ops for name in op.outputs if name)
+    return {
+        tensor: f"{op.id} {op.name or op.id}" for graph in graphs for op in graph.ops for tensor in op.outputs if tensor
+    }
 
 
-def _choices(name: str, known: Mapping[str, None], none: str) -> str:
-    if not known:
-        return none
+def _inner(name: str, inner: Mapping[str, str]) -> str:
+    """The axis of an inner tensor that a text may mean: it names the op that makes it, or is spelled alike."""
+    tensor, dot, axis = name.rpartition(".")
+    if not dot or not axis.isdecimal():
+        return ""
+    made = next((made for made, by in inner.items() if tensor in by.split(" ", 1)), "")
+    close = difflib.get_close_matches(tensor[:100], _short(inner), n=1)
+    found = made or next(iter(close), "")
+    return f"{found}.{axis}" if found else ""
+
+
+def _choices(name: str, known: Mapping[str, None], none: str, inner: str = "") -> str:
     close = difflib.get_close_matches(name[:100], _short(known), n=1)
-    hint = f"did you mean {shown(close[0])}? " if close else ""
+    meant = close[0] if close else inner
+    hint = f"did you mean {shown(meant)}? " if meant else ""
+    if not known:
+        return hint + none
     listed = ", ".join(shown(one) for one in itertools.islice(known, _LISTED))
     return f"{hint}the file has {listed}" + (" ..." if len(known) > _LISTED else "")
 

@@ -8,6 +8,10 @@ from onnx_roofline.base.errors import NotAModelError
 
 def open_regular(path: str, label: str) -> int:
     """Descriptor of a regular file, opened for reading; anything else is refused before it is opened."""
+    if not path:
+        raise NotAModelError(
+            "model: found an empty path, wanted that of an .onnx file; check the variable it came from"
+        )
     try:
         mode = os.stat(path).st_mode
     except FileNotFoundError:

@@ -75,5 +75,34 @@ def test_another_op_that_relies_on_it_is_named(tmp_path: Path) -> None:
     source = "g (float[1, 16] x, float[16, 4] w, float[2, 4] b) => (y) { m = MatMul (x, w)  y = Add (m, b) }"
     path = write(tmp_path, source)
     assert analyze(path).summary.counts.macs == 64
-    with pytest.raises(RooflineError, match=r"node 1:Add.*given was x.0=3 \(overridden: the file fixes it to 1\)"):
+    with pytest.raises(
+        RooflineError, match=r"node 1:Add: 'b' float32\[2, 4\], an input of that size, keeps the .* follows x.0=3"
+    ):
         analyze(path, Settings(dims={"x.0": 3}))
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        (  # a class token that is expanded to the batch of the file
+            "g (float[1, 4, 8] x, float[1, 1, 8] token) => (y) { sh = Constant <value_ints = [1, 1, 8]> () "
+            "t = Expand (token, sh)  y = Concat <axis = 1> (t, x) }",
+            "node 2:Concat: 't' float32[1, 1, 8], whose shape 1:Expand hard-codes, keeps the size of the file beside "
+            "'x' float32[8, 4, 8], which follows x.0=8",
+        ),
+        (  # the same behind a view
+            "g (float[2, 4] x) => (y) { sh = Constant <value_ints = [2, 4]> ()  z = ConstantOfShape (sh) "
+            "e = Exp (z)  y = Concat <axis = 1> (x, e) }",
+            "node 3:Concat: 'e' float32[2, 4], whose shape 1:ConstantOfShape hard-codes, keeps the size of the file",
+        ),
+        (  # positions that are stored for two rows
+            "g (float[2, 4] x) => (y) <float[2, 4] p = {1, 2, 3, 4, 5, 6, 7, 8}> { y = Add (x, p) }",
+            "node 0:Add: 'p' float32[2, 4], which the file stores, keeps the size of the file beside 'x' float32[8, 4]",
+        ),
+    ],
+)
+def test_an_operand_that_keeps_the_size_of_the_file_is_named(tmp_path: Path, source: str, message: str) -> None:
+    with pytest.raises(RooflineError) as refused:
+        analyze(write(tmp_path, source), Settings(dims={"x.0": 8}))
+    assert message in str(refused.value)
+    assert str(refused.value).endswith("export the model with that dim open")

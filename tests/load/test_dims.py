@@ -296,7 +296,6 @@ def test_a_name_that_only_an_expression_has_can_be_bound(tmp_path: Path) -> None
         ("2*n + 1", 9, Dim(4, "bound", "computed: '2*n + 1' is 9")),
         ("floor(n/2)", 4, Dim(8, "assumed", "the least with which 'floor(n/2)' is 4")),  # 9 does as well
         ("floor(n/2)", None, Dim(2, "assumed", "the least with which 'floor(n/2)' is 1")),  # of 1 nothing is left
-        ("n % 4", 5, Dim(1, "assumed", "batch: by its name 'n'")),  # no size makes it 5
     ],
 )
 def test_an_expression_fixes_the_one_dim_that_is_open(
