@@ -74,7 +74,7 @@ class Classes:
 
     def _number(self, known: Known) -> int:
         """A number for what is known of a tensor, the same for tensors of which the same is known."""
-        is_plain = known.type.is_sure and known.bound is None and known.partial is None and not known.hangs
+        is_plain = known.is_sure and known.runs is None and not known.hangs
         if not is_plain or (known.value is None and elements_of(known) is not None):
             return _OPEN
         value = None if known.value is None else known.value.tobytes()

@@ -3,22 +3,32 @@
 Each function is a generator that asks for its bodies to be inferred, in the order in which it needs them.
 """
 
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
 from fractions import Fraction
+from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
 from onnx_roofline.base.errors import ShapeError
 from onnx_roofline.base.units import dtype_name
 from onnx_roofline.inference.bodies import body_of, check_interface, scalar_of
+from onnx_roofline.inference.loop_trips import Said
 from onnx_roofline.inference.loops import infer_loop
 from onnx_roofline.inference.partial_values import is_unsure
+from onnx_roofline.inference.runs import all_runs
 from onnx_roofline.inference.scans import infer_scan, infer_sequence_map
-from onnx_roofline.inference.scope import BodyRequest, GraphResult, Known, OpResult, Scope, Steps
+from onnx_roofline.inference.scope import BodyRequest, GraphResult, Known, OpResult, Request, Scope, Steps
 from onnx_roofline.inference.user_trips import Stated
 from onnx_roofline.ir.graph import Op, TensorType
 from onnx_roofline.ir.records import Body, Origin
 from onnx_roofline.ops.shape.merge import merge_types
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from onnx_roofline.ir.graph import Array
+
+    Flags = np.ndarray[tuple[int, ...], np.dtype[np.bool_]]
 
 _MODIFIERS = ("score_mod", "prob_mod")
 # (branch, origin, reason): what is taken of an If whose condition is open.
@@ -26,18 +36,23 @@ Choice = tuple[str, Origin, str]
 
 
 def infer_control_flow(
-    op: Op, scope: Scope, inputs: tuple[Known | None, ...], said: Stated, choice: Choice | None = None
+    op: Op,
+    scope: Scope,
+    inputs: tuple[Known | None, ...],
+    said: Stated,
+    lengths: Mapping[tuple[int, int], int],
+    choice: Choice | None = None,
 ) -> Steps:
-    """The step of one control-flow op; `said` is what the user says of loops and branches, `choice` what is taken of an
-    If where nothing is said.
+    """The step of one control-flow op; `said` is what the user says of loops and branches, `lengths` of its outputs,
+    (output, axis) -> size, `choice` what is taken of an If where nothing is said.
     """
     if op.op_type == "If":
         return _infer_if(op, scope, inputs, said.share_of(op, scope), choice)
     trips = said.trips_of(op, scope)
     if op.op_type == "Loop":
-        return infer_loop(op, scope, inputs, trips)
+        return infer_loop(op, scope, inputs, Said(trips, lengths))
     if op.op_type == "Scan":
-        return infer_scan(op, scope, inputs, trips)
+        return infer_scan(op, scope, inputs, Said(trips, lengths))
     return infer_sequence_map(op, scope, inputs, trips)
 
 
@@ -54,12 +69,19 @@ def _infer_if(
         counts = f"{len(then.outputs)} outputs in then_branch and {len(otherwise.outputs)} in else_branch"
         raise ShapeError(f"found {counts}, wanted the same number")
     condition = scalar_of(inputs[0] if inputs else None)
+    mask = None if share is not None else _mask_of(inputs)
+    if mask is not None and (mask.all() or not mask.any()):
+        condition = int(mask.all())
     if condition is not None:
         taken, body = ("then_branch", then) if condition else ("else_branch", otherwise)
-        result = yield BodyRequest(op, taken, body, scope, ())
+        result = yield BodyRequest(op, taken, body, scope, (), all_runs(scope))
         origin: Origin = "assumed" if is_unsure(inputs[0]) else "exact"
         note = f"the condition is {'known' if origin == 'exact' else 'assumed'}: {taken} runs"
         return OpResult(result.outputs, (Body(taken, result.prefix, Fraction(1), origin),), note)
+    if mask is not None:
+        found = yield from _infer_by_runs(op, scope, mask)
+        if found is not None:
+            return found
     shares = {"then_branch": share, "else_branch": None if share is None else 1 - share}
     results: dict[str, GraphResult] = {}
     refused: dict[str, ShapeError] = {}
@@ -86,6 +108,58 @@ def _infer_if(
     bodies = tuple(Body(name, result.prefix, shares[name], origin) for name, result in results.items())
     is_undecided = share is None and any(_differ(a.type, b.type) for a, b in pairs)
     return OpResult(outputs, bodies, is_undecided=is_undecided)
+
+
+def _mask_of(inputs: tuple[Known | None, ...]) -> "Flags | None":
+    """In which runs of the scope a condition holds, where that is known of each."""
+    known = inputs[0] if inputs else None
+    return None if known is None or known.runs is None else known.runs.astype(bool)
+
+
+def _infer_by_runs(op: Op, scope: Scope, mask: "Flags") -> Generator[Request, GraphResult, OpResult | None]:
+    """An If whose condition is known in each run; None where a branch can't be valid with what is known of it."""
+    import numpy as np
+
+    share = Fraction(int(mask.sum()), len(mask))
+    results: list[GraphResult] = []
+    for name, taken in (("then_branch", mask), ("else_branch", ~mask)):
+        try:
+            result = yield BodyRequest(op, name, body_of(op, name), scope, (), np.flatnonzero(taken))
+        except ShapeError:
+            return None
+        results.append(result)
+    outputs = tuple(
+        Known(
+            merge_types(a.type, b.type),
+            origin=max(a.origin, b.origin),
+            hangs=a.hangs | b.hangs,
+            runs=_merged_runs(a, b, mask),
+        )
+        for a, b in zip(*(result.outputs for result in results), strict=True)
+    )
+    bodies = (
+        Body("then_branch", results[0].prefix, share, "exact"),
+        Body("else_branch", results[1].prefix, 1 - share, "exact"),
+    )
+    return OpResult(outputs, bodies, f"the condition is known: then_branch runs in {share} of the runs")
+
+
+def _merged_runs(then: Known, otherwise: Known, mask: "Flags") -> "Array | None":
+    """The values that two branches give, each in its runs."""
+    import numpy as np
+
+    if then.type.elements != 1 or then.type.dtype != otherwise.type.dtype:
+        return None
+    parts = []
+    for known, count in ((then, int(mask.sum())), (otherwise, int((~mask).sum()))):
+        is_sure = known.value is not None and known.partial is None and known.value.size == 1
+        value = np.full(count, known.value.reshape(-1)[0]) if is_sure and known.value is not None else known.runs
+        if value is None:
+            return None
+        parts.append(value)
+    merged = np.empty(len(mask), parts[0].dtype)
+    merged[mask], merged[~mask] = parts
+    return merged
 
 
 def _as_chosen(choice: Choice, results: Mapping[str, GraphResult]) -> OpResult:

@@ -94,7 +94,9 @@ class Lengths:
                 known = replace(known, type=kind)
             hangs = own if known.is_sure else hangs | own
             token = scope.prefix + name
-            named.append(Known(known.type, known.value, known.origin, known.bound, known.partial, hangs, token))
+            named.append(
+                Known(known.type, known.value, known.origin, known.bound, known.partial, hangs, token, known.runs)
+            )
         for length in behind.union(*(known.hangs for known in named)):
             self._hanging.setdefault(length, set()).add(key)
         return tuple(named)
@@ -248,6 +250,22 @@ class Lengths:
         sizes = proposals.setdefault(name, {})
         if len(sizes) < _PROPOSED and length.value * wanted != length.value * found:
             sizes[length.value * wanted // found] = None
+
+    def stated_of(self, op: Op) -> dict[tuple[int, int], int]:
+        """Sizes that the user states of axes of an op's outputs: (output, axis) -> size."""
+        found: dict[tuple[int, int], int] = {}
+        for label, size in self._stated.items():
+            tensor, _, axis = label.rpartition(".")
+            if tensor in op.outputs:
+                found[op.outputs.index(tensor), int(axis)] = size
+        return found
+
+    def forget_those_in(self, scope: str) -> None:
+        """Forgets the lengths that arose in a scope before it is inferred again, with more that is known."""
+        for name in [name for name, length in self._found.items() if length.key.startswith(scope)]:
+            if self._found[name].origin != "bound":
+                del self._found[name]
+                self._hanging.pop(name, None)
 
     def arising_in(self, scope: str) -> frozenset[str]:
         """The names of lengths that arise in a scope or deeper."""

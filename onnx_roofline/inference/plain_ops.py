@@ -1,8 +1,10 @@
 """Types and values of the outputs of ops without bodies; repeated signatures are inferred once."""
 
+from functools import reduce
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from onnx_roofline.base.errors import ShapeError
 from onnx_roofline.inference.constant_values import RANDOM_OPS, SHAPE_OPS, evaluate
@@ -16,14 +18,18 @@ from onnx_roofline.inference.partial_values import (
     partial_outputs,
     settled,
 )
+from onnx_roofline.inference.runs import different_runs, in_run, most_of, runs_of_output, sized_by
 from onnx_roofline.inference.scope import CONSTANT, DATA, FROM_SHAPE, Known
 from onnx_roofline.inference.value_bounds import bounded_outputs
 from onnx_roofline.ir.graph import LongList, Op, StoredTensor, TensorType
+from onnx_roofline.ops.shape.merge import merge_types
 from onnx_roofline.ops.shape.targets import position_of_target
 
 if TYPE_CHECKING:
     from onnx_roofline.ir.graph import Array
 
+# Runs of a scope for which the shapes of an op are asked one by one.
+_MOST_TYPES = 256
 # Ops that turn stored weights into what is computed with at every run, since folding them would undo the compression.
 _NOT_FOLDED = frozenset({"DequantizeLinear", "DynamicQuantizeLinear"})
 
@@ -68,10 +74,30 @@ class PlainOps:
                     values[position], partials[position] = settled(partial, outputs[position].dtype)
                 elif rests and (value := values[position]) is not None:
                     partials[position] = all_unsure(value, f"{token}:{position}")
-        return tuple(
+        known = tuple(
             Known(kind, value, origin, bound if value is None else None, partial)
             for kind, value, bound, partial in zip(outputs, values, bounds, partials, strict=True)
-        ), answer.misfit is not None
+        )
+        if any(one is not None and one.runs is not None for one in inputs):
+            known = self._over_runs(op, inputs, known)
+        return known, answer.misfit is not None
+
+    def _over_runs(self, op: Op, inputs: tuple[Known | None, ...], outputs: tuple[Known, ...]) -> tuple[Known, ...]:
+        """The outputs with what they are in each run of the scope: their values, and shapes that hold in all."""
+        found = list(outputs)
+        if outputs and outputs[0].value is None and (runs := runs_of_output(op, inputs, outputs[0].type)) is not None:
+            found[0] = replace(outputs[0], runs=runs, bound=most_of(runs, outputs[0].type), partial=None)
+        sizing = [inputs[at] for at in sized_by(op) if at < len(inputs)]
+        if all(one.type.is_sure and one.type.is_known for one in found):
+            return tuple(found)
+        different = different_runs(sizing, _MOST_TYPES)
+        if different is None:
+            return tuple(found)
+        each = [self._answer(op, tuple(in_run(known, run) for known in inputs)) for run in different[0]]
+        if any(answer.misfit is not None for answer in each):
+            return tuple(found)
+        kinds = [reduce(merge_types, (answer.types[at] for answer in each)) for at in range(len(found))]
+        return tuple(replace(one, type=kind) if kind.is_known else one for one, kind in zip(found, kinds, strict=True))
 
     def _answer(self, op: Op, inputs: tuple[Known | None, ...]) -> _Answer:
         types = tuple(None if known is None else known.type for known in inputs)

@@ -6,16 +6,18 @@ from msgspec.structs import replace
 
 from onnx_roofline.base.errors import ShapeError
 from onnx_roofline.inference.bodies import body_of, check_interface, stacked, without_axis
+from onnx_roofline.inference.loop_trips import Said
+from onnx_roofline.inference.runs import repeated_runs
 from onnx_roofline.inference.scope import DATA, BodyRequest, Known, OpResult, Scope, Steps
 from onnx_roofline.ir.graph import UNKNOWN_TYPE, Op, TensorType
 from onnx_roofline.ir.records import Body, Origin
 from onnx_roofline.ops.shape.merge import merge_types
 
 
-def infer_scan(op: Op, scope: Scope, inputs: tuple[Known | None, ...], trips: int | None) -> Steps:
+def infer_scan(op: Op, scope: Scope, inputs: tuple[Known | None, ...], said: Said) -> Steps:
     """A Scan; the directions do not change shapes. Scan-8 has sequence lengths and a batch axis before the others.
 
-    `trips` is a length that the user states; a length that follows from the inputs holds all the same.
+    `said` is what the user states of its length; one that follows from the inputs holds all the same.
     """
     body = body_of(op, "body")
     is_old = op.version < 9
@@ -32,16 +34,19 @@ def infer_scan(op: Op, scope: Scope, inputs: tuple[Known | None, ...], trips: in
         raise ShapeError(f"found scan inputs of lengths {sorted(lengths)}, wanted one length")
     check_interface(body, len(kinds), len(states))
     formal = (*states, *(_slice_of(kind, axis) for kind, axis in zip(slices, axes, strict=True)))
-    result = yield BodyRequest(op, "body", body, scope, tuple(Known(kind) for kind in formal))
     length = max(lengths) if lengths else None
-    if trips is not None and not is_exact:
-        length = trips
+    is_stated = False
+    out_axes = _axes(op, "scan_output_axes", len(op.outputs) - len(states))
+    trips = said.trips if said.trips is not None else _told(said, len(states), out_axes)
+    if trips is not None and not is_exact and (said.trips is not None or length is None or trips <= length):
+        length, is_stated = trips, True
+    picks = None if length is None else repeated_runs(scope, length)
+    result = yield BodyRequest(op, "body", body, scope, tuple(Known(kind) for kind in formal), picks)
     count = 1 if length is None else length
     finals = [known.type for known in result.outputs[: len(states)]]
     pieces = result.outputs[len(states) :]
-    out_axes = _axes(op, "scan_output_axes", len(pieces))
     rests = any(kind.assumed for kind in slices) and bool(lengths)
-    origin: Origin = "exact" if is_exact else "bound" if trips is not None else "data" if lengths else "assumed"
+    origin: Origin = "exact" if is_exact else "bound" if is_stated else "data" if lengths else "assumed"
     origin = "assumed" if rests and origin in ("exact", "data") else origin
     stacks = [stacked(known.type, length, axis, origin) for known, axis in zip(pieces, out_axes, strict=True)]
     outputs = [*(merge_types(a, b) if is_old else b for a, b in zip(states, finals, strict=True)), *stacks]
@@ -54,6 +59,14 @@ def infer_scan(op: Op, scope: Scope, inputs: tuple[Known | None, ...], trips: in
     hangs = frozenset().union(*(known.hangs for known in result.outputs))
     repeat = (Body("body", result.prefix, Fraction(count), origin),)
     return OpResult(tuple(Known(kind, hangs=hangs) for kind in outputs), repeat)
+
+
+def _told(said: Said, states: int, axes: tuple[int, ...]) -> int | None:
+    """The length that the user states of a scan output."""
+    for (position, axis), size in said.lengths.items():
+        if position >= states and axis == axes[position - states]:
+            return size
+    return None
 
 
 def _axes(op: Op, name: str, count: int) -> tuple[int, ...]:

@@ -4,6 +4,7 @@ from collections.abc import Generator, Mapping
 from typing import TYPE_CHECKING
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from onnx_roofline.ir.graph import UNKNOWN_TYPE, AttributeValue, Graph, Op, TensorType, body_scope
 from onnx_roofline.ir.records import Body
@@ -20,7 +21,8 @@ class Known(Struct, frozen=True):
 
     `bound` is an upper bound of the value, element by element, where the value itself depends on data. `partial` are
     the elements where some are not sure; a `value` beside it rests on an assumption. `hangs` are the lengths that data
-    decide on which the type or the value depends, and `token` names the tensor that it was made as.
+    decide on which the type or the value depends, and `token` names the tensor that it was made as. `runs` are the
+    values of its one element in all runs of its scope, where they differ.
     """
 
     type: TensorType
@@ -30,6 +32,7 @@ class Known(Struct, frozen=True):
     partial: "Array | None" = None
     hangs: frozenset[str] = frozenset()
     token: str = ""
+    runs: "Array | None" = None
 
     @property
     def is_sure(self) -> bool:
@@ -42,7 +45,8 @@ class Scope(Struct):
 
     `numbers` tell for the tensors that ops read what is known of them, so far as ops can be alike in it.
     `loops` is how many loops run it, inside each other. `family` is the prefix without the number of the signature, in
-    a function's body.
+    a function's body. `runs` is how many runs of it are told apart, and `picks` in which run of the scope around it
+    each of them is; None where that is not known.
     """
 
     prefix: str
@@ -53,6 +57,8 @@ class Scope(Struct):
     loops: int = 0
     family: str = ""
     numbers: dict[str, int] = field(default_factory=dict)
+    picks: "Array | None" = None
+    runs: int | None = 1
 
     def find(self, name: str) -> Known:
         """What is known of a name here or in the scopes around."""
@@ -60,19 +66,34 @@ class Scope(Struct):
         while scope is not None:
             known = scope.tensors.get(name)
             if known is not None:
-                return known
+                return known if known.runs is None or scope is self else self._of_own_runs(known, scope)
             scope = scope.parent
         return Known(UNKNOWN_TYPE)
 
+    def _of_own_runs(self, known: Known, around: "Scope") -> Known:
+        """What the runs of a scope around this one are in the runs of this one."""
+        assert known.runs is not None
+        picks, scope = self.picks, self.parent
+        while scope is not None and scope is not around and picks is not None:
+            picks = None if scope.picks is None else scope.picks[picks]
+            scope = scope.parent
+        return replace(known, runs=None if picks is None else known.runs[picks])
+
 
 class BodyRequest(Struct, frozen=True):
-    """Infer a control-flow body: `inputs` are what its formal inputs are known to be, in order."""
+    """Infer a control-flow body: `inputs` are what its formal inputs are known to be, in order.
+
+    `picks` are the runs of `scope` in which it runs, once for each run of the body; None where they are not known.
+    `runs` is how many runs of it are told apart then.
+    """
 
     op: Op
     attribute: str
     graph: Graph
     scope: Scope
     inputs: tuple[Known, ...]
+    picks: "Array | None" = None
+    runs: int | None = None
 
     @property
     def prefix(self) -> str:

@@ -148,6 +148,8 @@ class Walk:
     def _body_scope(self, request: BodyRequest) -> Scope:
         scope = Scope(request.prefix, request.graph, request.scope, request.scope.attributes, family=request.family)
         scope.loops = request.scope.loops + (request.op.op_type == "Loop")
+        scope.picks, scope.runs = request.picks, request.runs if request.picks is None else len(request.picks)
+        self.lengths.forget_those_in(request.prefix)
         for formal, known in zip(request.graph.inputs, request.inputs, strict=False):
             if known.type == UNKNOWN_TYPE:
                 known = Known(formal.type)
@@ -164,6 +166,7 @@ class Walk:
                 known.origin,
                 sides_of(known.partial),
                 known.hangs,
+                bytes_of(known.runs),
             )
             for known in request.inputs
         )
@@ -181,6 +184,7 @@ class Walk:
         family = f"{function.key}@/"
         scope = Scope(f"{function.key}@{number}/", function.graph, None, attributes, family=family)
         scope.loops = request.scope.loops
+        scope.runs = max((len(known.runs) for known in request.inputs if known.runs is not None), default=1)
         for formal, known in zip(function.graph.inputs, request.inputs, strict=False):
             scope.tensors[formal.name] = known
         return scope
@@ -258,7 +262,8 @@ class Walk:
         if op.op_type == "If" and set(runs.values()) == {0, 1}:
             inputs = (_boolean(runs.get("then_branch") == 1), *inputs[1:])
         key = scope.prefix + op.id
-        result = yield from infer_control_flow(op, scope, inputs, said, self.options.branches.get(key))
+        lengths = self.lengths.stated_of(op) if self.options.lengths else {}
+        result = yield from infer_control_flow(op, scope, inputs, said, lengths, self.options.branches.get(key))
         if result.is_undecided and key not in self.open_choices:
             self.open_choices.append(key)
         for branch, reason in result.left_out:

@@ -162,7 +162,7 @@ def least_solution(expression: Expression, name: str, values: Mapping[str, int],
 
     >>> least_solution(parse_expression("floor((n + k)/2)"), "n", {"k": 1}, wanted=4)
     7
-    >>> least_solution(parse_expression("n % 4"), "n", {}, wanted=3), least_solution(parse_expression("2*n"), "n", {}, 5)
+    >>> least_solution(parse_expression("n % 4"), "n", {}, 3), least_solution(parse_expression("2*n"), "n", {}, 5)
     (3, None)
     """
 
