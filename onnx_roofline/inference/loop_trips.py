@@ -1,12 +1,13 @@
 """How often a Loop's body runs: in every run of the scope that it is in, and what that says of its iterations."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from msgspec import Struct, field
 from msgspec.structs import replace
 
+from onnx_roofline.base.errors import ShapeError
 from onnx_roofline.inference.bodies import body_of, scalar_of
 from onnx_roofline.inference.partial_values import is_unsure
 from onnx_roofline.inference.runs import (
@@ -63,26 +64,33 @@ class Said(Struct, frozen=True):
     trips: int | None = None
     lengths: Mapping[tuple[int, int], int] = field(default_factory=dict)
 
-    def told_by_length(self, states: tuple[TensorType, ...], after: tuple[TensorType, ...]) -> int | None:
-        """The trips with which an output is as long as it is stated: one slice an iteration, or what a state grows by.
+    def slices(self, states: int) -> int | None:
+        """The trips that a stated number of slices says: each iteration makes one."""
+        return next((size for (position, axis), size in self.lengths.items() if position >= states and not axis), None)
 
-        `after` are the states after one iteration.
-        """
-        for (position, axis), size in self.lengths.items():
-            if position >= len(states):
-                if axis == 0:
-                    return size
-                continue
-            old, new = (kinds[position].shape or () for kinds in (states, after))
-            if len(old) != len(new) or axis >= len(old):
-                continue
-            first, second = old[axis], new[axis]
-            if first is None or second is None or second == first:
-                continue
-            count, left = divmod(size - first, second - first)
-            if not left and count >= 0:
-                return count
+    def grown(self, states: int) -> tuple[int, int, int] | None:
+        """(state, axis, size) of what is stated of a state after the last iteration."""
+        return next((key + (size,) for key, size in self.lengths.items() if key[0] < states), None)
+
+
+def trips_to(size: int, lengths: Sequence[int | None]) -> int | None:
+    """The trips after which a state has a length that is stated; `lengths` are those that it begins with.
+
+    None where it does not grow, or not by the same number, and has not come to it yet. Raises ShapeError where it
+    grows past it.
+    """
+    if size in lengths:
+        return lengths.index(size)
+    if len(lengths) < 3 or None in lengths:
         return None
+    first, second, third = (length or 0 for length in lengths[-3:])
+    step = third - second
+    if not step or step != second - first:
+        return None
+    count, left = divmod(size - first, step)
+    if left or count < 0:
+        raise ShapeError(f"found {size} stated of a state that is {first} long and grows by {step} in each iteration")
+    return len(lengths) - 3 + count
 
 
 def trips_of(op: Op, scope: Scope, inputs: tuple[Known | None, ...], stated: int | None, condition: Known) -> Trips:

@@ -1,12 +1,13 @@
 """Types through a Loop."""
 
+from collections.abc import Callable, Generator
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
 from onnx_roofline.inference.bodies import body_of, check_interface, scalar_of, stacked
-from onnx_roofline.inference.loop_trips import Iterations, Said, Trips, initial_values, trips_of
-from onnx_roofline.inference.scope import CONSTANT, BodyRequest, GraphResult, Known, OpResult, Scope, Steps
+from onnx_roofline.inference.loop_trips import Iterations, Said, Trips, initial_values, trips_of, trips_to
+from onnx_roofline.inference.scope import CONSTANT, BodyRequest, GraphResult, Known, OpResult, Request, Scope, Steps
 from onnx_roofline.inference.trip_counts import final_counters, positions_handed_on, positions_inserted_into
 from onnx_roofline.ir.graph import UNKNOWN_TYPE, Op, TensorType
 from onnx_roofline.ir.records import Body
@@ -49,10 +50,10 @@ def infer_loop(op: Op, scope: Scope, inputs: tuple[Known | None, ...], said: Sai
         # True for these shapes; those of a later iteration may end the loop.
         condition = Known(condition.type)
     trips = trips_of(op, scope, inputs, said.trips, condition)
-    told = said.told_by_length(states, _carried(states, result, len(states)))
+    told = yield from _told(said, states, result, request)
     if told is not None and trips.takes(told):
         trips = Trips(told, "bound", is_told=True)
-    if iterations.follow(trips):
+    if iterations.follow(trips) or said.grown(len(states)) is not None:
         result = yield request(states)
     count, origin = trips.most, trips.origin_of_types
     scanned = result.outputs[1 + len(states) :]
@@ -98,6 +99,33 @@ def infer_loop(op: Op, scope: Scope, inputs: tuple[Known | None, ...], said: Sai
         *(Known(stacked(known.type, count, 0, origin), hangs=known.hangs) for known in scanned),
     )
     return OpResult(outputs, repeat, "; ".join(notes))
+
+
+def _told(
+    said: Said,
+    states: tuple[TensorType, ...],
+    result: GraphResult,
+    request: Callable[[tuple[TensorType, ...]], BodyRequest],
+) -> Generator[Request, GraphResult, int | None]:
+    """The trips that a stated length of an output says; `result` is the first iteration."""
+    told, grown = said.slices(len(states)), said.grown(len(states))
+    if told is not None or grown is None:
+        return told
+    position, axis, size = grown
+    after = states
+    lengths = [_length(states[position], axis)]
+    for _ in range(FOLLOWED_TRIPS[0]):
+        before, after = after, _carried(after, result, len(states))
+        lengths.append(_length(after[position], axis))
+        told = trips_to(size, lengths)
+        if told is not None or after == before:
+            break
+        result = yield request(after)
+    return told
+
+
+def _length(kind: TensorType, axis: int) -> int | None:
+    return kind.shape[axis] if kind.shape is not None and axis < len(kind.shape) else None
 
 
 def _final(kind: TensorType, initial: Known | None, value: "Array | None", is_unchanged: bool) -> Known:
