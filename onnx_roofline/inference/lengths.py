@@ -11,9 +11,19 @@ from msgspec.structs import replace
 
 from onnx_roofline.base.errors import UsageError
 from onnx_roofline.base.text import shown
-from onnx_roofline.base.units import product
+from onnx_roofline.inference.open_axes import (
+    data_decide,
+    in_order,
+    is_huge,
+    is_opaque,
+    refuse_no_multiple,
+    room,
+    symbol_of,
+    usual,
+    whole,
+)
 from onnx_roofline.inference.partial_values import Unsure, as_elements, elements_of, settled
-from onnx_roofline.inference.scope import CONSTANT, DATA, Known, Scope
+from onnx_roofline.inference.scope import Known, Scope
 from onnx_roofline.ir.graph import Model, Notice, Op, TensorType
 from onnx_roofline.ir.open_records import DataLength, DataLengths
 from onnx_roofline.ir.records import Origin
@@ -23,10 +33,9 @@ from onnx_roofline.ops.shape.targets import position_of_target, states_sizes
 ASSUMED_LENGTH = 128
 # What one iteration of a loop adds, such as the frames of one phoneme: the trip count makes it long.
 ASSUMED_IN_LOOP = 1
-# Sizes that the onnx library may leave open although they are known, and elements of a value that are looked at.
-_HUGE, _LONGEST_SHAPE = 2**31, 64
-# Sizes that are proposed for one length where the assumed one contradicts other operands.
-_PROPOSED = 4
+# Sizes that are proposed for one length where the assumed one contradicts other operands, and the lengths on which one
+# tensor hangs that they are proposed for.
+_PROPOSED, _HANGING = 8, 4
 
 
 class _Length(Struct):
@@ -36,10 +45,23 @@ class _Length(Struct):
     origin: Origin
 
 
-class Lengths:
-    """The lengths of one walk. `stated` are sizes by name that the user gives, `proposed` sizes that other ops want."""
+class Unsolved(Struct, frozen=True):
+    """An axis that is stated, of the op `key`, and what it is without: `found` follows from the lengths `behind` it."""
 
-    def __init__(self, model: Model, stated: Mapping[str, int], proposed: Mapping[str, int]) -> None:
+    key: str
+    stated: int
+    found: int | None
+    behind: frozenset[str]
+
+
+class Lengths:
+    """The lengths of one walk. `stated` are sizes by name that the user gives, `proposed` sizes that other ops want,
+    `watched` axes whose sizes are kept.
+    """
+
+    def __init__(
+        self, model: Model, stated: Mapping[str, int], proposed: Mapping[str, int], watched: Iterable[str] = ()
+    ) -> None:
         self._path, self._stated, self._proposed = model.info.path, stated, proposed
         self._bound_dims = model.dims
         self._found: dict[str, _Length] = {}
@@ -51,9 +73,12 @@ class Lengths:
         self._settled: set[str] = set()
         # How many ops contradict what is assumed, and the sizes with which they would not.
         self.conflicts = 0
-        # And those that follow from what the user states of others.
-        self.implied: dict[str, dict[int, None]] = {}
         self.proposals: dict[str, dict[int, None]] = {}
+        # Sizes of axes that the user states, where what they follow from makes another: with the lengths behind it.
+        self.unsolved: dict[str, Unsolved] = {}
+        # (size, whether it is sure) of axes that are watched.
+        self.seen: dict[str, tuple[int | None, bool]] = {}
+        self._watched = watched
 
     def settle(self, known: Known | None) -> Known | None:
         """What is known of an operand, with the elements that lengths have fixed since."""
@@ -117,19 +142,24 @@ class Lengths:
             and (op.function is None and all(known is None or known.is_sure for known in inputs))
         )
         # What a loop makes of a shape that it changes in ways that can't be followed is no length of the data's.
-        is_open_here = None in shape and not op.bodies and op.function is None and not any(map(_is_opaque, inputs))
+        is_open_here = None in shape and not op.bodies and op.function is None and not any(map(is_opaque, inputs))
         # Nor is what stored values decide, where they are not read.
-        is_open_here = is_open_here and not any(map(_is_huge, inputs)) and _data_decide(op, inputs)
+        is_open_here = is_open_here and not any(map(is_huge, inputs)) and data_decide(op, inputs)
         assumed = kind.assumed
-        for axis in _in_order(op, inputs, len(shape)):
+        for axis in in_order(op, inputs, len(shape)):
             size, label = kind.shape[axis], f"{name}.{axis}"
+            if label in self._watched:
+                self.seen[label] = size, axis in kind.known_axes()
             if label in self._stated:
+                refuse_no_multiple(self._path, label, self._stated[label], key, op, inputs, axis)
                 shape[axis] = self._as_stated(label, key, op, kind, axis, hangs)
                 sure.add(axis)
                 own.add(label)
                 self._resolve(op, inputs, axis, tuple(shape), frozenset())
             elif size is None and is_open_here:
-                shape[axis], origin, names = self._size_of(label, name, axis, scope, own, _room(op, inputs, shape))
+                shape[axis], origin, names = self._size_of(
+                    label, name, axis, scope, own, room(op, inputs, shape), usual(op, inputs, axis)
+                )
                 if names:
                     # What is left beside stated sizes is as sure as they are.
                     sure |= {axis} if names <= self._stated.keys() else set()
@@ -140,6 +170,7 @@ class Lengths:
                 assumed = True
                 self._resolve(op, inputs, axis, tuple(shape), frozenset({label} | names))
             elif is_bound_here and axis not in sure:
+                size = shape[axis] = min(size or 0, self._proposed.get(label, size or 0))
                 self._found.setdefault(label, _Length(key, op.op_type, size or 0, "data"))
                 own.add(label)
         if shape == list(kind.shape) and not own:
@@ -169,25 +200,26 @@ class Lengths:
                 )
             self._settled.add(label)
             return stated
-        if kind.assumed and kind.shape[axis] != stated:
-            self.conflicts += 1
-            self._propose(hangs, kind.shape[axis], stated, self.implied)
+        if kind.shape[axis] is not None and hangs - {label}:
+            self.unsolved[label] = Unsolved(key, stated, kind.shape[axis], hangs - {label})
         self._settled.add(label)
         self._found[label] = _Length(key, op.op_type, stated, "bound")
         return stated
 
     def _size_of(
-        self, label: str, name: str, axis: int, scope: Scope, own: set[str], room: tuple[int, int] | None
-    ) -> tuple[int, Origin, frozenset[str]]:
+        self, label: str, name: str, axis: int, scope: Scope, own: set[str], room: tuple[int, int] | None,
+        usual: int | None,
+    ) -> tuple[int, Origin, frozenset[str]]:  # fmt: skip
         """(size, origin, lengths that it is tied to) of an axis without a bound.
 
-        `own` are the lengths of the axes before it, `room` the elements that are left for how many open axes.
+        `own` are the lengths of the axes before it, `room` the elements that are left for how many open axes, `usual`
+        what it is if the op changes nothing.
         """
-        symbol = _symbol_of(scope, name, axis)
+        symbol = symbol_of(scope, name, axis)
         tied = self._by_symbol.get(symbol) if symbol else None
         if tied is not None:
             return tied[0], "assumed", tied[1]
-        usual = ASSUMED_IN_LOOP if scope.loops else ASSUMED_LENGTH
+        usual = usual or (ASSUMED_IN_LOOP if scope.loops else ASSUMED_LENGTH)
         size = self._proposed.get(label, usual)
         if room is not None and room[1] == 1 and own:
             return room[0], "assumed", frozenset(own)
@@ -197,7 +229,7 @@ class Lengths:
 
     def _tie(self, name: str, scope: Scope, before: TensorType, after: TensorType, own: frozenset[str]) -> None:
         for axis, (old, new) in enumerate(zip(before.shape or (), after.shape or (), strict=True)):
-            symbol = _symbol_of(scope, name, axis)
+            symbol = symbol_of(scope, name, axis)
             if old is None and new is not None and symbol and symbol not in self._bound_dims:
                 self._by_symbol.setdefault(symbol, (new, own))
 
@@ -210,7 +242,7 @@ class Lengths:
             return
         position = position_of_target(op.op_type, op.domain)
         if op.op_type == "Range" and not op.domain and len(inputs) == 3:
-            start, delta = _whole(inputs[0]), _whole(inputs[2])
+            start, delta = whole(inputs[0]), whole(inputs[2])
             limit = elements_of(inputs[1])
             if start is not None and delta is not None and limit is not None:
                 self._fix(limit.reshape(-1).tolist()[0], start + size * delta, names)
@@ -235,21 +267,26 @@ class Lengths:
             for axis, dim in enumerate(item.type.shape or ()):
                 if item.type.assumed and axis not in item.type.known_axes():
                     for size in sorted(wanted):
-                        self._propose(item.hangs, dim, size, self.proposals)
+                        self._propose(item.hangs, dim, size)
 
-    def _propose(
-        self, hangs: frozenset[str], found: int | None, wanted: int, proposals: dict[str, dict[int, None]]
-    ) -> None:
-        """Another size for the one assumed length that a dim hangs on, in proportion."""
-        if len(hangs) != 1 or not found:
+    def _propose(self, hangs: frozenset[str], found: int | None, wanted: int) -> None:
+        """Other sizes for the assumed lengths that a dim hangs on: in proportion, or inversely so."""
+        if not found or len(hangs) > _HANGING:
             return
-        (name,) = hangs
+        for name in sorted(hangs):
+            length = self._found.get(name)
+            if length is None or length.origin != "assumed":
+                continue
+            sizes = self.proposals.setdefault(name, {})
+            for times, parts in ((wanted, found), (found, wanted)):
+                size, left = divmod(length.value * times, parts)
+                if not left and size != length.value and len(sizes) < _PROPOSED:
+                    sizes[size] = None
+
+    def size_of(self, name: str) -> int | None:
+        """What a length is stated, bounded or assumed to be."""
         length = self._found.get(name)
-        if length is None or length.origin != "assumed" or (length.value * wanted) % found:
-            return
-        sizes = proposals.setdefault(name, {})
-        if len(sizes) < _PROPOSED and length.value * wanted != length.value * found:
-            sizes[length.value * wanted // found] = None
+        return None if length is None else length.value
 
     def stated_of(self, op: Op) -> dict[tuple[int, int], int]:
         """Sizes that the user states of axes of an op's outputs: (output, axis) -> size."""
@@ -285,58 +322,3 @@ class Lengths:
         return tuple(
             Notice("unused-option", name, f"--dim {shown(name)} {text}") for name in names if name not in self._settled
         )
-
-
-def _in_order(op: Op, inputs: tuple[Known | None, ...], rank: int) -> list[int]:
-    """The axes, last the one of a Reshape that takes what is left: the data decide the others."""
-    target = elements_of(inputs[1]) if op.op_type == "Reshape" and not op.domain and len(inputs) > 1 else None
-    parts = [] if target is None else target.reshape(-1).tolist()
-    return sorted(range(rank), key=lambda axis: axis < len(parts) and parts[axis] == -1)
-
-
-def _room(op: Op, inputs: tuple[Known | None, ...], shape: list[int | None]) -> tuple[int, int] | None:
-    """(elements, open axes) that are left of a Reshape whose other axes have a size; None where they don't divide."""
-    elements = inputs[0].type.elements if inputs and inputs[0] is not None else None
-    rest = product(size for size in shape if size is not None)
-    if op.op_type != "Reshape" or op.domain or not elements or not rest or elements % rest:
-        return None
-    return elements // rest, shape.count(None)
-
-
-def _is_opaque(known: Known | None) -> bool:
-    """Whether nothing tells the size of an operand, so that what comes out of it has no name of its own."""
-    return known is not None and known.type.container == "tensor" and not known.type.is_known
-
-
-def _data_decide(op: Op, inputs: tuple[Known | None, ...]) -> bool:
-    """Whether what an op takes sizes, indices or axes from is more than stored values."""
-    position = position_of_target(op.op_type, op.domain)
-    if op.op_type == "Range" and not op.domain:
-        deciding = inputs
-    else:
-        deciding = inputs[1:] or inputs if position is None else inputs[position : position + 1]
-    return max((known.origin for known in deciding if known is not None), default=DATA) != CONSTANT
-
-
-def _is_huge(known: Known | None) -> bool:
-    """Whether an operand has sizes that 32 bits don't hold: then it is they that leave a size open, not the data."""
-    if known is None:
-        return False
-    sizes = [dim for dim in known.type.shape or () if dim is not None]
-    if known.value is not None and known.value.dtype.kind in "iu":
-        sizes += known.value.reshape(-1)[:_LONGEST_SHAPE].tolist()
-    return max(map(abs, sizes), default=0) >= _HUGE
-
-
-def _symbol_of(scope: Scope, name: str, axis: int) -> str:
-    """What the file declares an axis to be called; "" where it gives no name."""
-    declared = scope.graph.declared.get(name)
-    symbols = () if declared is None or declared.symbols is None else declared.symbols
-    symbol = symbols[axis] if axis < len(symbols) else None
-    return symbol if isinstance(symbol, str) else ""
-
-
-def _whole(known: Known | None) -> int | None:
-    """The one whole number that an operand is."""
-    value = None if known is None else known.value
-    return int(value.reshape(-1)[0]) if value is not None and value.size == 1 and value.dtype.kind in "iu" else None

@@ -70,7 +70,7 @@ class Said(Struct, frozen=True):
 
     def grown(self, states: int) -> tuple[int, int, int] | None:
         """(state, axis, size) of what is stated of a state after the last iteration."""
-        return next((key + (size,) for key, size in self.lengths.items() if key[0] < states), None)
+        return next(((*key, size) for key, size in self.lengths.items() if key[0] < states), None)
 
 
 def trips_to(size: int, lengths: Sequence[int | None]) -> int | None:

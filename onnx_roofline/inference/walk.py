@@ -49,9 +49,9 @@ GraphSteps = Generator[Request, GraphResult, GraphResult]
 class WalkOptions(Struct, frozen=True):
     """`observed` holds the true types that one real run showed, scope -> tensor -> type, and `observed_runs` how often
     each body ran per run of its op, by the body's scope. `lengths` are sizes that the user states of lengths that data
-    decide, `proposed` sizes to try for others, and `branches` what to take of open Ifs: row id -> (branch, origin,
-    reason). `leaves_contradictions` makes an op whose operands contradict each other unknown; `values` are what the
-    user says that integer inputs hold.
+    decide, `proposed` sizes to try for others, `watched` axes whose sizes are kept, and `branches` what to take of open
+    Ifs: row id -> (branch, origin, reason). `leaves_contradictions` makes an op whose operands contradict each other
+    unknown; `values` are what the user says that integer inputs hold.
     """
 
     value_elements: int
@@ -59,6 +59,7 @@ class WalkOptions(Struct, frozen=True):
     observed_runs: Mapping[str, Fraction] = field(default_factory=dict)
     lengths: Mapping[str, int] = field(default_factory=dict)
     proposed: Mapping[str, int] = field(default_factory=dict)
+    watched: frozenset[str] = frozenset()
     branches: Mapping[str, Choice] = field(default_factory=dict)
     leaves_contradictions: bool = False
     values: "Mapping[str, Array]" = field(default_factory=dict)
@@ -72,7 +73,7 @@ class Walk:
         self.rows: dict[str, TypedOp] = {}
         self._plain = PlainOps(options.value_elements)
         self._evidence = Evidence(model, options.observed)
-        self.lengths = Lengths(model, options.lengths, options.proposed)
+        self.lengths = Lengths(model, options.lengths, options.proposed, options.watched)
         # Open Ifs whose branches give types that differ.
         self.open_choices: list[str] = []
         self._functions: dict[object, GraphResult] = {}
@@ -89,6 +90,12 @@ class Walk:
     def disagreements(self) -> int:
         """How many operands and declarations contradict what is assumed or inferred."""
         return self.lengths.conflicts + self._evidence.contradictions
+
+    @property
+    def misfits(self) -> tuple[int, int]:
+        """How many operands contradict what is assumed, and how many ops have outputs of unknown sizes."""
+        unknown = sum(not all(kind.is_known for kind in row.outputs) for row in self.rows.values())
+        return self.lengths.conflicts, unknown
 
     def all_notices(self) -> tuple[Notice, ...]:
         """What contradicts declarations or a run, and the branches that are left out."""

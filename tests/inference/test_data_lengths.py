@@ -259,7 +259,7 @@ ARISING = {
     "Split": ("float[30, 4] x, int64[2] n", "y, z = Split <axis = 0> (x, n)", "y.0", (7, 4)),
     "OneHot": ("int64[6] x, int64 n", "v = Constant <value_floats = [0.0, 1.0]> ()  y = OneHot (x, n, v)", "y.1",
                (6, 7)),
-    "Tile": ("float[3, 4] x, int64[1] n", "o = Constant <value_ints = [1]> ()  k = Concat <axis = 0> (n, o) "
+    "Tile": ("float[1, 4] x, int64[1] n", "o = Constant <value_ints = [1]> ()  k = Concat <axis = 0> (n, o) "
              "y = Tile (x, k)", "y.0", (7, 4)),
     "Unique": ("float[30] x", "y = Unique (x)", "y.0", (7,)),
     "Compress": ("float[30, 4] x, bool[30] c", "y = Compress <axis = 0> (x, c)", "y.0", (7, 4)),

@@ -1,0 +1,90 @@
+"""What an op says of the axes of its output that nothing fixes: which it decides, their room, and their usual size."""
+
+from onnx_roofline.base.errors import UsageError
+from onnx_roofline.base.text import shown
+from onnx_roofline.base.units import product
+from onnx_roofline.inference.partial_values import elements_of
+from onnx_roofline.inference.scope import CONSTANT, DATA, Known, Scope
+from onnx_roofline.ir.graph import Op
+from onnx_roofline.ops.shape.targets import position_of_target
+
+# Sizes that the onnx library may leave open although they are known, and elements of a value that are looked at.
+_HUGE, _LONGEST_SHAPE = 2**31, 64
+
+
+def in_order(op: Op, inputs: tuple[Known | None, ...], rank: int) -> list[int]:
+    """The axes, last the one of a Reshape that takes what is left: the data decide the others."""
+    target = elements_of(inputs[1]) if op.op_type == "Reshape" and not op.domain and len(inputs) > 1 else None
+    parts = [] if target is None else target.reshape(-1).tolist()
+    return sorted(range(rank), key=lambda axis: axis < len(parts) and parts[axis] == -1)
+
+
+def usual(op: Op, inputs: tuple[Known | None, ...], axis: int) -> int | None:
+    """The size of an axis that is padded, scaled or repeated nobody knows how: as it was, unless 1 is repeated."""
+    if op.domain or op.op_type not in ("Pad", "Resize", "Tile") or inputs[0] is None:
+        return None
+    shape = inputs[0].type.shape or ()
+    size = shape[axis] if axis < len(shape) else None
+    return size if size is not None and (size > 1 or op.op_type != "Tile") else None
+
+
+def refuse_no_multiple(
+    path: str, label: str, stated: int, key: str, op: Op, inputs: tuple[Known | None, ...], axis: int
+) -> None:
+    """Raises UsageError where a Tile can't be so long."""
+    kind = inputs[0].type if op.op_type == "Tile" and not op.domain and inputs[0] is not None else None
+    if kind is None or kind.shape is None or axis not in kind.known_axes():
+        return
+    size = kind.shape[axis]
+    if size and stated % size:
+        raise UsageError(
+            f"{path}: --dim {shown(label)}: found {stated}, but node {key} makes it a multiple of {size}; correct it"
+        )
+
+
+def room(op: Op, inputs: tuple[Known | None, ...], shape: list[int | None]) -> tuple[int, int] | None:
+    """(elements, open axes) that are left of a Reshape whose other axes have a size; None where they don't divide."""
+    elements = inputs[0].type.elements if inputs and inputs[0] is not None else None
+    rest = product(size for size in shape if size is not None)
+    if op.op_type != "Reshape" or op.domain or not elements or not rest or elements % rest:
+        return None
+    return elements // rest, shape.count(None)
+
+
+def is_opaque(known: Known | None) -> bool:
+    """Whether nothing tells the size of an operand, so that what comes out of it has no name of its own."""
+    return known is not None and known.type.container == "tensor" and not known.type.is_known
+
+
+def data_decide(op: Op, inputs: tuple[Known | None, ...]) -> bool:
+    """Whether what an op takes sizes, indices or axes from is more than stored values."""
+    position = position_of_target(op.op_type, op.domain)
+    if op.op_type == "Range" and not op.domain:
+        deciding = inputs
+    else:
+        deciding = inputs[1:] or inputs if position is None else inputs[position : position + 1]
+    return max((known.origin for known in deciding if known is not None), default=DATA) != CONSTANT
+
+
+def is_huge(known: Known | None) -> bool:
+    """Whether an operand has sizes that 32 bits don't hold: then it is they that leave a size open, not the data."""
+    if known is None:
+        return False
+    sizes = [dim for dim in known.type.shape or () if dim is not None]
+    if known.value is not None and known.value.dtype.kind in "iu":
+        sizes += known.value.reshape(-1)[:_LONGEST_SHAPE].tolist()
+    return max(map(abs, sizes), default=0) >= _HUGE
+
+
+def symbol_of(scope: Scope, name: str, axis: int) -> str:
+    """What the file declares an axis to be called; "" where it gives no name."""
+    declared = scope.graph.declared.get(name)
+    symbols = () if declared is None or declared.symbols is None else declared.symbols
+    symbol = symbols[axis] if axis < len(symbols) else None
+    return symbol if isinstance(symbol, str) else ""
+
+
+def whole(known: Known | None) -> int | None:
+    """The one whole number that an operand is."""
+    value = None if known is None else known.value
+    return int(value.reshape(-1)[0]) if value is not None and value.size == 1 and value.dtype.kind in "iu" else None

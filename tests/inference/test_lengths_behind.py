@@ -1,0 +1,165 @@
+"""Lengths that follow from what the user states behind them, and several that data decide on one tensor.
+
+What a length has to be is worked out by hand: `g` has a row for each element found, `c` three more, `s` every other.
+"""
+
+from pathlib import Path
+
+import onnx
+import pytest
+from onnx import parser
+
+from onnx_roofline.analysis.analyze import Analysis, analyze
+from onnx_roofline.analysis.settings import Settings
+from onnx_roofline.base.errors import UsageError
+from onnx_roofline.ir.graph import TensorType
+from onnx_roofline.ir.open_records import DataLengths
+from onnx_roofline.ir.records import TypedOp
+
+HEAD = '<ir_version: 10, opset_import: ["": 21]>\n'
+ZERO = "z = Constant <value_ints = [0]> ()  "
+# At most 100 rows of x, found by data.
+FOUND = HEAD + (
+    "g (bool[100] m, bool[100] n, float[100, 64] x, float[3, 64] t, float[64, 16] w) => (y) { "
+    + ZERO
+    + "i = NonZero (m)  j = Squeeze (i, z)  g = Gather (x, j)  BODY }"
+)
+MORE = "c = Concat <axis = 0> (g, t)  y = MatMul (c, w)"
+OTHER = (
+    "two = Constant <value_ints = [2]> ()  far = Constant <value_ints = [1000]> ()  s = Slice (g, z, far, z, two)  "
+    "y = MatMul (s, w)"
+)
+BOTH = "k = NonZero (n)  l = Squeeze (k, z)  h = Gather (x, l)  c = Concat <axis = 0> (g, h)  y = MatMul (c, w)"
+OUTER = (
+    "k = NonZero (n)  l = Squeeze (k, z)  h = Gather (x, l)  ht = Transpose (h)  s = MatMul (g, ht)  y = Softmax (s)"
+)
+# A sum over two Ranges of unknown lengths, [a, b].
+RANGES = HEAD + (
+    "g (int64 p, int64 q, float[64, 16] w, float[9, 16] v) => (y) { o = Constant <value_int = 1> () "
+    "n = Constant <value_int = 0> ()  last = Constant <value_ints = [1]> ()  first = Constant <value_ints = [0]> () "
+    "a = Range (n, p, o)  b = Range (n, q, o)  c = Unsqueeze (a, last)  d = Unsqueeze (b, first)  e = Add (c, d) "
+    "f = Cast <to = 1> (e)  BODY }"
+)
+
+
+def save(text: str, folder: Path) -> str:
+    path = folder / "m.onnx"
+    onnx.save(parser.parse_model(text), str(path))
+    return str(path)
+
+
+def found(folder: Path, text: str, body: str, **stated: int) -> Analysis:
+    dims = {f"{name[:-1]}.{name[-1]}": size for name, size in stated.items()}
+    return analyze(save(text.replace("BODY", body), folder), Settings(dims=dims))
+
+
+def lengths(analysis: Analysis) -> dict[str, tuple[int, str]]:
+    return {one.name: (one.value, one.origin) for one in analysis.model.whole(DataLengths).found}
+
+
+def kind_of(analysis: Analysis, tensor: str) -> TensorType:
+    rows = analysis.model.column(TypedOp).values()
+    return next(kind for row in rows for name, kind in zip(row.op.outputs, row.outputs, strict=True) if name == tensor)
+
+
+@pytest.mark.parametrize(
+    ("body", "stated", "rows", "macs"),
+    [
+        ("y = MatMul (g, w)", {"g0": 7}, 7, 7 * 64 * 16),
+        ("y = MatMul (g, w)", {"y0": 7}, 7, 7 * 64 * 16),
+        ("y = MatMul (g, w)", {"g0": 0}, 0, 0),
+        (MORE, {"y0": 10}, 7, 10 * 64 * 16),
+        (MORE, {"c0": 103}, 100, 103 * 64 * 16),
+        (MORE, {"i1": 7, "y0": 10}, 7, 10 * 64 * 16),
+    ],
+)
+def test_a_length_follows_from_one_behind_it(
+    body: str, stated: dict[str, int], rows: int, macs: int, tmp_path: Path
+) -> None:
+    analysis = found(tmp_path, FOUND, body, **stated)
+    assert lengths(analysis)["i.1"] == (rows, "bound")
+    assert kind_of(analysis, "g") == TensorType("float32", (rows, 64))
+    assert analysis.summary.counts.macs == macs
+    assert analysis.summary.status_counts["exact"] == analysis.summary.ops
+    assert analysis.model.warnings == ()
+
+
+def test_two_sizes_that_do_as_well_bound_it(tmp_path: Path) -> None:
+    """10 are every other one of 19 or of 20."""
+    analysis = found(tmp_path, FOUND, OTHER, y0=10)
+    assert lengths(analysis)["i.1"] == (20, "data")
+    assert kind_of(analysis, "g").shape == (20, 64)
+    assert not kind_of(analysis, "g").exact
+    assert analysis.summary.counts.macs == 10 * 64 * 16
+
+
+@pytest.mark.parametrize(
+    ("body", "stated", "message"),
+    [
+        (MORE, {"c0": 2}, "--dim 'c.0'=2: found no size of 'i.1' with which node 4:Concat makes it so"),
+        (MORE, {"c0": 104}, "--dim 'c.0': found 104, but node 4:Concat makes it at most 103"),
+        (MORE, {"i1": 8, "y0": 10}, "--dim 'y.0': found 10, but node 5:MatMul makes it 11"),
+        (BOTH, {"y0": 10}, "--dim 'y.0'=10: node 8:MatMul makes it of 'i.1' and 'k.1'; state those instead"),
+        (BOTH, {"y0": 10, "i1": 11}, "--dim 'y.0'=10: found no size of 'k.1' with which node 8:MatMul makes it so"),
+    ],
+)
+def test_a_length_that_nothing_before_it_gives_is_refused(
+    body: str, stated: dict[str, int], message: str, tmp_path: Path
+) -> None:
+    with pytest.raises(UsageError) as refused:
+        found(tmp_path, FOUND, body, **stated)
+    assert message in str(refused.value)
+
+
+@pytest.mark.parametrize("stated", [{"i1": 7, "k1": 5}, {"s0": 7, "s1": 5}, {"y0": 7, "y1": 5}, {"g0": 7, "s1": 5}])
+def test_each_axis_of_a_product_of_two_is_solved(stated: dict[str, int], tmp_path: Path) -> None:
+    analysis = found(tmp_path, FOUND, OUTER, **stated)
+    assert lengths(analysis) == {"i.1": (7, "bound"), "k.1": (5, "bound")}
+    assert analysis.summary.counts.macs == 7 * 5 * 64
+    assert analysis.summary.status_counts["exact"] == analysis.summary.ops
+
+
+def test_the_other_axis_stays_bounded(tmp_path: Path) -> None:
+    assert lengths(found(tmp_path, FOUND, OUTER, s0=7)) == {"i.1": (7, "bound"), "k.1": (100, "data")}
+
+
+@pytest.mark.parametrize(
+    ("body", "sizes"),
+    [
+        ("y = MatMul (f, w)", {"a.0": (128, "assumed"), "b.0": (64, "assumed")}),
+        ("m = MatMul (f, w)  y = Add (m, v)", {"a.0": (9, "assumed"), "b.0": (64, "assumed")}),
+        ("h = Transpose (f)  y = MatMul (h, v)", {"a.0": (9, "assumed"), "b.0": (128, "assumed")}),
+    ],
+)
+def test_of_two_assumed_lengths_each_fits_its_axis(
+    body: str, sizes: dict[str, tuple[int, str]], tmp_path: Path
+) -> None:
+    analysis = found(tmp_path, RANGES, body)
+    assert lengths(analysis) == sizes
+    assert analysis.summary.unknown_ops == 0
+
+
+@pytest.mark.parametrize(
+    ("ops", "shape"),
+    [
+        ("t = Tile (x, n)", (4, 64)),  # repeated once, where nobody knows better
+        ("t = Reshape (x, n)", (4, 64)),
+        ("k = Constant <value_ints = [0, 0]> ()  p = Concat <axis = 0> (k, n)  t = Pad (x, p)", (4, 64)),
+    ],
+)
+def test_a_product_says_how_long_both_axes_are(ops: str, shape: tuple[int, ...], tmp_path: Path) -> None:
+    text = HEAD + f"g (float[4, 64] x, int64[2] n, float[64, 16] w) => (y) {{ {ops}  y = MatMul (t, w) }}"
+    analysis = analyze(save(text, tmp_path))
+    assert kind_of(analysis, "t").shape == shape
+    assert analysis.summary.unknown_ops == 0
+    assert analysis.summary.status_counts["heuristic"] >= 2
+
+
+@pytest.mark.parametrize(("size", "is_multiple"), [(8, True), (9, False), (0, True)])
+def test_a_tile_is_a_multiple_of_what_it_repeats(size: int, is_multiple: bool, tmp_path: Path) -> None:
+    path = save(HEAD + "g (float[4, 64] x, int64[2] n) => (y) { t = Tile (x, n)  y = Exp (t) }", tmp_path)
+    if is_multiple:
+        assert kind_of(analyze(path, Settings(dims={"t.0": size, "t.1": 64})), "y") == TensorType("float32", (size, 64))
+        return
+    with pytest.raises(UsageError, match=r"--dim 't.0': found 9, but node 0:Tile makes it a multiple of 4"):
+        analyze(path, Settings(dims={"t.0": size}))
