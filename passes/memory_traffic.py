@@ -6,6 +6,7 @@ caches in place, only new rows are written. Every byte saved names its rule, so 
 holds op by op.
 """
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 from msgspec import Struct
@@ -56,7 +57,10 @@ class MemoryTraffic(Struct, frozen=True):
                     fused[kernel.id] = _Fused(kernel, uses)
                 found[key] = fused[kernel.id].part_of(row, alone)
             if self.appends_in_place and in_place[key].kept:
-                found[key] = _in_place(row, found[key], in_place[key].kept)
+                kept = in_place[key].kept
+                if in_place[key].is_view and any(saving.kind == "inside" for saving in found[key].savings):
+                    kept = kept if all(_is_held(uses, in_place, row, part) for part in kept) else ()
+                found[key] = _in_place(row, found[key], kept)
         return PassResult(found)
 
 
@@ -92,6 +96,19 @@ class _Fused:
         naive = alone.naive_bytes
         compulsory = None if naive is None else naive - sum([saving.bytes for saving in savings])
         return Traffic(alone.read_bytes, alone.write_bytes, naive, compulsory, tuple(savings))
+
+
+def _is_held(uses: TensorIndex, in_place: Mapping[str, InPlace], row: TypedOp, part: Kept) -> bool:
+    """Whether every op that reads a view of a cache leaves it in place as well: another one reads it here, where its
+    kernel fetches it.
+    """
+    place = row.scope, row.op.outputs[part.present]
+    for key in uses.readers.get((row.scope, uses.root(*place)), ()):
+        reader = uses.rows[key]
+        held = {reader.op.inputs[at] for one in in_place[key].kept for at in one.copied}
+        if not any(uses.root(reader.scope, name) == uses.root(*place) for name in held):
+            return False
+    return True
 
 
 def _in_place(row: TypedOp, traffic: Traffic, kept: tuple[Kept, ...]) -> Traffic:

@@ -1,7 +1,6 @@
 """Where the rows of a tensor come from: the ops, bindings of bodies and calls that hand the rows of a cache on."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from itertools import pairwise
 from typing import Literal
 
 from msgspec import Struct, field
@@ -9,6 +8,7 @@ from msgspec import Struct, field
 from onnx_roofline.ir.graph import Function, Graph
 from onnx_roofline.ir.records import Body, TypedOp
 from onnx_roofline.ir.tensor_index import TensorIndex
+from onnx_roofline.memory.cache_regions import part_of
 from onnx_roofline.ops.cost.lookup import traits_of
 
 # (scope, tensor) with views seen through.
@@ -170,7 +170,7 @@ def _of_op(places: Places, key: str, row: TypedOp) -> Iterator[Link]:
         scales = [at for at in given[1:] if traits.dequantizes and not places.is_stored(operands[at])]
         for slot, name in enumerate(op.outputs):
             if name and traits.selects:
-                part = _part(row, slot, traits.indices_at)
+                part = part_of(row, slot, traits.indices_at)
                 yield Link("piece", (row.scope, name), (operands[0],), key, (0,), slot, part)
             elif name:
                 positions = (0, *scales)
@@ -208,30 +208,6 @@ def _scaled(places: Places, key: str, row: TypedOp, operands: list[Place]) -> It
         positions = (large,) if is_given else (large, small)
         how: LinkKind = "copy" if is_given else "scaled"
         yield Link(how, made, tuple(operands[at] for at in positions), key, positions)
-
-
-def _part(row: TypedOp, slot: int, indices_at: int) -> object:
-    """What names a piece of the first input; None where its elements lie apart, so that it can't be read in place."""
-    if indices_at:
-        kind, value = row.inputs[indices_at], row.values[indices_at]
-        is_one = kind is not None and kind.elements == _ONE_ELEMENT
-        if not is_one and (value is None or value.ndim > 1 or not _is_regular(value.ravel().tolist())):
-            return None
-    axis = row.op.attributes.get("axis", 0)
-    operands = []
-    for position, name in enumerate(row.op.inputs[1:], start=1):
-        value = row.values[position]
-        operands.append((value.shape, value.tobytes()) if value is not None else name)
-    return row.op.op_type, slot, str(axis), *operands
-
-
-def _is_regular(indices: list[int]) -> bool:
-    """Whether indices have one step from each to the next, so that a stride reaches them.
-
-    >>> _is_regular([0, 2, 4]), _is_regular([0, 1, 3]), _is_regular([7])
-    (True, False, True)
-    """
-    return len({after - before for before, after in pairwise(indices)}) <= 1
 
 
 def reached_back(links: Iterable[Link], seeds: Iterable[Place], passes: Callable[[Link], bool]) -> set[Place]:

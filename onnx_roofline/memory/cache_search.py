@@ -1,6 +1,5 @@
 """The search for caches: which large inputs and states of loops the rows of a tensor are from, and what proves one."""
 
-from collections import Counter
 from collections.abc import Iterator
 
 from msgspec import Struct
@@ -9,6 +8,7 @@ from onnx_roofline.base.units import ceil_div, tensor_bytes
 from onnx_roofline.ir.graph import UNKNOWN_TYPE, Model, TensorType
 from onnx_roofline.memory.cache_links import READ_THROUGH, Link, Place, Places, reached_back
 from onnx_roofline.memory.cache_options import CacheOptions, check_options
+from onnx_roofline.memory.cache_regions import Region, are_side_by_side, overlap
 
 _NAMES = ("past", "cache")
 # Batch, position, width: no mask and no position is taken for a cache.
@@ -19,9 +19,6 @@ _IN_PLACE = frozenset(
 )
 # Links that add rows to a buffer: two of one buffer can't both have it.
 _ADDING = frozenset({"join", "update", "appended", "stated"})
-
-# A part of the buffer of one source: the source, then the pieces taken of it one after the other.
-Region = tuple[object, ...]
 
 
 class Lineage(Struct, frozen=True):
@@ -103,10 +100,18 @@ class CacheSearch:
             held = self._held(link)
             if link.kind == "piece" or (link.kind in _ADDING and link.made in self.stays and held):
                 found.append((link, frozenset[Region]().union(*(self._regions(place) for place in held))))
-        adding = [(link.made[0], region) for link, regions in found if self._adds(link) for region in regions]
-        often = Counter(adding)
+        adding: dict[tuple[str, object], list[Region]] = {}
         for link, regions in found:
-            if not self._adds(link) or all(often[link.made[0], region] == 1 for region in regions):
+            for region in regions if self._adds(link) else ():
+                adding.setdefault((link.made[0], region[0]), []).append(region)
+        for link, regions in found:
+            beside = (adding.get((link.made[0], region[0]), ()) for region in regions)
+            # A part meets itself once.
+            alone = all(
+                sum(overlap(region, other) for other in others) == 1
+                for region, others in zip(regions, beside, strict=True)
+            )
+            if not self._adds(link) or alone:
                 yield link
 
     def own_bytes(self, link: Link) -> int | None:
@@ -353,15 +358,24 @@ class CacheSearch:
         own = self.own_bytes(link)
         sizes = [one.added for one in known]
         size = None if None in sizes or own is None else own + sum(one or 0 for one in sizes)
-        return Lineage(sources, size, None if link.kind == "blend" else self._together(known))
+        is_shifted = link.kind == "join" and bool(new) and min(new) < max(held)
+        return Lineage(sources, size, None if link.kind == "blend" or is_shifted else self._together(link, known))
 
-    def _together(self, known: list[Lineage]) -> frozenset[Region] | None:
-        """The regions of several tensors that are one behind the other; None where two of them are the same."""
+    def _together(self, link: Link, known: list[Lineage]) -> frozenset[Region] | None:
+        """The regions of several tensors that are one behind the other; None where their buffers don't hold them so."""
         regions = [one.regions for one in known]
         if None in regions:
             return None
         together = frozenset[Region]().union(*(one or () for one in regions))
-        return together if len(together) == sum(len(one or ()) for one in regions) else None
+        if len(together) != sum(len(one or ()) for one in regions):
+            return None
+        ordered = [region for one in regions for region in one or ()]
+        is_whole = all(len(one or ()) == 1 for one in regions)
+        if link.kind == "join" and is_whole:
+            axis, rank = self.rows[link.key].op.attributes.get("axis"), len(self._made_type(link).shape or ())
+            if not are_side_by_side(ordered, axis % rank if isinstance(axis, int) and rank else -1, rank):
+                return None
+        return together
 
     def _is_no_row(self, place: Place) -> bool:
         """Whether a tensor is no rows of a run: it is stored, or an input that the user takes out of the search."""

@@ -156,3 +156,33 @@ def test_the_command_line_takes_both_options(tmp_path: Path, capsys: pytest.Capt
     assert "caches:" not in capsys.readouterr().out
     assert main([*command, "--cache", "memory"]) == 2
     assert "--cache 'memory': wanted IN=OUT" in capsys.readouterr().err
+
+
+# Two caches of one product, and outputs that are none of either.
+PAIR = f"""g ({NEW} q, {NEW} k, {OLD} past, float16[2, 4, 64, 64] weights)
+  => (y, all, turned, single, window, sums, scores) {{
+    new = Relu (k)  all = Concat <axis = 2> (past, new)  turned = {TURN} (all)  y = MatMul (q, turned)
+    single = Cast <to = 1> (all)  ax = Constant <value_ints = [2]> ()  sums = ReduceSum <keepdims = 1> (past, ax)
+    s = Constant <value_ints = [50]> ()  e = Constant <value_ints = [99]> ()  window = Slice (past, s, e, ax)
+    scores = MatMul (past, weights)
+}}"""
+
+
+@pytest.mark.parametrize(
+    ("name", "output", "message"),
+    [
+        ("past", "y", "found 'y' float16[2, 4, 1, 100] for 'past' float16[2, 4, 99, 64], wanted what the next run"),
+        ("past", "turned", "found 'turned' float16[2, 4, 64, 100] for 'past' float16[2, 4, 99, 64], wanted what"),
+        ("past", "single", "found 'single' float32[2, 4, 100, 64] for 'past' float16[2, 4, 99, 64], wanted what"),
+        ("past", "window", "found 'window' float16[2, 4, 49, 64] for 'past' float16[2, 4, 99, 64], wanted what"),
+        ("past", "sums", "found 'sums' float16[2, 4, 1, 64] for 'past' float16[2, 4, 99, 64], wanted what the next"),
+        ("past", "scores", "'scores' is computed from 'past' and has none of its rows; wanted what the next run takes"),
+    ],
+)
+def test_an_output_that_is_no_cache_is_refused(name: str, output: str, message: str, tmp_path: Path) -> None:
+    with pytest.raises(UsageError) as refusal:
+        analyzed(tmp_path, PAIR, caches={name: output})
+    start = f"{tmp_path / 'decode.onnx'}: --cache {name}={output}: {message}"
+    assert str(refusal.value).startswith(start)
+    assert "\n" not in str(refusal.value)
+    assert analyzed(tmp_path, PAIR, caches={name: "all"}).summary.caches.found[0].is_stated
