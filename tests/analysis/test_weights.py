@@ -121,6 +121,21 @@ def test_integers_behind_a_cast_are_weights_and_shapes_are_not(tmp_path: Path) -
     assert total(found) == (36, 80)
 
 
+@pytest.mark.parametrize("op_type", ["Mul", "Div", "Add", "Sub", "Pow"])
+@pytest.mark.parametrize(("shape", "held"), [((), (0, 0)), ((1,), (1, 4)), ((1, 5), (5, 20))])
+def test_a_scalar_of_arithmetic_is_a_literal(
+    op_type: str, shape: tuple[int, ...], held: tuple[int, int], tmp_path: Path
+) -> None:
+    found = analysed(tmp_path, [helper.make_node(op_type, ["x", "s"], ["y"])], (4, 5), [stored("s", shape)])
+    assert total(found) == held
+
+
+def test_the_scale_of_a_quantiser_is_a_weight_though_it_is_a_scalar(tmp_path: Path) -> None:
+    node = helper.make_node("DequantizeLinear", ["x", "s", "z"], ["y"])
+    found = analysed(tmp_path, [node], (4,), [stored("s", ()), stored("z", (), "uint8")], TensorProto.UINT8)
+    assert total(found) == (2, 4 + 1)
+
+
 def test_a_wide_integer_table_is_looked_up_before_it_is_dequantised(tmp_path: Path) -> None:
     """int16 [100, 8]: the table belongs to the op that reads it, the scale to the one that computes."""
     nodes = [helper.make_node("Gather", ["t", "x"], ["g"]), helper.make_node("DequantizeLinear", ["g", "s"], ["y"])]

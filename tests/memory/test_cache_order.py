@@ -56,7 +56,8 @@ def test_rows_before_a_past_move_all_of_it(steps: str, concat: int, tmp_path: Pa
 )
 def test_pieces_are_joined_in_place_only_as_they_lie(steps: str, concat: int, tmp_path: Path) -> None:
     text = f"""g ({NEW} q, {OLD} past) => (y, z, both) {{
-        {AXIS} {steps} whole = {TURN} (past)  z = MatMul (q, whole)  both = Concat <axis = 2> (a, b)  keys = {TURN} (both)  y = MatMul (q, keys)
+        {AXIS} {steps} whole = {TURN} (past)  z = MatMul (q, whole)
+        both = Concat <axis = 2> (a, b)  keys = {TURN} (both)  y = MatMul (q, keys)
     }}"""
     analysis = analyzed(tmp_path, text)
     assert caches_of(analysis).inputs == {"past"}
@@ -83,7 +84,7 @@ def test_parts_that_overlap_do_not_both_grow(
 
 
 def test_a_piece_that_its_kernel_reads_is_read_once(tmp_path: Path) -> None:
-    """The Slice takes all 99 rows and is in the kernel of the Concat, which copies them: 99 in, then a row in, 100 out."""
+    """The Slice takes all 99 rows in the kernel of the Concat, which copies them: 99 in, then a row in, 100 out."""
     text = f"""g ({NEW} q, {NEW} k, {OLD} past) => (y, z, a_all, b_all) {{
         new = Relu (k)  other = Neg (k)  {AXIS} {sliced("a", 0, 99)} {sliced("b", 0, 99)}
         a_all = Concat <axis = 2> (a, new)  b_all = Concat <axis = 2> (b, other)
