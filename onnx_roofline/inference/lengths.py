@@ -17,6 +17,7 @@ from onnx_roofline.inference.open_axes import (
     is_huge,
     is_opaque,
     refuse_no_multiple,
+    refuse_other_elements,
     room,
     symbol_of,
     usual,
@@ -158,7 +159,7 @@ class Lengths:
                 self._resolve(op, inputs, axis, tuple(shape), frozenset())
             elif size is None and is_open_here:
                 shape[axis], origin, names = self._size_of(
-                    label, name, axis, scope, own, room(op, inputs, shape), usual(op, inputs, axis)
+                    label, name, axis, scope, own, room(op, inputs, shape), usual(op, inputs, axis, len(shape))
                 )
                 if names:
                     # What is left beside stated sizes is as sure as they are.
@@ -175,6 +176,8 @@ class Lengths:
                 own.add(label)
         if shape == list(kind.shape) and not own:
             return kind, frozenset()
+        if not own.isdisjoint(self._stated):
+            refuse_other_elements(self._path, sorted(own & self._stated.keys())[0], key, op, inputs, shape)
         is_exact = kind.exact or all(axis in sure for axis in range(len(shape)))
         sized = replace(kind, shape=tuple(shape)).resting(exact=is_exact, assumed=assumed, sure_axes=sure)
         self._tie(name, scope, kind, sized, frozenset(own))

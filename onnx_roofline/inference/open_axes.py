@@ -8,6 +8,8 @@ from onnx_roofline.inference.scope import CONSTANT, DATA, Known, Scope
 from onnx_roofline.ir.graph import Op
 from onnx_roofline.ops.shape.targets import position_of_target
 
+# Views, of which the output has as many elements as the input whatever its axes are.
+_CONSERVING = ("Reshape", "Squeeze", "Unsqueeze")
 # Sizes that the onnx library may leave open although they are known, and elements of a value that are looked at.
 _HUGE, _LONGEST_SHAPE = 2**31, 64
 
@@ -19,11 +21,19 @@ def in_order(op: Op, inputs: tuple[Known | None, ...], rank: int) -> list[int]:
     return sorted(range(rank), key=lambda axis: axis < len(parts) and parts[axis] == -1)
 
 
-def usual(op: Op, inputs: tuple[Known | None, ...], axis: int) -> int | None:
+def usual(op: Op, inputs: tuple[Known | None, ...], axis: int, rank: int) -> int | None:
     """The size of an axis that is padded, scaled or repeated nobody knows how: as it was, unless 1 is repeated."""
-    if op.domain or op.op_type not in ("Pad", "Resize", "Tile") or inputs[0] is None:
+    if op.domain or op.op_type not in (*_CONSERVING, "Pad", "Resize", "Tile") or inputs[0] is None:
         return None
     shape = inputs[0].type.shape or ()
+    if op.op_type == "Squeeze":
+        taken = (inputs[1].type.elements or 0) if len(inputs) > 1 and inputs[1] is not None else 0
+        ones = [place for place, size in enumerate(shape) if size == 1][:taken]
+        shape = tuple(size for place, size in enumerate(shape) if place not in ones)
+    elif op.op_type == "Unsqueeze":
+        shape = (*shape, *(1,) * (rank - len(shape)))
+    elif op.op_type == "Reshape":
+        return None
     size = shape[axis] if axis < len(shape) else None
     return size if size is not None and (size > 1 or op.op_type != "Tile") else None
 
@@ -42,11 +52,26 @@ def refuse_no_multiple(
         )
 
 
+def refuse_other_elements(
+    path: str, label: str, key: str, op: Op, inputs: tuple[Known | None, ...], shape: list[int | None]
+) -> None:
+    """Raises UsageError where a view has other elements than what it is a view of."""
+    kind = inputs[0].type if op.op_type in _CONSERVING and not op.domain and inputs[0] is not None else None
+    sizes = [size for size in shape if size is not None]
+    if kind is None or not kind.is_sure or not kind.is_known or len(sizes) < len(shape):
+        return
+    if product(sizes) != kind.elements:
+        raise UsageError(
+            f"{path}: --dim {shown(label)}: found a shape {sizes}, but node {key} makes it of {kind.elements} "
+            "elements; correct it"
+        )
+
+
 def room(op: Op, inputs: tuple[Known | None, ...], shape: list[int | None]) -> tuple[int, int] | None:
-    """(elements, open axes) that are left of a Reshape whose other axes have a size; None where they don't divide."""
+    """(elements, open axes) that are left of a view whose other axes have a size; None where they don't divide."""
     elements = inputs[0].type.elements if inputs and inputs[0] is not None else None
     rest = product(size for size in shape if size is not None)
-    if op.op_type != "Reshape" or op.domain or not elements or not rest or elements % rest:
+    if op.op_type not in _CONSERVING or op.domain or not elements or not rest or elements % rest:
         return None
     return elements // rest, shape.count(None)
 

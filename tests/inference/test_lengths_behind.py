@@ -163,3 +163,24 @@ def test_a_tile_is_a_multiple_of_what_it_repeats(size: int, is_multiple: bool, t
         return
     with pytest.raises(UsageError, match=r"--dim 't.0': found 9, but node 0:Tile makes it a multiple of 4"):
         analyze(path, Settings(dims={"t.0": size}))
+
+
+@pytest.mark.parametrize(
+    ("inputs", "op", "shape"),
+    [
+        ("float[4, 5] x, int64[1] n", "Unsqueeze", (4, 5, 1)),  # one of the three places
+        ("float[4, 5] x, int64[2] n", "Unsqueeze", (4, 5, 1, 1)),
+        ("float[4, 1, 5, 1] x, int64[1] n", "Squeeze", (4, 5, 1)),  # one of the two ones
+        ("float[4, 5] x, int64[3] n", "Reshape", (20, 1, 1)),
+    ],
+)
+def test_a_view_on_open_axes_has_as_many_elements(inputs: str, op: str, shape: tuple[int, ...], tmp_path: Path) -> None:
+    path = save(HEAD + f"g ({inputs}) => (y) {{ v = {op} (x, n)  y = Exp (v) }}", tmp_path)
+    analysis = analyze(path)
+    assert kind_of(analysis, "y").shape == shape
+    assert not kind_of(analysis, "y").is_sure
+    assert analysis.summary.counts.transcendentals == 20
+    stated = {f"v.{axis}": size for axis, size in enumerate(reversed(shape))}
+    assert kind_of(analyze(path, Settings(dims=stated)), "y") == TensorType("float32", tuple(reversed(shape)))
+    with pytest.raises(UsageError, match=r"but node 0:\w+ makes it of 20 elements"):
+        analyze(path, Settings(dims={**stated, "v.0": 3}))

@@ -153,17 +153,19 @@ def squeeze(op: OpView) -> Types:
     shape, count = op.x.shape, op.input(1).elements
     if shape.count(1) == count and op.x.type.exact:
         return (TensorType(op.x.dtype, tuple(size for size in shape if size != 1)),)
-    return (_reduced_bound(op, count <= len(shape), count),)
+    if count > len(shape):
+        raise NotModelledError("more axes are taken away than there are")
+    # Which of them stay is open, though as many elements do.
+    return (TensorType(op.x.dtype, (None,) * (len(shape) - count)),)
 
 
 @completion("Unsqueeze")
 def unsqueeze(op: OpView) -> Types:
-    """Unknown axes add that many dims of 1 anywhere: exact in size, a bound in every dim. Source: ONNX Unsqueeze-13."""
+    """Unknown axes add that many dims of 1 anywhere: exact in size, open in every dim. Source: ONNX Unsqueeze-13."""
     shape, added = op.x.shape, op.input(1).elements
     if set(shape) <= {1}:
         return (TensorType(op.x.dtype, (1,) * (len(shape) + added), op.x.type.exact),)
-    dims = tuple(max((1, *shape[max(0, i - added) : i + 1])) for i in range(len(shape) + added))
-    return (_bound(op.x.dtype, dims),)
+    return (TensorType(op.x.dtype, (None,) * (len(shape) + added)),)
 
 
 @completion("CenterCropPad")
