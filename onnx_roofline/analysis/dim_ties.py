@@ -298,7 +298,9 @@ def _of_conflict(error: ShapeError) -> Iterator[Equation]:
     op = error.op
     if not isinstance(op, Op) or op.domain:
         return
-    shapes = [shape for shape in error.shapes if shape is not None]
+    # The boxes of a RoiAlign have nothing to do with the number of images.
+    operands = error.shapes[1:] if op.op_type == "RoiAlign" else error.shapes
+    shapes = [shape for shape in operands if shape is not None]
     for first, second in combinations(shapes, 2):
         for one, other in _paired(op, first, second):
             if one is not None and other is not None and one != other and 1 not in (one, other):
@@ -312,6 +314,8 @@ def _paired(
         return zip(reversed(first), reversed(second), strict=False)
     if op.op_type == "MatMul" and len(first) > 1 and len(second) > 1:
         return [(first[-1], second[-2]), *zip(reversed(first[:-2]), reversed(second[:-2]), strict=False)]
+    if op.op_type in ("GridSample", "RoiAlign"):
+        return [(first[0], second[0])] if first and second else ()
     axis = op.attributes.get("axis")
     if op.op_type == "Concat" and len(first) == len(second) and isinstance(axis, int):
         return [pair for place, pair in enumerate(zip(first, second, strict=True)) if place != axis % len(first)]

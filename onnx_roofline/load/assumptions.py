@@ -54,6 +54,8 @@ _NAMES = tuple(
         (r"feat|hidden|dim|embed", "features"),
     )
 )
+# Letters that stand for other axes where they are those of an image that an op reads.
+_LETTERS = ("a", "b", "c", "d", "n")
 # Names that exporters make up, which tell nothing.
 _MADE_UP = re.compile(r"dynamic_?(dim(ension)?|axes)|^p2o|^unk_|^dim_?[0-9]+$|^s[0-9]+$|^[?_.0-9]+$", re.IGNORECASE)
 
@@ -98,7 +100,7 @@ def _is_signal(graph_input: GraphInput, axis: int, rank: int) -> bool:
 
 def _kind_of(key: str, graph_input: GraphInput, axis: int, rank: int, use: Use | None) -> tuple[str, str]:
     name = "" if key == f"{graph_input.name}.{axis}" or _MADE_UP.search(key) else key
-    if use is not None and use.kind == "sequence":
+    if use is not None and (use.kind == "sequence" or (use.kind == "image" and name in _LETTERS)):
         return use.kind, use.reason
     for pattern, kind in _NAMES:
         if name and pattern.search(name):

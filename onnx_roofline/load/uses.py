@@ -21,6 +21,8 @@ _TRANSPARENT = frozenset(
 # Ops that drop boxes which overlap.
 _SUPPRESSIONS = frozenset({"NonMaxSuppression", "EfficientNMS_TRT", "BatchedNMSDynamic_TRT", "BatchedNMS_TRT",
                            "TRTBatchedNMS", "NMSRotated", "RoiAlign"})  # fmt: skip
+# Ops that sample an image at places which they are given.
+_PLACES = frozenset({"GridSample", "AffineGrid", "RoiAlign"})
 # Levels of a feature pyramid.
 _LEVELS = 3
 # Ops looked at while following an input; real files tell within a few.
@@ -263,3 +265,52 @@ def _told_by(
             yield 1, Use("channels", weight[0], reason)
     elif op.op_type == "Gather" and position == 1 and rank:
         yield rank - 1, Use("sequence", None, f"indexes {op.id}")
+    elif op.op_type in _PLACES:
+        yield from _told_by_places(op, position, rank, weight, reason)
+    elif op.op_type in ("Attention", "RotaryEmbedding"):
+        yield from _told_by_tokens(op, position, rank, reason)
+
+
+def _told_by_places(
+    op: Op, position: int, rank: int, sizes: tuple[int, ...] | None, reason: str
+) -> Iterator[tuple[int, Use]]:
+    """What an op tells that samples an image at places which it is given.
+
+    Image [N, C, H, W] and grid [N, H, W, 2], or one axis and one coordinate more; theta [N, 2, 3] or [N, 3, 4]; boxes
+    [R, 4] and the image of each, [R]. Source: ONNX GridSample-22, AffineGrid-20, RoiAlign-22.
+    """
+    if op.op_type == "RoiAlign" and position:
+        if position == 1:
+            yield 1, Use("coordinates", 4, f"the corners of the boxes of {op.id}")
+        return
+    yield 0, Use("batch", None, reason)
+    if op.op_type == "AffineGrid" and position == 0 and sizes:
+        yield 1, Use("coordinates", sizes[0] - 2, f"the coordinates of {op.id}")
+        yield 2, Use("coordinates", sizes[0] - 1, f"the coordinates of {op.id}")
+    elif op.op_type == "GridSample" and position == 1:
+        for axis in range(1, rank - 1):
+            yield axis, Use("image", None, reason)
+        yield rank - 1, Use("coordinates", rank - 2, f"the coordinates of {op.id}")
+    elif op.op_type != "AffineGrid" and position == 0:
+        for axis in range(2, rank):
+            yield axis, Use("image", None, reason)
+
+
+def _told_by_tokens(op: Op, position: int, rank: int, reason: str) -> Iterator[tuple[int, Use]]:
+    """What attention and its rotation tell: X [B, S, D] or [B, h, S, d], positions [B, S], past [B, h, P, d].
+
+    Source: ONNX Attention-24, RotaryEmbedding-23; onnxruntime ContribOperators.md.
+    """
+    if op.op_type == "RotaryEmbedding":
+        positions = 1 if op.domain else 3
+        if position == positions and rank == 2:
+            yield 1, Use("sequence", None, reason)
+        if position not in (0, positions):
+            return
+    is_past = op.op_type == "Attention" and not op.domain and position in (4, 5)
+    if position < (1 if op.domain else 3) or is_past or op.op_type == "RotaryEmbedding":
+        yield 0, Use("batch", None, reason)
+    if rank == 4 and (position < (1 if op.domain else 3) or is_past):
+        yield 1, Use("unknown", None, f"heads of {op.id}")
+        yield 2, Use("past" if is_past else "sequence", None, reason)
+        yield 3, Use("features", None, reason)

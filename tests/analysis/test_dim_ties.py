@@ -274,3 +274,27 @@ def test_a_batch_that_a_stored_initial_state_hard_codes_is_not_overridden(tmp_pa
         ShapeError, match=r"node 0:LSTM: batch of input 5: found 1, wanted 8 for x\.1=8, which overrides"
     ):
         analyze(path, Settings(dims={"x.1": 8}))
+
+
+@pytest.mark.parametrize(
+    ("op", "inputs", "stated", "found"),
+    [
+        ("RotaryEmbedding", {"x": ("B", 8, "S", 64), "p": ("P", "Q")}, {"S": 40, "B": 2}, {"P": 2, "Q": 40}),
+        ("RotaryEmbedding", {"x": ("B", 8, "S", 64), "p": ("P", "Q")}, {"Q": 24}, {"S": 24}),
+        ("RoiAlign", {"x": (1, 3, 20, 20), "r": ("boxes", 4), "i": ("R",)}, {"boxes": 9}, {"R": 9}),
+        ("GridSample", {"x": ("B", 3, 8, 8), "g": ("G", 5, 5, 2)}, {"B": 4}, {"G": 4}),
+    ],
+)
+def test_places_and_positions_belong_to_what_they_are_of(
+    op: str, inputs: dict[str, Dims], stated: dict[str, int], found: dict[str, int], tmp_path: Path
+) -> None:
+    integers = ("p", "i")
+    given = [tensor(name, dims, INT64 if name in integers else FLOAT) for name, dims in inputs.items()]
+    table = np.zeros((512, 32), np.float32)
+    rotary = node(op, "x,p,cos,sin", "y", "com.microsoft")
+    path = write(tmp_path, [rotary if op == "RotaryEmbedding" else node(op, ",".join(inputs), "y")], given,
+                 [tensor("y")], {"cos": table, "sin": table})  # fmt: skip
+    dims = dims_of(path, **stated)
+    assert {name: dims[name] for name in found} == {name: (size, "bound") for name, size in found.items()}
+    with pytest.raises(UsageError, match="drop or correct one of them"):
+        dims_of(path, **stated, **{name: size + 1 for name, size in found.items()})

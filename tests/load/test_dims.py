@@ -305,6 +305,51 @@ def test_an_expression_fixes_the_one_dim_that_is_open(
     assert bound(tmp_path, proto, {} if stated is None else {name: stated}).dims["n"] == expected
 
 
+def _open(*names: str) -> list[onnx.ValueInfoProto]:
+    """Inputs of open dims, `g4` of four."""
+    return [value(name[:-1], [None] * int(name[-1])) for name in names]
+
+
+@pytest.mark.parametrize(
+    ("nodes", "inputs", "expected"),
+    [
+        ([node("GridSample", ["x", "g"], ["y"])], ("x4", "g4"), {"x": (1, 3, 224, 224), "g": (1, 224, 224, 2)}),
+        ([node("GridSample", ["x", "g"], ["y"])], ("x5", "g5"), {"g": (1, 224, 224, 224, 3)}),
+        (  # behind the usual scaling from [0, 1] to [-1, 1]
+            [node("Mul", ["g", "two"], ["a"]), node("Sub", ["a", "one"], ["b"]), node("GridSample", ["x", "b"], ["y"])],
+            ("x4", "g4"), {"g": (1, 224, 224, 2)},
+        ),
+        ([node("AffineGrid", ["t", "flat"], ["y"])], ("t3",), {"t": (1, 2, 3)}),
+        ([node("AffineGrid", ["t", "solid"], ["y"])], ("t3",), {"t": (1, 3, 4)}),
+        ([node("RoiAlign", ["x", "r", "i"], ["y"])], ("x4", "r2", "i1"), {"r": (1, 4)}),
+        ([node("RotaryEmbedding", ["x", "p", "c", "c"], ["y"], domain="com.microsoft")], ("x4", "p2"),
+         {"x": (1, 1, 128, 128), "p": (1, 128)}),
+        ([node("Attention", ["q", "k", "v"], ["y"])], ("q4", "k4", "v4"), {name: (1, 1, 128, 128) for name in "qkv"}),
+        ([node("Attention", ["q", "k", "v", "", "pk", "pv"], ["y"])], ("q4", "k4", "v4", "pk4", "pv4"),
+         {"pk": (1, 1, 128, 128), "pv": (1, 1, 128, 128)}),
+    ],
+)  # fmt: skip
+def test_ops_that_take_places_tell_how_many_coordinates_they_have(
+    nodes: list[onnx.NodeProto], inputs: tuple[str, ...], expected: dict[str, Shape], tmp_path: Path
+) -> None:
+    stored = [
+        weight("two"),
+        weight("one"),
+        weight("c", 512, 64),
+        ints("flat", 1, 3, 9, 9),
+        ints("solid", 1, 3, 9, 9, 9),
+    ]
+    found = shapes_of(bound(tmp_path, model(nodes, _open(*inputs), stored=stored, opset=23)))
+    assert {name: found[name] for name in expected} == expected
+
+
+def test_letters_do_not_say_more_than_an_op_that_reads_an_image(tmp_path: Path) -> None:
+    grid = model(
+        [node("GridSample", ["x", "g"], ["y"])], [value("x", list("NCHW")), value("g", list("abcd"))], opset=20
+    )
+    assert shapes_of(bound(tmp_path, grid)) == {"x": (1, 3, 224, 224), "g": (1, 224, 224, 2)}
+
+
 def test_a_dim_that_is_stated_may_leave_nothing(tmp_path: Path) -> None:
     assert shapes_of(bound(tmp_path, plain(value("a", ["floor(n/2)", 3])), {"n": 1})) == {"a": (0, 3)}
 

@@ -140,11 +140,33 @@ def _recurrent(op: OpView) -> Iterator[Tie]:
                       is_strict=True)  # fmt: skip
 
 
+def _rotary(op: OpView) -> Iterator[Tie]:
+    """X [B, S, D] or [B, h, S, d] and positions [B, S]. Source: ONNX RotaryEmbedding-23, ContribOperators.md."""
+    positions = 1 if op.domain else 3
+    if op.has(positions) and op.input(positions).rank > 1:
+        yield from _batches(op, op.x.shape[0], positions)
+        yield Tie(op.input(positions).shape[1], op.x.shape[-2], f"positions of input {positions}", is_strict=True)
+
+
+def _grid(op: OpView) -> Iterator[Tie]:
+    """X [N, C, ...] and a grid of each image [N, ...]. Source: ONNX GridSample-22."""
+    yield Tie(op.input(1).shape[0], op.x.shape[0], "batch of input 1", is_strict=True)
+
+
+def _boxes(op: OpView) -> Iterator[Tie]:
+    """Boxes [R, 4] and the image of each [R]. Source: ONNX RoiAlign-22."""
+    yield Tie(op.input(2).shape[0], op.input(1).shape[0], "boxes", is_strict=True)
+
+
 _MICROSOFT = "com.microsoft"
 _RULES: dict[tuple[str, str], TieRule] = {
     ("", "Attention"): _standard,
+    ("", "GridSample"): _grid,
+    ("", "RoiAlign"): _boxes,
+    ("", "RotaryEmbedding"): _rotary,
     **{("", name): _recurrent for name in ("RNN", "GRU", "LSTM")},
     (_MICROSOFT, "GroupQueryAttention"): _grouped,
     (_MICROSOFT, "MultiHeadAttention"): _multi_head,
     (_MICROSOFT, "Attention"): _packed,
+    (_MICROSOFT, "RotaryEmbedding"): _rotary,
 }
