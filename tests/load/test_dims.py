@@ -324,7 +324,7 @@ def _open(*names: str) -> list[onnx.ValueInfoProto]:
         ([node("RoiAlign", ["x", "r", "i"], ["y"])], ("x4", "r2", "i1"), {"r": (1, 4)}),
         ([node("RotaryEmbedding", ["x", "p", "c", "c"], ["y"], domain="com.microsoft")], ("x4", "p2"),
          {"x": (1, 1, 128, 128), "p": (1, 128)}),
-        ([node("Attention", ["q", "k", "v"], ["y"])], ("q4", "k4", "v4"), {name: (1, 1, 128, 128) for name in "qkv"}),
+        ([node("Attention", ["q", "k", "v"], ["y"])], ("q4", "k4", "v4"), dict.fromkeys("qkv", (1, 1, 128, 128))),
         ([node("Attention", ["q", "k", "v", "", "pk", "pv"], ["y"])], ("q4", "k4", "v4", "pk4", "pv4"),
          {"pk": (1, 1, 128, 128), "pv": (1, 1, 128, 128)}),
     ],
