@@ -4,13 +4,15 @@ A length arises at the op whose output has an axis that nothing in its operands 
 has an upper bound is taken to be as long as that; any other is assumed, and the walk goes on as if it were so.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from math import gcd
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from onnx_roofline.base.errors import UsageError
 from onnx_roofline.base.text import shown
+from onnx_roofline.base.units import ceil_div
 from onnx_roofline.inference.open_axes import (
     data_decide,
     in_order,
@@ -19,6 +21,8 @@ from onnx_roofline.inference.open_axes import (
     refuse_no_multiple,
     refuse_other_elements,
     room,
+    rows_of_reshape,
+    stated_beside,
     symbol_of,
     usual,
     whole,
@@ -151,7 +155,12 @@ class Lengths:
             size, label = kind.shape[axis], f"{name}.{axis}"
             if label in self._watched:
                 self.seen[label] = size, axis in kind.known_axes()
-            if label in self._stated:
+            beside = stated_beside(op, inputs, op.outputs.index(name), axis, self._stated) if self._stated else None
+            if label not in self._stated and beside is not None and axis not in sure:
+                shape[axis] = self._as_beside(beside, size, label, key, op, kind)
+                sure.add(axis)
+                own.add(label)
+            elif label in self._stated:
                 refuse_no_multiple(self._path, label, self._stated[label], key, op, inputs, axis)
                 shape[axis] = self._as_stated(label, key, op, kind, axis, hangs)
                 sure.add(axis)
@@ -182,6 +191,16 @@ class Lengths:
         sized = replace(kind, shape=tuple(shape)).resting(exact=is_exact, assumed=assumed, sure_axes=sure)
         self._tie(name, scope, kind, sized, frozenset(own))
         return sized, frozenset(own)
+
+    def _as_beside(self, stated: int, bound: int | None, label: str, key: str, op: Op, kind: TensorType) -> int:
+        """The size of an axis that another output of the op has, which the user states."""
+        if bound is not None and not kind.assumed and stated > bound:
+            raise UsageError(
+                f"{self._path}: --dim {shown(label)}: found {stated} stated of another output of node {key}, which "
+                f"makes it at most {bound}; correct it"
+            )
+        self._found[label] = _Length(key, op.op_type, stated, "bound")
+        return stated
 
     def _as_stated(self, label: str, key: str, op: Op, kind: TensorType, axis: int, hangs: frozenset[str]) -> int:
         """The size that the user states of an axis. Raises UsageError where the file fixes another one, or a bound."""
@@ -260,9 +279,17 @@ class Lengths:
         if isinstance(part, Unsure) and part.number is None:
             self._resolved.setdefault(part.source, (number, names))
 
-    def note_misfit(self, inputs: Iterable[Known | None]) -> None:
+    def note_misfit(self, op: Op, inputs: Sequence[Known | None]) -> None:
         """Operands that contradict each other because of an assumed size: the sizes with which they would not."""
         self.conflicts += 1
+        rows = rows_of_reshape(op, inputs)
+        elements, each = rows or (0, 1)
+        for name in sorted(inputs[0].hangs) if elements and inputs[0] is not None else ():
+            length = self._found.get(name)
+            if length is not None and length.origin == "assumed" and length.value and not elements % length.value:
+                # So long that the elements divide.
+                step = each // gcd(each, elements // length.value)
+                self.proposals.setdefault(name, {})[ceil_div(length.value, step) * step] = None
         known = [item for item in inputs if item is not None]
         wanted = {dim for item in known for axis, dim in enumerate(item.type.shape or ())
                   if axis in item.type.known_axes() and dim is not None and dim > 1}  # fmt: skip

@@ -15,10 +15,12 @@ from onnx_roofline.inference.runs import (
     different_runs,
     in_run,
     iterations_of,
+    most_of,
     reads_runs,
     repeated_runs,
 )
 from onnx_roofline.inference.scope import Known, Scope
+from onnx_roofline.inference.simulated_loops import STEPS, Simulation, simulate
 from onnx_roofline.inference.trip_counts import condition_reads, counted_trips, final_counters
 from onnx_roofline.ir.graph import Op, TensorType
 from onnx_roofline.ir.records import Origin
@@ -186,6 +188,28 @@ class Iterations:
             runs = None if own is None else (start + own * step).astype(known.value.dtype)
             bound = np.full(known.type.dims, max(start, end), known.value.dtype)
             found[position] = Known(known.type, bound=bound, runs=runs)
+        return found | self._states(most, own, found) if own is not None else found
+
+    def _states(self, most: int, own: "Array", counted: Mapping[int, Known]) -> dict[int, Known]:
+        """Carried numbers that are no counters, but follow from themselves."""
+        import numpy as np
+
+        found: dict[int, Known] = {}
+        numbers = {
+            position: known
+            for position, known in enumerate(self._inputs[2:])
+            if position not in counted and known is not None and known.value is not None and known.value.size == 1
+        }
+        if not numbers or most > STEPS:
+            return found
+        for position, values in _simulated(self._op, self._scope, self._inputs, most).states.items():
+            known = numbers.get(position)
+            if known is None or not known.type.is_sure or len(values) < most:
+                continue
+            if any(value.dtype != values[0].dtype or value.size != 1 for value in values):
+                continue
+            runs = np.stack([value.reshape(()) for value in values])[own]
+            found[position] = Known(known.type, bound=most_of(runs, known.type), runs=runs)
         return found
 
 
@@ -231,6 +255,10 @@ def _found_trip_count(op: Op, scope: Scope, inputs: tuple[Known | None, ...], co
         is_sure = is_exact and initial is not None and (limit is not None or not has_limit)
         least = count if at_most is None else min(count, at_most)
         return least if limit is None else max(0, min(least, limit)), "exact" if is_sure else "data"
+    simulated = None if again is not None else _simulated(op, scope, inputs, limit).trips
+    if simulated is not None:
+        is_sure = initial is not None and (limit is not None or not has_limit)
+        return simulated if at_most is None else min(simulated, at_most), "exact" if is_sure else "data"
     if at_most is not None:
         return max(0, at_most), "data" if at_most > 0 else "exact"
     if limit is None or limit in UNBOUNDED_TRIPS:
@@ -249,6 +277,11 @@ def _bound_of(known: Known | None) -> int | None:
 def _counted(op: Op, scope: Scope, inputs: tuple[Known | None, ...]) -> tuple[int, bool] | None:
     """(trips at most, whether just so many) of a loop whose condition compares a counter with a bound."""
     return counted_trips(body_of(op, "body"), initial_values(op, inputs), lambda name: scope.find(name).value)
+
+
+def _simulated(op: Op, scope: Scope, inputs: tuple[Known | None, ...], limit: int | None) -> Simulation:
+    body = body_of(op, "body")
+    return simulate(body, initial_values(op, inputs), lambda name: scope.find(name).value, limit)
 
 
 def initial_values(op: Op, inputs: tuple[Known | None, ...]) -> "dict[str, Array]":

@@ -1,5 +1,7 @@
 """What an op says of the axes of its output that nothing fixes: which it decides, their room, and their usual size."""
 
+from collections.abc import Mapping, Sequence
+
 from onnx_roofline.base.errors import UsageError
 from onnx_roofline.base.text import shown
 from onnx_roofline.base.units import product
@@ -38,6 +40,41 @@ def usual(op: Op, inputs: tuple[Known | None, ...], axis: int, rank: int) -> int
     return size if size is not None and (size > 1 or op.op_type != "Tile") else None
 
 
+def stated_beside(
+    op: Op, inputs: tuple[Known | None, ...], output: int, axis: int, stated: Mapping[str, int]
+) -> int | None:
+    """The size of an axis that follows from what is stated of another output of the op."""
+    if op.domain:
+        return None
+    if op.op_type == "TopK":
+        alike = [(other, axis) for other in (0, 1)]
+    elif op.op_type == "Unique":
+        found = op.attributes.get("axis", 0)
+        # The first occurrences and the counts have one for each slice that is kept.
+        alike = [(0, found if isinstance(found, int) else 0), (1, 0), (3, 0)]
+    elif op.op_type == "Split" and axis == op.attributes.get("axis", 0):
+        return _rest_of_split(op, inputs, output, axis, stated)
+    else:
+        return None
+    if (output, axis) not in alike:
+        return None
+    labels = [f"{op.outputs[other]}.{at}" for other, at in alike if other < len(op.outputs) and op.outputs[other]]
+    return next((stated[label] for label in labels if label in stated), None)
+
+
+def _rest_of_split(
+    op: Op, inputs: tuple[Known | None, ...], output: int, axis: int, stated: Mapping[str, int]
+) -> int | None:
+    """What is left of a Split where every other part is stated."""
+    kind = inputs[0].type if inputs[0] is not None else None
+    others = [stated.get(f"{name}.{axis}") for place, name in enumerate(op.outputs) if place != output]
+    if kind is None or axis not in kind.known_axes() or None in others or "" in op.outputs:
+        return None
+    whole = (kind.shape or ())[axis]
+    left = (whole or 0) - sum(size or 0 for size in others)
+    return left if left >= 0 else None
+
+
 def refuse_no_multiple(
     path: str, label: str, stated: int, key: str, op: Op, inputs: tuple[Known | None, ...], axis: int
 ) -> None:
@@ -74,6 +111,15 @@ def room(op: Op, inputs: tuple[Known | None, ...], shape: list[int | None]) -> t
     if op.op_type not in _CONSERVING or op.domain or not elements or not rest or elements % rest:
         return None
     return elements // rest, shape.count(None)
+
+
+def rows_of_reshape(op: Op, inputs: Sequence[Known | None]) -> tuple[int, int] | None:
+    """(elements, those of one row) of a Reshape that makes as many rows as there are; None where it makes none."""
+    target = elements_of(inputs[1]) if op.op_type == "Reshape" and not op.domain and len(inputs) > 1 else None
+    elements = inputs[0].type.elements if inputs and inputs[0] is not None else None
+    parts = [] if target is None else target.reshape(-1).tolist()
+    sizes = [part for part in parts if isinstance(part, int) and part > 0]
+    return (elements, product(sizes)) if elements and -1 in parts and len(sizes) == len(parts) - 1 else None
 
 
 def is_opaque(known: Known | None) -> bool:

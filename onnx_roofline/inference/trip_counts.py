@@ -198,7 +198,7 @@ class _Trace:
         return op.op_type in _TRANSPARENT or (to_bool and from_bool)
 
     def _always_holds(self, op: Op, negated: bool) -> bool:
-        value = _constant_of(op)
+        value = constant_of(op)
         return value is not None and value.dtype.kind == "b" and bool((value != negated).all())
 
     def trips(self, name: str, negated: bool) -> int | None:
@@ -307,7 +307,7 @@ class _Trace:
             return self._initial.get(name)
         op = self._producers.get(name)
         if op is not None:
-            return _constant_of(op)
+            return constant_of(op)
         stored = self._body.stored.get(name)
         return self._outside(name) if stored is None else stored.value
 
@@ -339,7 +339,8 @@ def _stays_in_range(side: _Linear, start: Fraction, step: _Linear, steps: int) -
     return True
 
 
-def _constant_of(op: Op) -> "Array | None":
+def constant_of(op: Op) -> "Array | None":
+    """The number or tensor of a Constant; None of any other op, or where it is not kept."""
     import numpy as np
 
     if op.op_type != "Constant" or op.domain:

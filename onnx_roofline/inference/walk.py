@@ -19,6 +19,7 @@ from onnx_roofline.inference.control_flow import Choice, infer_control_flow, wit
 from onnx_roofline.inference.evidence import SHOWN_CONTRADICTIONS, Evidence
 from onnx_roofline.inference.lengths import Lengths
 from onnx_roofline.inference.onnx_library import known_attributes, node_with_attributes
+from onnx_roofline.inference.open_axes import rows_of_reshape
 from onnx_roofline.inference.plain_ops import PlainOps, bytes_of, sides_of
 from onnx_roofline.inference.scope import (
     CONSTANT,
@@ -299,8 +300,9 @@ class Walk:
 
     def _infer_plain(self, op: Op, scope: Scope, inputs: tuple[Known | None, ...]) -> OpResult:
         found, is_misfit = self._plain.infer(op, inputs, scope.prefix + next(filter(None, op.outputs), ""))
-        if is_misfit:
-            self.lengths.note_misfit(inputs)
+        rows = rows_of_reshape(op, inputs)
+        if is_misfit or (rows is not None and rows[0] % rows[1] and inputs[0] is not None and inputs[0].type.assumed):
+            self.lengths.note_misfit(op, inputs)
         if op.op_type == "Constant" and not op.domain:
             return OpResult(found)
         types = tuple(

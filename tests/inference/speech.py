@@ -18,10 +18,12 @@ def macs(tokens: int, frames: int) -> int:
     encoder = LAYERS * WIDTH * WIDTH * 5 * tokens
     durations = tokens * WIDTH * BINS
     alignment = WIDTH * tokens * frames
+    # Both directions, four gates each, of the input and of the state.
+    prosody = 2 * 4 * (WIDTH // 2) * (WIDTH + WIDTH // 2) * frames
     first = WIDTH * WIDTH * 20 * frames + 2 * WIDTH * WIDTH * 3 * (10 * frames)
     second = WIDTH * WIDTH * 12 * (10 * frames) + 2 * WIDTH * WIDTH * 3 * (60 * frames)
     wave = WIDTH * 7 * (60 * frames)
-    return encoder + durations + alignment + first + second + wave
+    return encoder + durations + alignment + prosody + first + second + wave
 
 
 class _Graph:
@@ -72,6 +74,14 @@ def save_speech_model(path: Path) -> Path:
     places = g.op("Concat", [g.op("Unsqueeze", [token, "axis1"], "token_2d"), column], "places", axis=1)
     ones = g.op("Expand", [g.keep("unit", np.ones(1, np.float32)), g.op("Shape", [frames], "count")], "ones")
     y = g.op("MatMul", [x, g.op("ScatterND", [zeros, places, ones], "alignment")], "aligned")
+    # A bidirectional LSTM over the frames, [frames, 1, width] -> [frames, 2, 1, width / 2].
+    half = WIDTH // 2
+    z = g.op("Transpose", [y], "by_frame", perm=[2, 0, 1])
+    gates = [g.weight("lstm.w", 2, 4 * half, WIDTH), g.weight("lstm.r", 2, 4 * half, half)]
+    z = g.op("LSTM", [z, *gates], "prosody0", hidden_size=half, direction="bidirectional")
+    z = g.op("Transpose", [z], "prosody1", perm=[2, 1, 3, 0])
+    z = g.op("Reshape", [z, g.keep("joined", np.array([1, WIDTH, -1]))], "prosody")
+    y = g.op("Add", [y, z], "expressive")
     for stage, (stride, taps) in enumerate(UPSAMPLING):
         pad = (taps - stride) // 2
         weight = g.weight(f"up.{stage}.w", WIDTH, WIDTH, taps)

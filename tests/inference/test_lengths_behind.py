@@ -184,3 +184,41 @@ def test_a_view_on_open_axes_has_as_many_elements(inputs: str, op: str, shape: t
     assert kind_of(analyze(path, Settings(dims=stated)), "y") == TensorType("float32", tuple(reversed(shape)))
     with pytest.raises(UsageError, match=r"but node 0:\w+ makes it of 20 elements"):
         analyze(path, Settings(dims={**stated, "v.0": 3}))
+
+
+@pytest.mark.parametrize(
+    ("ops", "stated", "sizes"),
+    [
+        ("v, i = TopK <axis = 0> (x, n)", {"v.0": 9}, {"v": (9, 64), "i": (9, 64)}),
+        ("v, i = TopK <axis = 0> (x, n)", {"i.0": 9}, {"v": (9, 64), "i": (9, 64)}),
+        ("v, i = Split <axis = 0> (x, two)", {"v.0": 30}, {"v": (30, 64), "i": (70, 64)}),
+        ("v, i = Split <axis = 0> (x, two)", {"i.0": 0}, {"v": (100, 64), "i": (0, 64)}),
+        ("v, i, r, c = Unique <axis = 0> (x)", {"c.0": 9}, {"v": (9, 64), "i": (9,), "r": (100,), "c": (9,)}),
+        ("v, i, r, c = Unique (x)", {"v.0": 9}, {"v": (9,), "i": (9,), "r": (6400,), "c": (9,)}),
+    ],
+)
+def test_outputs_of_one_op_fix_each_other(
+    ops: str, stated: dict[str, int], sizes: dict[str, tuple[int, ...]], tmp_path: Path
+) -> None:
+    path = save(HEAD + f"g (float[100, 64] x, int64[1] n, int64[2] two) => (v, i) {{ {ops} }}", tmp_path)
+    analysis = analyze(path, Settings(dims=stated))
+    assert {name: kind_of(analysis, name).shape for name in sizes} == sizes
+    assert all(kind_of(analysis, name).is_sure for name in sizes)
+    assert analysis.model.warnings == ()
+
+
+def test_outputs_of_one_op_that_contradict_are_refused(tmp_path: Path) -> None:
+    path = save(HEAD + "g (float[100, 64] x, int64[2] n) => (v, i) { v, i = Split <axis = 0> (x, n) }", tmp_path)
+    with pytest.raises(UsageError, match=r"--dim 'v.0': found 101, but node 0:Split makes it at most 100"):
+        analyze(path, Settings(dims={"v.0": 101}))
+
+
+@pytest.mark.parametrize(("rows", "padded"), [(8, 104), (7, 105), (100, 100)])
+def test_what_is_padded_to_whole_windows_is(rows: int, padded: int, tmp_path: Path) -> None:
+    """At most 100 rows that data find, padded by data, cut into windows of so many."""
+    body = f"""p = Concat <axis = 0> (z, z, pads, z)  c = Pad (g, p)  sh = Constant <value_ints = [-1, {rows}, 64]> ()
+      r = Reshape (c, sh)  y = MatMul (r, w)"""
+    text = FOUND.replace("float[3, 64] t,", "int64[1] pads,")
+    analysis = found(tmp_path, text, body)
+    assert kind_of(analysis, "y").shape == (padded // rows, rows, 16)
+    assert analysis.summary.unknown_ops == 0

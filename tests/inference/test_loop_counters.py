@@ -107,17 +107,30 @@ def test_a_counter_ends_its_loop(text: str, trips: int, tmp_path: Path) -> None:
 UNCOUNTED = {
     "a counter that float32 rounds": text_of("t = Constant <value = float {16777300.0}> ()  co = Less (aa, t)", "float",
                                              "16777210.0", "1.0"),
-    "a counter behind a cast that rounds": text_of("af = Cast <to = 1> (aa)  t = Constant <value = float {16777300.0}> "
-                                                   "()  co = Less (af, t)", "int32", "16777210"),
     "a step that is no fraction of two": text_of("t = Constant <value = float {1000.0}> ()  co = Less (aa, t)", "float",
                                                  "0.0", "0.1"),
-    "fractions that a cast cuts": text_of("whole = Cast <to = 6> (aa)  co = Less (whole, five)", "float", "0.0", "0.5"),
-    "a cast to bool of a number": COUNTED["to a number and back to bool"][0],
     "never equal": text_of("four = Constant <value = int32 {4}> ()  same = Equal (aa, four)  co = Not (same)", "int32",
                            "0", "3"),
     "what data end": text_of("sum = ReduceSum <keepdims = 0> (hout)  z = Constant <value = float {0.0}> () "
                              "co = Greater (sum, z)"),
 }  # fmt: skip
+
+
+# What has no closed form is run: as it rounds, and as casts cut it.
+RUN = {
+    "a counter behind a cast that rounds": text_of("af = Cast <to = 1> (aa)  t = Constant <value = float {16777300.0}> "
+                                                   "()  co = Less (af, t)", "int32", "16777210"),
+    "fractions that a cast cuts": text_of("whole = Cast <to = 6> (aa)  co = Less (whole, five)", "float", "0.0", "0.5"),
+    "a cast to bool of a number": COUNTED["to a number and back to bool"][0],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("text", RUN.values(), ids=RUN)
+def test_a_counter_that_is_rounded_or_cut_is_run(text: str, tmp_path: Path) -> None:
+    path = save(text, tmp_path)
+    (trips, *_) = run(path)[0].shape
+    assert trips > 1
+    assert kind_of(analyze(path), "s") == TensorType("float32", (trips, 1, 8))
 
 
 @pytest.mark.parametrize("text", UNCOUNTED.values(), ids=UNCOUNTED)
@@ -257,3 +270,20 @@ g (float[3, 4] x, float[8, 8] w, float[8, 8] a) => (l) {
     assert analysis.summary.counts.macs == trips * 8 * 8 * 8
     (row,) = [row for row in analysis.model.column(TypedOp).values() if row.op.op_type == "Loop"]
     assert [(body.repeat, body.origin) for body in row.bodies] == [(trips, origin)]
+
+
+@pytest.mark.parametrize(
+    ("kind", "start", "body", "trips"),
+    [
+        ("int32", "1", "q = Add (aa, aa)  l = Constant <value = int32 {1000}> ()  co = Less (q, l)", 499),  # 2 * 500
+        ("float", "1", "l = Constant <value = float {20.0}> ()  f2 = Constant <value = float {0.5}> () "
+         "half = Mul (l, f2)  co = Less (aa, half)", 9),  # 2, 3, ... 10 is no longer below 20 / 2
+        ("int32", "0", "t = Constant <value = int32 {6}> ()  r = Mod (aa, t)  z = Constant <value = int32 {0}> () "
+         "e = Equal (r, z)  co = Not (e)", 6),
+        ("int32", "0", "q = Mul (aa, aa)  l = Constant <value = int32 {50}> ()  co = Less (q, l)", 8),  # 64
+    ],
+)  # fmt: skip
+def test_a_condition_without_a_closed_form_is_run(kind: str, start: str, body: str, trips: int, tmp_path: Path) -> None:
+    path = save(text_of(body, kind, start, "1.0" if kind == "float" else "1"), tmp_path)
+    assert kind_of(analyze(path), "s") == TensorType("float32", (trips, 1, 8))
+    assert run(path)[0].shape == (trips, 1, 8)

@@ -213,3 +213,23 @@ def test_slices_of_uneven_loops_are_bounded_by_the_longest(tmp_path: Path) -> No
     (kind,) = [row.outputs[0] for row in analysis.model.column(TypedOp).values() if row.op.op_type == "Exp"]
     assert (kind.shape, kind.exact) == ((4, 1, 8), False)
     assert runs_of(analysis) == (10, "exact")
+
+
+@pytest.mark.parametrize(
+    ("start", "update", "trips"),
+    [
+        (1, "b = Mul (a, two)", [1, 2, 4, 8, 16]),
+        (16, "b = Div (a, two)", [16, 8, 4, 2, 1]),
+        (0, "b = Sub (one, a)", [0, 1, 0, 1, 0]),  # on and off
+        (2, "q = Mul (a, a)  b = Mod (q, five)", [2, 4, 1, 1, 1]),  # 4, 16 mod 5, 1
+    ],
+)
+def test_a_number_that_follows_from_itself_is_run(start: int, update: str, trips: list[int], tmp_path: Path) -> None:
+    text = text_of(f"mi, gi = Loop (a, yes, ni, hi) INNER  {update}")
+    text = text.replace("total, y = Loop (most, yes, zero, x)", f"p = Constant <value_int = {start}> ()  "
+                        "total, q, y = Loop (most, yes, zero, p, x)")  # fmt: skip
+    text = text.replace("int64 ni, float[1, 8] hi)", "int64 ni, int64 a, float[1, 8] hi)")
+    text = text.replace("int64 mi, float[1, 8] gi)", "int64 mi, int64 b, float[1, 8] gi)")
+    path = save(text, tmp_path)
+    assert runs_of(analyze(path)) == (sum(trips), "exact")
+    assert really(path) == sum(trips)
