@@ -23,6 +23,7 @@ from onnx_roofline.ir.records import (
     Traffic,
     TypedOp,
     Work,
+    op_status,
     whole,
 )
 
@@ -68,7 +69,8 @@ class WholeTime(Struct, frozen=True):
 class Summary(Struct, frozen=True):
     """What holds for the whole model in one run of it.
 
-    `status_counts` are by the least sure of an op's figures and of how often it runs. Sums are over what is known;
+    `status_counts` are by `op_status`, `unknown_op_types` the types of ops that it calls unknown; `uncounted_op_types`
+    are those among them whose counts are unknown, of the others only the bytes are. Sums are over what is known;
     `unknown_counts_ops` and `unknown_bytes_ops` say how many ops that run are missing from them. `times_alone` are by
     device, all kernels there, by the plain roofline; `time_placed` is that of the kernels where they are placed, with
     transfers, under the placement's time model.
@@ -77,6 +79,7 @@ class Summary(Struct, frozen=True):
     ops: int
     status_counts: Mapping[str, int]
     unknown_op_types: tuple[str, ...]
+    uncounted_op_types: tuple[str, ...]
     unknown_bytes_share: float | None
     unknown_counts_ops: int
     unknown_bytes_ops: int
@@ -99,7 +102,7 @@ class Summary(Struct, frozen=True):
 
     @property
     def unknown_ops(self) -> int:
-        """Ops whose counts are unknown, whether they run or not."""
+        """Ops whose counts or bytes are unknown, whether they run or not."""
         return self.status_counts["unknown"]
 
 
@@ -107,11 +110,9 @@ def summarize(model: Model, system: "System") -> Summary:
     """The Summary of a model that all passes have run on."""
     rows, works, traffics = model.column(TypedOp), model.column(Work), model.column(Traffic)
     executions = model.column(Executions)
-    pairs = Counter((work.status, executions[key].status) for key, work in works.items())
-    statuses: Counter[str] = Counter()
-    for pair, number in pairs.items():
-        statuses[max(pair, key=STATUSES.index)] += number
-    unknown_types = {rows[key].op.qualified_type: None for key, work in works.items() if work.status == "unknown"}
+    status_of = {key: op_status(work, traffics[key], executions[key]) for key, work in works.items()}
+    statuses = Counter(status_of.values())
+    unknown = [key for key, status in status_of.items() if status == "unknown"]
     sums: dict[str, int | Fraction] = dict.fromkeys(COUNT_CLASSES, 0)
     known_bytes: int | Fraction = 0
     compulsory_bytes: int | Fraction = 0
@@ -145,7 +146,8 @@ def summarize(model: Model, system: "System") -> Summary:
     return Summary(
         ops=len(rows),
         status_counts={status: statuses.get(status, 0) for status in STATUSES},
-        unknown_op_types=tuple(sorted(unknown_types)),
+        unknown_op_types=tuple(sorted({rows[key].op.qualified_type for key in unknown})),
+        uncounted_op_types=tuple(sorted({rows[key].op.qualified_type for key in unknown if works[key].counts is None})),
         unknown_bytes_share=share,
         unknown_counts_ops=uncounted,
         unknown_bytes_ops=unsized,

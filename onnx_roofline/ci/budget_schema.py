@@ -68,7 +68,7 @@ _PROPERTIES: dict[str, dict[str, Any]] = {
     "values": {**_LISTS, "description": "what integer inputs hold"},
     "level": {**_LEVEL, "description": "of budgets that say none"},
     "assumed": {**_LEVEL, "description": "what assumed dims, trip counts and branches are"},
-    "unknown": {**_LEVEL, "description": "what ops without a figure are"},
+    "unknown": {**_LEVEL, "description": "what ops of unknown counts or bytes are"},
     "fits": {**_one_or_more(_TEXT), "description": "devices whose memory must hold the whole model"},
     "budgets": {
         "type": "object",

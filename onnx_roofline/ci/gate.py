@@ -114,7 +114,8 @@ class _Judge:
                 self._judge_budget(snapshot, budget)
         if snapshot.totals["unknown_ops"] and self.target.entry.unknown != "off":
             types = ", ".join(snapshot.unknown_op_types[:5])
-            text = f"{snapshot.totals['unknown_ops']:,} ops have no figure ({types}); --allow-unknown accepts them"
+            text = f"{snapshot.totals['unknown_ops']:,} ops have unknown counts or bytes ({types}); "
+            text += "--allow-unknown accepts them"
             severity = _SEVERITIES[self.target.entry.unknown]
             self._add("OR106", severity, int(severity == "error"), "unknown_ops", text)
         for note in snapshot.lint:
@@ -270,7 +271,7 @@ def unknown_because(metric: str) -> str:
         return "the system states no energy of what it does"
     if metric.startswith("memory_share."):
         return "the device states no capacity, or some tensors have no size"
-    return "some ops have no figure"
+    return "some ops have unknown counts or bytes"
 
 
 def _holds(budget: Budget, found: Value, limit: Fraction) -> bool:

@@ -36,9 +36,9 @@ TOTALS: dict[str, str] = {
     "sequential_steps": "longest chain of dependent steps",
     "kernels": "after fusion",
     "ops": "in all graphs",
-    "unknown_ops": "without a figure",
-    "coverage": "share of ops with a figure; give it a min",
-    "exact_share": "share of ops whose figures are exact; give it a min",
+    "unknown_ops": "of unknown counts or bytes",
+    "coverage": "share of ops whose counts and bytes are known; give it a min",
+    "exact_share": "share of ops whose counts and bytes are exact; give it a min",
 }
 # Metrics of a device, or of the placement: `time_s.a100-sxm-80gb`, `time_s.placement`.
 FAMILIES: dict[str, str] = {

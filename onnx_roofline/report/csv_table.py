@@ -8,7 +8,7 @@ from onnx_roofline.analysis.analyze import Analysis
 from onnx_roofline.base.text import csv_cell
 from onnx_roofline.hardware import Device
 from onnx_roofline.ir.placed_records import Placement, Roof, Roofline
-from onnx_roofline.ir.records import COUNT_CLASSES, Executions, Kernel, Traffic, TypedOp, Work
+from onnx_roofline.ir.records import COUNT_CLASSES, Executions, Kernel, Traffic, TypedOp, Work, op_status
 
 Cell = str | int | float | None
 Row = dict[str, Cell]
@@ -41,7 +41,7 @@ def table_rows(analysis: Analysis) -> Iterator[Row]:
             *(key, row.op.name, row.op.op_type, row.op.domain, row.op.module),
             row.role,
             count.numerator if count.denominator == 1 else float(count),
-            work.status,
+            op_status(work, traffics[key], executions[key]),
             work.rule,
             work.compute_dtype,
             *((None, None) if counts is None else (counts.macs, counts.flops)),

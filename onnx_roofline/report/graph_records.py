@@ -9,7 +9,20 @@ from onnx_roofline.analysis.analyze import Analysis
 from onnx_roofline.ir.graph import Graph, TensorType, op_reads
 from onnx_roofline.ir.open_records import OpenBodies
 from onnx_roofline.ir.placed_records import DeviceTime, Placement, Roof, Roofline, Together
-from onnx_roofline.ir.records import Body, Counts, Executions, Kernel, Live, Moved, Reuse, Traffic, TypedOp, Work, total
+from onnx_roofline.ir.records import (
+    Body,
+    Counts,
+    Executions,
+    Kernel,
+    Live,
+    Moved,
+    Reuse,
+    Traffic,
+    TypedOp,
+    Work,
+    op_status,
+    total,
+)
 from onnx_roofline.report import contract
 from onnx_roofline.report.alternative_records import flip_record, split_record, vectors_record
 from onnx_roofline.what_if.alternatives import Alternatives
@@ -107,6 +120,7 @@ class GraphRecords:
             module=op.module,
             role=row.role,
             shape_only=row.role == "shape_only",
+            status=op_status(model.column(Work)[key], model.column(Traffic)[key], executions),
             executions=_number(executions.count),
             executions_origin=executions.origin,
             parameters=held.parameters,

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 # Loops and branches, and lengths that data decide, that the first line names.
 SHOWN_BODIES = 4
 SHOWN_LENGTHS = 2
+# Types of ops that are not covered.
+SHOWN_TYPES = 4
 # Rules, passes and outputs of one plugin that the first line names.
 SHOWN_BROUGHT = 4
 # Characters of a name in a row or a line.
@@ -36,8 +38,9 @@ def first_line(analysis: Analysis, named: str = "", variants: int = 1) -> str:
     if summary.unknown_ops:
         weight = summary.unknown_bytes_share
         shown = "an unknown share" if weight is None else format_share(weight)
-        types = ", ".join(visible(name, 40) for name in summary.unknown_op_types[:4])
-        parts.append(f"unknown: {types}{' ...' if len(summary.unknown_op_types) > 4 else ''}, {shown} of the bytes")
+        types = ", ".join(unknown_types(summary)[:SHOWN_TYPES])
+        more = " ..." if len(summary.unknown_op_types) > SHOWN_TYPES else ""
+        parts.append(f"unknown: {types}{more}, {shown} of the bytes")
     assumed = {name: dim for name, dim in analysis.model.dims.items() if dim.origin == "assumed"}
     if assumed:
         parts.append(f"ASSUMED dims: {_dims(assumed)}")
@@ -66,6 +69,14 @@ def first_line(analysis: Analysis, named: str = "", variants: int = 1) -> str:
         parts.append(f"float32 products as {math} (--math)")
     parts += [f"plugin {visible(name, 40)}: {_brought(what)}" for name, what in plugin.brought().items()]
     return " · ".join(parts)
+
+
+def unknown_types(summary: Summary) -> list[str]:
+    """Types of the ops that are not covered, `Relu (bytes)` where only the bytes are unknown."""
+    return [
+        visible(name, 40) + ("" if name in summary.uncounted_op_types else " (bytes)")
+        for name in sorted(summary.unknown_op_types, key=lambda name: name not in summary.uncounted_op_types)
+    ]
 
 
 def misfits(analysis: Analysis) -> list[str]:

@@ -4,7 +4,7 @@ from fractions import Fraction
 
 from onnx_roofline.analysis.analyze import Analysis
 from onnx_roofline.ir.placed_records import Placement, Roofline
-from onnx_roofline.ir.records import Executions, Kernel, Reuse, Traffic, TypedOp, Work
+from onnx_roofline.ir.records import Executions, Kernel, Reuse, Traffic, TypedOp, Work, op_status
 
 Figure = int | float | str
 
@@ -22,8 +22,9 @@ class NodeFigures:
         """
         model = self._model
         work, traffic, kernel = model.column(Work)[key], model.column(Traffic)[key], model.column(Kernel)[key]
-        placement, executions = model.column(Placement)[key], model.column(Executions)[key].count
-        found: dict[str, Figure | None] = {"id": key, "status": work.status, "role": model.column(TypedOp)[key].role}
+        placement, runs = model.column(Placement)[key], model.column(Executions)[key]
+        executions, status = runs.count, op_status(work, traffic, runs)
+        found: dict[str, Figure | None] = {"id": key, "status": status, "role": model.column(TypedOp)[key].role}
         if work.counts is not None:
             found |= {"macs": work.counts.macs, "flops": work.counts.flops}
         found["naive_bytes"] = traffic.naive_bytes

@@ -1,6 +1,7 @@
 """Unknown is a value, never 0: from an op without a rule and a type without a peak to every report."""
 
 import json
+from collections.abc import Sequence
 from fractions import Fraction
 from itertools import takewhile
 from pathlib import Path
@@ -12,10 +13,12 @@ from onnx import TensorProto, helper
 
 from onnx_roofline.analysis.analyze import Analysis, analyze
 from onnx_roofline.analysis.settings import Settings
+from onnx_roofline.ci.metrics import totals_of
 from onnx_roofline.cli.main import main
 from onnx_roofline.ir.placed_records import Placement, PlacementSummary, Roofline
-from onnx_roofline.ir.records import Kernel, Live, Reuse, Traffic, Work
+from onnx_roofline.ir.records import Counts, Executions, Kernel, Live, Reuse, Traffic, Work, op_status
 from onnx_roofline.report.contract import schema_of
+from onnx_roofline.report.csv_table import table_rows
 from onnx_roofline.report.document import write_document
 from onnx_roofline.report.kernel_rows import kernel_rows
 
@@ -23,9 +26,11 @@ FLOAT, INT64 = TensorProto.FLOAT, TensorProto.INT64
 VALUE = helper.make_tensor_value_info
 
 
-def save(path: Path, nodes: list, inputs: list, outputs: list, values: list = [], stored: list = []) -> Path:  # noqa: B006
+def save(
+    path: Path, nodes: list, inputs: list, outputs: list, values: Sequence = (), stored: Sequence = (), opset: int = 18
+) -> Path:
     graph = helper.make_graph(nodes, "g", inputs, outputs, stored, value_info=values)
-    opsets = [helper.make_opsetid("", 18), helper.make_opsetid("my.dom", 1)]
+    opsets = [helper.make_opsetid("", opset), helper.make_opsetid("my.dom", 1)]
     onnx.save(helper.make_model(graph, opset_imports=opsets, ir_version=10), path)
     return path
 
@@ -397,3 +402,65 @@ def test_a_placement_on_assumed_figures_names_the_option_that_varies_them(
     assert main(["analyze", path, "--system", pair(tmp_path, "pj_per_bit: 1")]) == 0
     hint = "The placement rests on 6 figures of pair that nobody published: --sensitivity varies them."
     assert hint in capsys.readouterr().out
+
+
+def equal_texts(path: Path) -> Path:
+    """s == t of eight strings each, whose lengths the file doesn't say, then Not of the booleans."""
+    nodes = [helper.make_node("Equal", ["s", "t"], ["e"]), helper.make_node("Not", ["e"], ["y"])]
+    inputs = [VALUE(name, TensorProto.STRING, [8]) for name in "st"]
+    return save(path / "texts.onnx", nodes, inputs, [VALUE("y", TensorProto.BOOL, [8])], opset=19)
+
+
+def test_an_op_of_exact_counts_and_unknown_bytes_is_not_covered(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = equal_texts(tmp_path)
+    analysis = analyze(path, Settings(backend="none"))
+    work = analysis.model.column(Work)["0:Equal"]
+    assert (work.status, work.counts) == ("exact", Counts(compares=8))
+    assert dict(analysis.summary.status_counts) == {"exact": 1, "bounded": 0, "heuristic": 0, "unknown": 1}
+    totals = totals_of(analysis)
+    assert (totals["unknown_ops"], totals["coverage"], totals["exact_share"]) == (1, 0.5, 0.5)
+    document = json.loads("".join(write_document(analysis)))
+    assert document["coverage"]["ops"]["unknown"] == 1
+    assert document["coverage"]["unknown_op_types"] == ["Equal"]
+    assert [node["status"] for node in document["graph"]["nodes"]] == ["unknown", "exact"]
+    assert [row["status"] for row in table_rows(analysis)] == ["unknown", "exact"]
+    assert main(["analyze", str(path)]) == 0
+    first = capsys.readouterr().out.splitlines()[0]
+    assert "coverage: 50 % of 2 ops (1 exact, 1 unknown) · unknown: Equal (bytes), an unknown share of the byt" in first
+    assert main(["check", str(path), "--max", "ops=2"]) == 1
+    assert "1 ops have unknown counts or bytes (Equal); --allow-unknown accepts them" in capsys.readouterr().out
+    assert main(["check", str(path), "--max", "ops=2", "--allow-unknown"]) == 0
+
+
+def test_ops_without_counts_are_named_before_those_without_bytes(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["analyze", str(foo_then_relu(tmp_path, declared=False))]) == 0
+    first = capsys.readouterr().out.splitlines()[0]
+    assert "unknown: my.dom.Foo, Relu (bytes), an unknown share of the bytes" in first
+
+
+STATUS_PAIRS = [
+    # counts, bytes known, origin of the executions; what holds for the op
+    ("exact", True, "exact", "exact"),
+    ("exact", True, "bound", "exact"),
+    ("exact", True, "data", "bounded"),
+    ("bounded", True, "exact", "bounded"),
+    ("bounded", True, "assumed", "heuristic"),
+    ("heuristic", True, "data", "heuristic"),
+    ("unknown", True, "exact", "unknown"),
+    ("exact", False, "exact", "unknown"),
+    ("bounded", False, "data", "unknown"),
+    ("heuristic", False, "assumed", "unknown"),
+    ("unknown", False, "exact", "unknown"),
+]
+
+
+@pytest.mark.parametrize(("counts", "known", "origin", "wanted"), STATUS_PAIRS)
+def test_an_op_is_as_sure_as_its_least_sure_figure(counts: str, known: bool, origin: str, wanted: str) -> None:
+    work = Work(None if counts == "unknown" else Counts(adds=4), (4,), (4,), status=counts)  # type: ignore[arg-type]
+    size = 16 if known else None
+    traffic = Traffic((size,), (16,), 32 if known else None, 32 if known else None)
+    assert op_status(work, traffic, Executions(1, origin)) == wanted  # type: ignore[arg-type]

@@ -51,12 +51,12 @@ class Limits(Record, frozen=True):
 
 
 class Statuses(Record, frozen=True):
-    """Ops by the least sure of their work and of how often they run."""
+    """Ops by the least sure of their counts, their bytes and how often they run."""
 
     exact: Annotated[Count, Meta(description="they follow from shapes")]
     bounded: Annotated[Count, Meta(description="upper bounds")]
     heuristic: Annotated[Count, Meta(description="they rest on an assumption")]
-    unknown: Annotated[Count, Meta(description="nobody knows what they do")]
+    unknown: Annotated[Count, Meta(description="their counts or their bytes are unknown: they are not covered")]
 
 
 class UntimedKernels(Record, frozen=True):
@@ -70,7 +70,7 @@ class Coverage(Measured, frozen=True):
     """What the totals leave out."""
 
     ops: Annotated[Statuses, Meta(description="how many, by how sure they are")]
-    unknown_op_types: Annotated[tuple[str, ...], Meta(description="types of the ops that have no rule")]
+    unknown_op_types: Annotated[tuple[str, ...], Meta(description="types of the ops that are not covered")]
     unknown_bytes_share: Annotated[
         Share | None, Meta(description="of all bytes, those of ops whose work is unknown; null where bytes are unknown")
     ]

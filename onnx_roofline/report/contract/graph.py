@@ -259,6 +259,9 @@ class Node(Record, frozen=True):
         Literal["compute", "shape_only", "constant"], Meta(description="only `compute` is counted and placed")
     ]
     shape_only: Annotated[bool, Meta(description="whether `role` is `shape_only`")]
+    status: Annotated[
+        Status, Meta(description="how sure its figures are: the least sure of counts, bytes and executions")
+    ]
     executions: Annotated[Runs, Meta(description="runs in one run of the model")]
     executions_origin: Annotated[
         RunsOrigin,

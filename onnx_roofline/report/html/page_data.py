@@ -13,7 +13,7 @@ from onnx_roofline.hardware.roofs import compute_roofs, memory_roofs
 from onnx_roofline.ir.kernel_work import KernelWork
 from onnx_roofline.ir.open_records import dims_of
 from onnx_roofline.ir.placed_records import Placement, PlacementSummary, Roofline
-from onnx_roofline.ir.records import Executions, Kernel, Reuse, Traffic, TypedOp, Work
+from onnx_roofline.ir.records import Executions, Kernel, Reuse, Traffic, TypedOp, Work, op_status
 from onnx_roofline.report.header import first_line
 from onnx_roofline.report.html.graph_views import lay_out
 from onnx_roofline.report.sweeps import TITLES, bound_text, held_text, rate_text, steps_text
@@ -140,7 +140,7 @@ def _ops(analysis: Analysis, keys: list[str], kernels: Mapping[str, int], texts:
         "type": [texts.place(visible(rows[key].op.qualified_type)) for key in keys],
         "module": [texts.place(visible(rows[key].op.module, 400)) for key in keys],
         "role": [texts.place(rows[key].role) for key in keys],
-        "status": [texts.place(works[key].status) for key in keys],
+        "status": [texts.place(op_status(works[key], traffics[key], executions[key])) for key in keys],
         "kernel": [kernels.get(kernel_of[key].id, -1) for key in keys],
         "macs": [None if found is None else found.macs for found in counts],
         "flops": [None if found is None else found.flops for found in counts],
