@@ -17,8 +17,8 @@ from onnx_roofline.ir.records import (
     Counts,
     Executions,
     Kernel,
-    Live,
     Moved,
+    PeakActivations,
     Reuse,
     Traffic,
     TypedOp,
@@ -158,7 +158,7 @@ def summarize(model: Model, system: "System") -> Summary:
         kernels=sum(kernel.id == key for key, kernel in model.column(Kernel).items()),
         parameters=weights.total.parameters,
         weight_bytes=weights.total.weight_bytes,
-        peak_activation_bytes=_peak(model),
+        peak_activation_bytes=model.whole(PeakActivations).bytes,
         sequential_steps=_sequential_steps(model),
         times_alone={device.slug: _time_alone(model, device.slug) for device in system.devices},
         time_placed=_time_placed(model.whole(PlacementSummary)),
@@ -186,12 +186,6 @@ def _moved(model: Model, slug: str) -> Moved:
         resident += count * moved.resident_bytes
         at_best += count * moved.resident_at_best_bytes
     return Moved(round(compulsory), round(refetched), round(resident), round(at_best))
-
-
-def _peak(model: Model) -> int | None:
-    sizes = [row.bytes for key, row in model.column(Live).items() if not model.column(TypedOp)[key].scope]
-    known = [size for size in sizes if size is not None]
-    return None if len(known) < len(sizes) else max(known, default=0)
 
 
 def _time_alone(model: Model, slug: str) -> WholeTime:

@@ -107,6 +107,7 @@ def snapshot_of_document(document: Mapping[str, Any], path: str) -> Snapshot:
         "parameters": totals["parameters"],
         "weight_bytes": document["model"]["weight_bytes"],
         "peak_activation_bytes": totals["peak_activation_bytes"],
+        "memory_bytes": document.get("memory", {}).get("total_bytes"),
         "sequential_steps": totals["sequential_steps"],
         "ops": ops,
         "unknown_ops": coverage["ops"]["unknown"],

@@ -327,7 +327,18 @@ def op_status(work: Work, traffic: Traffic, executions: Executions) -> Status:
 
 
 class Live(Struct, frozen=True):
-    """Bytes of activations that are alive while the op runs, its inputs and outputs included; None is unknown."""
+    """Bytes of activations that are alive while the op's kernel runs, what it reads and writes included.
+
+    None is unknown; of an op that no kernel executes nothing is said either.
+    """
+
+    bytes: int | None
+
+
+class PeakActivations(Struct, frozen=True):
+    """The most bytes of activations that are alive at once in a run: model inputs and outputs and what kernels leave
+    for each other, without weights and caches; None is unknown.
+    """
 
     bytes: int | None
 

@@ -108,10 +108,15 @@ class TensorIndex(Struct, frozen=True, eq=False):
         return found
 
     def schedule(self, kernels: Mapping[str, Kernel]) -> dict[str, list[str]]:
-        """By scope the kernel ids in an order in which every kernel comes after those whose results it needs.
+        """By scope the kernel ids in the order of `steps`."""
+        found = ((scope, [key for key in keys if kernels[key].id]) for scope, keys in self.steps(kernels).items())
+        return {scope: keys for scope, keys in found if keys}
 
-        Of the kernels that can run the one that stands first in the file runs. A kernel can't run at its first op's
-        place: its other ops may need what comes later.
+    def steps(self, kernels: Mapping[str, Kernel]) -> dict[str, list[str]]:
+        """By scope the kernel ids, and the rows that run bodies or lie in place, in the order in which they run.
+
+        Every step comes after those whose results it needs. Of the steps that can run the one that stands first in the
+        file runs. A kernel can't run at its first op's place: its other ops may need what comes later.
         """
         rows, works = self.rows, self.works
         place: dict[str, int] = {}
@@ -147,8 +152,7 @@ class TensorIndex(Struct, frozen=True, eq=False):
         order: dict[str, list[str]] = {}
         while ready:
             _, name = heapq.heappop(ready)
-            if kernels[name].id:
-                order.setdefault(rows[name].scope, []).append(name)
+            order.setdefault(rows[name].scope, []).append(name)
             for follower in after.get(name, ()):
                 open_count[follower] -= 1
                 if not open_count[follower]:

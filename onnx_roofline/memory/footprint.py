@@ -1,22 +1,19 @@
 """What a model occupies in the memory of a device that runs all of it: weights, caches and the peak of activations.
 
-Kernels run in file order. What a kernel makes and reads is there from its first op to its last; a tensor that only the
-kernel itself reads is never stored. Ignores the workspace of kernels, the fragmentation of an allocator, results that
-overwrite their operands, and what a runtime keeps of weights that it has rearranged.
+The activations are those of the liveness of kernels. Ignores the workspace of kernels, the fragmentation of an
+allocator, results that overwrite their operands, and what a runtime keeps of weights that it has rearranged.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from msgspec import Struct
 
 from onnx_roofline.base.quantities import format_si
 from onnx_roofline.base.units import tensor_bytes
 from onnx_roofline.hardware import Device
-from onnx_roofline.ir.graph import Model, StoredTensor, TensorType, nested_graphs
-from onnx_roofline.ir.records import Folding, Kernel, Traffic, TypedOp, total
-from onnx_roofline.ir.tensor_index import TensorIndex
-from onnx_roofline.memory.cache_links import Place
-from onnx_roofline.memory.kv_caches import Caches, InPlace
+from onnx_roofline.ir.graph import Model, StoredTensor, nested_graphs
+from onnx_roofline.ir.records import PeakActivations, TypedOp, total
+from onnx_roofline.memory.cache_buffers import CacheBuffers
 
 
 class Footprint(Struct, frozen=True):
@@ -55,9 +52,8 @@ class Footprint(Struct, frozen=True):
 
 
 def footprint(model: Model) -> Footprint:
-    """The Footprint of a model whose kernels and traffic are known."""
-    caches = _found_caches(model)
-    return Footprint(_weight_bytes(model), _cache_bytes(caches), _activation_bytes(model, caches))
+    """The Footprint of a model whose liveness is known."""
+    return Footprint(_weight_bytes(model), CacheBuffers.of(model).bytes, model.whole(PeakActivations).bytes)
 
 
 def _weight_bytes(model: Model) -> int | None:
@@ -82,128 +78,3 @@ def _all_stored(model: Model) -> Iterator[StoredTensor]:
         yield from graph.stored.values()
         for op in graph.ops:
             yield from (value for value in op.attributes.values() if isinstance(value, StoredTensor))
-
-
-class _FoundCaches(Struct, frozen=True):
-    """Inputs that hold caches with their bytes, and per model output that one becomes: its bytes and its sources."""
-
-    inputs: Mapping[Place, int | None]
-    outputs: Mapping[Place, int | None]
-    sources: Mapping[Place, tuple[Place, ...]]
-    shared: frozenset[Place]
-
-    def holds(self, place: Place) -> bool:
-        return place in self.inputs or place in self.outputs
-
-
-def _found_caches(model: Model) -> _FoundCaches:
-    caches, rows, traffics = model.whole(Caches), model.column(TypedOp), model.column(Traffic)
-    kinds = _input_types(model)
-    inputs = {("", name): kinds[name].bytes for name in caches.inputs if name in kinds}
-    outputs: dict[Place, int | None] = {}
-    sources: dict[Place, tuple[Place, ...]] = {}
-    shared: set[Place] = set()
-    for one in model.graph.outputs:
-        place = caches.place("", one.name)
-        of = tuple(sorted(set(caches.sources.get(place, ())) & inputs.keys()))
-        maker = caches.uses.makers.get(place)
-        if not of or maker is None or place in inputs:
-            continue
-        slot = rows[maker].op.outputs.index(place[1])
-        outputs[place], sources[place] = rows[maker].outputs[slot].bytes, of
-        if any(saving.kind == "in_place" and saving.tensor == place[1] for saving in traffics[maker].savings):
-            shared.add(place)
-    return _FoundCaches(inputs, outputs, sources, frozenset(shared))
-
-
-def _input_types(model: Model) -> dict[str, TensorType]:
-    """The types of the model's inputs at the run's width."""
-    found = {one.name: one.type for one in model.graph.inputs if one.name not in model.graph.stored}
-    for row in model.column(TypedOp).values():
-        if not row.scope:
-            for name, kind in zip(row.op.inputs, row.inputs, strict=True):
-                if name in found and kind is not None:
-                    found[name] = kind
-    return found
-
-
-def _cache_bytes(caches: _FoundCaches) -> int | None:
-    """One buffer where past and present share it, of the larger of the two; both where a copy is made."""
-    counted: set[Place] = set()
-    parts: list[int | None] = []
-    for place, size in caches.outputs.items():
-        before = total([caches.inputs[source] for source in caches.sources[place] if source not in counted])
-        counted.update(caches.sources[place])
-        if size is None or before is None:
-            return None
-        parts.append(max(size, before) if place in caches.shared else size + before)
-    parts += [size for place, size in caches.inputs.items() if place not in counted]
-    return total(parts)
-
-
-def _activation_bytes(model: Model, caches: _FoundCaches) -> int | None:
-    """The most that is alive at once in the main graph, with the peak of a body while the op that runs it runs."""
-    by_scope: dict[str, list[str]] = {}
-    for key, row in model.column(TypedOp).items():
-        by_scope.setdefault(row.scope, []).append(key)
-    peaks: dict[str, int | None] = {}
-    # A body's rows stand before the row of the op that runs it.
-    last = {key: position for position, key in enumerate(model.column(TypedOp))}
-    for scope in sorted(by_scope, key=lambda name: last[by_scope[name][-1]]):
-        peaks[scope] = _peak(model, scope, by_scope[scope], caches, peaks)
-    return peaks.get("", 0)
-
-
-def _peak(
-    model: Model, scope: str, keys: list[str], caches: _FoundCaches, peaks: Mapping[str, int | None]
-) -> int | None:
-    rows, kernels, index = model.column(TypedOp), model.column(Kernel), model.whole(TensorIndex)
-    spans: dict[str, tuple[int, int]] = {}
-    for position, key in enumerate(keys):
-        step = kernels[key].id or key
-        spans[step] = (spans.get(step, (position, 0))[0], position)
-    # Bytes that become and cease to be alive: before the op at a position, and after it.
-    change = [0] * (len(keys) + 2)
-    for name, size, start in _tensors(model, scope, keys, caches, spans):
-        readers = [spans[kernels[key].id or key][1] for key in index.readers.get((scope, name), ())]
-        is_kept = not scope and (scope, name) in index.kept
-        end = len(keys) if is_kept else max(readers, default=start)
-        if size is None:
-            return None
-        change[start] += size
-        change[end + 1] -= size
-    peak = alive = 0
-    for position, key in enumerate(keys):
-        alive += change[position]
-        inner = [peaks.get(body.scope, 0) for body in rows[key].bodies]
-        if None in inner:
-            return None
-        peak = max(peak, alive + max((size for size in inner if size is not None), default=0))
-    return peak
-
-
-def _tensors(
-    model: Model, scope: str, keys: list[str], caches: _FoundCaches, spans: Mapping[str, tuple[int, int]]
-) -> Iterator[tuple[str, int | None, int]]:
-    """(name, bytes, position of the first op of its kernel) of what is stored while a graph runs, views left out."""
-    rows, kernels, index = model.column(TypedOp), model.column(Kernel), model.whole(TensorIndex)
-    in_place, traffics, foldings = model.column(InPlace), model.column(Traffic), model.column(Folding)
-    if not scope:
-        for name, kind in _input_types(model).items():
-            if not caches.holds(("", name)) and index.readers.get(("", name)):
-                yield name, kind.bytes, 0
-    for key in keys:
-        row, kernel = rows[key], kernels[key]
-        appends = any(saving.kind == "in_place" for saving in traffics[key].savings)
-        # What rearranges stored values runs once, before any run: its result stands for them.
-        if row.role != "compute" or foldings[key].runs_once or (in_place[key].is_view and appends):
-            continue
-        members = frozenset(kernel.members)
-        for position, name in enumerate(row.op.outputs):
-            if index.makers.get((scope, name)) != key or caches.holds((scope, name)):
-                continue
-            readers = index.readers.get((scope, name), set())
-            if readers and len(members) > 1 and not index.leaves(scope, name, members):
-                continue
-            size = traffics[key].write_bytes[position] if kernel.id else row.outputs[position].bytes
-            yield name, size, spans[kernel.id or key][0]

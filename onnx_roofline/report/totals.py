@@ -42,7 +42,7 @@ def _total_rows(analysis: Analysis) -> Iterator[tuple[str, str, str]]:
     parts = f"{format_si(moved.refetched_bytes, 'B')} refetched, {format_si(moved.resident_bytes, 'B')} resident"
     yield "moved", sum_cell(moved.moved_bytes, "B", bytes_missing), f"bytes on {system.gpu.slug}: {parts}"
     yield "intensity", f"{number(intensity)} FLOP/B", "operations / bytes moved"
-    yield "activations", format_si(summary.peak_activation_bytes, "B"), "alive at once, at most"
+    yield "activations", format_si(summary.peak_activation_bytes, "B"), "alive at once, at most, after fusion"
     yield "memory", format_si(analysis.footprint.total_bytes, "B"), memory_parts(analysis)
     for device in system.devices:
         if device.capacity_bytes is not None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from test_cache_paths import NEW, OLD, ROW, TURN, analyzed, caches_of, keys_of, moved, operand_kind
 
-from onnx_roofline.ir.records import Traffic
+from onnx_roofline.ir.records import Kernel, Live, Traffic
 
 # A buffer of 100 positions, one of which an iteration writes.
 BUFFER = "float16[2, 4, 100, 64]"
@@ -116,3 +116,14 @@ def test_a_loop_indexes_the_caches_of_its_layers(backend: str, layer: int, appen
     assert moved(analysis, "Gather") == [layer * ROW + (8 if layer else 0)]
     assert moved(analysis, "Concat") == [append * ROW]
     assert operand_kind(analysis) == "kv"
+
+
+@pytest.mark.parametrize(("backend", "copies"), [("compiler", 1), ("ort", 2)])
+def test_a_buffer_that_a_loop_updates_is_held_once(backend: str, copies: int, tmp_path: Path) -> None:
+    body = f"after = ScatterElements <axis = 2> (before, at, new)  t = {TURN} (after)  s = MatMul (q, t)"
+    analysis = analyzed(tmp_path, generated(body), backend=backend)
+    assert analysis.footprint.cache_bytes == copies * 100 * ROW
+    key = keys_of(analysis, "ScatterElements")[0]
+    alive = analysis.model.column(Live)[analysis.model.column(Kernel)[key].id].bytes
+    # In the body the new row, and a copy of the buffer where one is made.
+    assert alive == ROW + (copies - 1) * 100 * ROW

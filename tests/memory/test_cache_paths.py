@@ -376,3 +376,21 @@ def test_a_branch_may_leave_the_cache_as_it_is(tmp_path: Path) -> None:
     assert caches_of(analysis).new_bytes("", "present") == ROW
     assert moved(analysis, "Concat") == [2 * ROW]
     assert operand_kind(analysis) == "kv"
+
+
+@pytest.mark.parametrize(("backend", "copies"), [("compiler", 0), ("ort", 1)])
+def test_caches_in_place_are_held_once_in_functions_as_well(backend: str, copies: int, tmp_path: Path) -> None:
+    analysis = analyzed(tmp_path, called("ab"), backend=backend)
+    # Of each layer 100 positions, and the 99 of before where a copy is made.
+    assert analysis.footprint.cache_bytes == 2 * (100 + copies * 99) * ROW
+
+
+@pytest.mark.parametrize(("backend", "copies"), [("compiler", 0), ("ort", 1)])
+def test_a_stack_of_caches_in_place_is_held_once(backend: str, copies: int, tmp_path: Path) -> None:
+    analysis = analyzed(tmp_path, layered(PIECES["Gather"], STACKS["Concat"], "present"), backend=backend)
+    assert analysis.footprint.cache_bytes == 3 * (100 + copies * 99) * ROW
+    scores = 2 * 4 * 100 * 2
+    # In place: q, the new row, the keys turned round, and the scores while the product runs. With copies: the scores,
+    # the new row, the old and the new positions of the last layer, and the new ones of the other two.
+    wanted = 400 * ROW + scores if copies else 102 * ROW + scores
+    assert analysis.summary.peak_activation_bytes == wanted

@@ -109,7 +109,10 @@ class Totals(Record, frozen=True):
     traffic: Annotated[TotalTraffic, Meta(description="bytes")]
     peak_activation_bytes: Annotated[
         Count | None,
-        Meta(description="most bytes of activations alive at once, in the order of the file, weights not counted"),
+        Meta(
+            description="most bytes of activations alive at once: what kernels read, and what they write and do not "
+            "keep inside; weights and caches not counted"
+        ),
     ]
     sequential_steps: Annotated[Count, Meta(description="length of the longest chain of dependent steps")]
     time_s: Annotated[TotalTime, Meta(description="seconds")]

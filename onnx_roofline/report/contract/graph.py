@@ -99,7 +99,9 @@ class Traffic(Record, frozen=True):
     moved_bytes: Annotated[
         Count | None, Meta(description="what its kernel moves on the GPU, at the kernel's root; 0 at the other members")
     ]
-    live_bytes: Annotated[Count | None, Meta(description="activations alive while the op runs")]
+    live_bytes: Annotated[
+        Count | None, Meta(description="activations alive while its kernel runs; null too where none executes it")
+    ]
 
 
 class Roof(Measured, frozen=True):

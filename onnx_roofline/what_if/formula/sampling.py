@@ -16,7 +16,7 @@ from onnx_roofline.base.text import did_you_mean, shown
 from onnx_roofline.hardware import System, load_system
 from onnx_roofline.ir.graph import Model
 from onnx_roofline.ir.pipeline import Pipeline
-from onnx_roofline.ir.records import Executions, Kernel, Live, Traffic, TypedOp, Work
+from onnx_roofline.ir.records import Executions, Kernel, Live, PeakActivations, Traffic, TypedOp, Work
 from onnx_roofline.load import ParsedModel, Source, parse
 from onnx_roofline.memory.kv_caches import Caches
 from onnx_roofline.what_if.formula.polynomial import Point, Value
@@ -124,12 +124,11 @@ def figures_of(model: Model, depth: int = 0) -> Figures:
                 before = found[one]
                 found[one] = None if before is None or value is None else before + value * count
     weights = find_weights(model).total
-    live = [row.bytes for key, row in model.column(Live).items() if not rows[key].scope]
     caches = [one.type.bytes for one in model.graph.inputs if one.name in model.whole(Caches).inputs]
     found[Key("model", "", "parameters")] = weights.parameters
     found[Key("model", "", "weight_bytes")] = weights.weight_bytes
     found[Key("model", "", "cache_bytes")] = _total(caches)
-    found[Key("model", "", "activation_bytes")] = None if None in live else max((x or 0 for x in live), default=0)
+    found[Key("model", "", "activation_bytes")] = model.whole(PeakActivations).bytes
     return dict(sorted(found.items(), key=lambda item: item[0].kind != "model"))
 
 
