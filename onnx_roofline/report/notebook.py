@@ -11,7 +11,7 @@ from onnx_roofline.base.text import visible
 from onnx_roofline.report.csv_table import Cell
 from onnx_roofline.report.frames import totals
 from onnx_roofline.report.header import first_line
-from onnx_roofline.report.plot.points import dominant_dtype, plot_points
+from onnx_roofline.report.plot.points import dominant_dtype, not_drawn, plot_points
 from onnx_roofline.report.plot.roof_lines import RoofLine, roof_lines
 
 # Pixels of the picture and of its margins: left, right, top, bottom.
@@ -32,8 +32,15 @@ def summary_html(analysis: Analysis) -> str:
     )
     return (
         f"<div><p><b>{escape(name)}</b> {escape(first_line(analysis))}</p>"
-        f"<div style='display:flex;flex-wrap:wrap;gap:1em'><table>{cells}</table>{small_roofline(analysis)}</div></div>"
+        f"<div style='display:flex;flex-wrap:wrap;gap:1em'><table>{cells}</table>{small_roofline(analysis)}</div>"
+        f"<p>{escape(_left_out(analysis))}</p></div>"
     )
+
+
+def _left_out(analysis: Analysis) -> str:
+    """What the small roofline doesn't show."""
+    more = len(plot_points(analysis)) - _MOST_POINTS
+    return not_drawn(analysis) + (f" Of the others the {_MOST_POINTS} of most time are drawn." if more > 0 else "")
 
 
 def _shown(figure: str, value: Cell) -> str:

@@ -4,24 +4,28 @@ import itertools
 import math
 import os
 import random
+import re
 import subprocess
 import sys
 import time
 from pathlib import Path
 from xml.etree import ElementTree
 
+import onnx
 import pytest
 from msgspec.structs import replace
 
-from onnx_roofline.analysis.analyze import analyze
+from onnx_roofline.analysis.analyze import Analysis, analyze
 from onnx_roofline.analysis.settings import Settings
 from onnx_roofline.base.errors import MissingExtraError, UsageError
 from onnx_roofline.hardware import System, load_system
+from onnx_roofline.report.html.page_data import page_data
+from onnx_roofline.report.notebook import summary_html
 from onnx_roofline.report.plot import labels
 from onnx_roofline.report.plot.figure import draw_roofline, label_boxes
 from onnx_roofline.report.plot.labels import clean_label, merged_label
 from onnx_roofline.report.plot.marks import PlotPoint
-from onnx_roofline.report.plot.points import plot_points
+from onnx_roofline.report.plot.points import draw_analysis, not_drawn, plot_points
 
 TEACHING = load_system("teaching")
 A100 = load_system("a100-hbm-pim")
@@ -378,3 +382,52 @@ def test_five_thousand_ops_take_no_quadratic_time(tmp_path: Path) -> None:
         draw_roofline(str(tmp_path / f"many.{suffix}"), "t", TEACHING, "float32", points)
         # About 0.5 s; a step for every pair of ops would take minutes.
         assert time.process_time() - start < 20, suffix
+
+
+def of_all_kinds(path: Path) -> Analysis:
+    """A product, a copy, an op without a rule, texts of no stated length, and integers, which IANUS has not."""
+    text = """<ir_version: 10, opset_import: ["": 21, "my.dom": 1]>
+        g (bfloat16[N, 64] x, bfloat16[64, 64] w, int64[4] a, string[4] s) => (y, t, f, e, b) {
+            y = MatMul (x, w)  t = Transpose (w)  f = my.dom.Foo (x)  e = Equal (s, s)  b = Add (a, a)
+        }"""
+    onnx.save(onnx.parser.parse_model(text), path)
+    return analyze(path, Settings(backend="none", system="ianus"))
+
+
+NOT_DRAWN = (
+    "Not drawn: 1 kernel of unknown operations, 1 of unknown bytes, 1 without a time on any device, "
+    "1 without operations."
+)
+
+
+def test_a_picture_counts_the_kernels_that_it_cannot_show(tmp_path: Path) -> None:
+    analysis = of_all_kinds(tmp_path / "m.onnx")
+    assert [one.label for one in plot_points(analysis)] == ["MatMul"]
+    assert not_drawn(analysis) == NOT_DRAWN
+    draw_analysis(analysis, str(tmp_path / "r.svg"))
+    (note,) = [text for text in svg_texts(tmp_path / "r.svg") if text.startswith("Not drawn")]
+    assert note.startswith(NOT_DRAWN)
+    assert any("ASSUMED dims: N=1" in text for text in svg_texts(tmp_path / "r.svg"))
+    assert NOT_DRAWN in summary_html(analysis)
+    assert page_data(analysis)["head"]["hidden"] == NOT_DRAWN
+
+
+def test_a_picture_of_every_kernel_leaves_nothing_out(tmp_path: Path) -> None:
+    text = '<ir_version: 10, opset_import: ["": 21]> g (float[4] x) => (y) { y = Exp (x) }'
+    onnx.save(onnx.parser.parse_model(text), tmp_path / "m.onnx")
+    analysis = analyze(tmp_path / "m.onnx")
+    assert not_drawn(analysis) == ""
+    assert page_data(analysis)["head"]["hidden"] == ""
+
+
+def test_notes_never_leave_the_picture(tmp_path: Path) -> None:
+    left_out = " ".join(f"note {number} of some length" for number in range(60))
+    draw_roofline(str(tmp_path / "r.svg"), "t", TEACHING, "float32", two(), left_out=left_out)
+    root = ElementTree.parse(tmp_path / "r.svg").getroot()
+    lines = [text for text in svg_texts(tmp_path / "r.svg") if "of some length" in text]
+    assert lines[0].startswith("note 0")
+    assert (len(lines), lines[-1][-1]) == (2, "…")
+    (height,) = [float(root.attrib["height"].removesuffix("pt"))]
+    for node in root.iter("{http://www.w3.org/2000/svg}text"):
+        place = re.search(r"translate\(\S+ (\S+)\)", node.attrib.get("transform", ""))
+        assert place is None or 0 < float(place[1]) < height - 1

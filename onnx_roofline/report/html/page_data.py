@@ -16,6 +16,7 @@ from onnx_roofline.ir.placed_records import Placement, PlacementSummary, Rooflin
 from onnx_roofline.ir.records import Executions, Kernel, Reuse, Traffic, TypedOp, Work, op_status
 from onnx_roofline.report.header import first_line
 from onnx_roofline.report.html.graph_views import lay_out
+from onnx_roofline.report.plot.points import not_drawn
 from onnx_roofline.report.sweeps import TITLES, bound_text, held_text, rate_text, steps_text
 from onnx_roofline.what_if.axes import SYSTEM
 from onnx_roofline.what_if.points import Point
@@ -87,6 +88,7 @@ def _head(analysis: Analysis) -> dict[str, Any]:
         "dims": [[visible(name, 60), dim.value, dim.origin, visible(dim.reason)] for name, dim in
                  list(dims_of(model).items())[:_LISTED]],
         "statuses": dict(summary.status_counts),
+        "hidden": not_drawn(analysis),
         "macs": summary.counts.macs,
         "flops": summary.counts.flops,
         "uncounted": summary.unknown_counts_ops,

@@ -45,17 +45,18 @@ class LabelBox(Struct, frozen=True):
 
 
 def draw_roofline(
-    path: str, title: str, system: System, dtype: str, points: Sequence[PlotPoint], basis: str = ""
+    path: str, title: str, system: System, dtype: str, points: Sequence[PlotPoint], basis: str = "", left_out: str = ""
 ) -> None:
     """Write the picture as .svg, .png or .pdf: complete or not at all, and the same bytes for the same input.
 
     A point lies where its kernel achieves what it does, under the roof of its device: filled, its area in proportion to
     its share of the time, pointing down where the launch binds it, and hollow for the other device. `basis` says what
-    the figures rest on. Raises UsageError (another suffix, a place that can't be written, a dtype that no device
-    computes) and MissingExtraError.
+    the figures rest on, `left_out` what has no point. Raises UsageError (another suffix, a place that can't be written,
+    a dtype that no device computes) and MissingExtraError.
     """
     write_figure(
-        path, lambda suffix: Picture(title, system, dtype, points, any_glyph=suffix == "svg", basis=basis).figure
+        path,
+        lambda suffix: Picture(title, system, dtype, points, suffix == "svg", basis, left_out).figure,
     )
 
 

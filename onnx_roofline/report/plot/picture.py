@@ -58,6 +58,7 @@ class Picture:
         points: Sequence[PlotPoint],
         any_glyph: bool,
         basis: str = "",
+        left_out: str = "",
     ) -> None:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
@@ -68,7 +69,8 @@ class Picture:
         self.any_glyph = any_glyph
         self.texts: list[Text] = []
         self.roofs = roof_lines(system, dtype)
-        self.notes = [
+        self.notes = [left_out] if left_out else []
+        self.notes += [
             f"{clean_label(device.name)} does not compute {clean_label(dtype)}, so it has no roof."
             for device in system.devices
             if device.peak_flops_per_s(dtype) is None
@@ -259,7 +261,8 @@ class Picture:
         self._fitted(706, f"{clean_label(system.name, 80)}, {clean_label(dtype)}", 10.5)
         self._fitted(688, figures, 9.5, color="#444444")
         self._fitted(671, clean_label(basis, 230) if basis else "", 8.5, color="#444444")
-        for row, note in enumerate(textwrap.wrap("  ".join(self.notes), 170)):
+        # Two rows are all the room below the legend.
+        for row, note in enumerate(textwrap.wrap("  ".join(self.notes), 170, max_lines=2, placeholder=" …")):
             self._fitted(27 - 15 * row, note, 8.5, color="#444444")
         ops = [
             Line2D([], [], linestyle="", marker="o", color=GREY, markeredgecolor="white", markersize=8,

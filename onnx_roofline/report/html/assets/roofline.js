@@ -38,7 +38,7 @@ function pointsOf() {
   KERNELS.root.forEach((_, kernel) => {
     const device = KERNELS.device[kernel];
     const [x, y] = [intensityOn(kernel, device), achievedOn(kernel, device)];
-    if (x > 0 && y > 0) found.push({ kernel, device, x, y, share: (TIMES[kernel] || 0) / (TOTAL_TIME || 1) });
+    if (x > 0 && y > 0 && OPS.runs[KERNELS.root[kernel]]) found.push({ kernel, device, x, y, share: (TIMES[kernel] || 0) / (TOTAL_TIME || 1) });
   });
   return found.sort((a, b) => b.share - a.share);
 }
@@ -263,9 +263,8 @@ function startRoofline() {
   byId('roofline-controls').append(...switches, ...roofSwitches(),
     ...(IS_PAIR ? [checkbox('the same kernels on the other device', false, (isOn) => { roofline.ghosts = isOn; drawRoofline(); })] : []),
     checkbox('ops before fusion', false, (isOn) => { roofline.before = isOn; drawRoofline(); }));
-  const missing = KERNELS.root.length - POINTS.length;
   byId('roofline-note').textContent = 'Area: share of the time. A point under its roof pays for launch, passes, rows or refetched bytes. '
-    + `${IS_PAIR ? 'The chosen kernel is joined with itself on the other device. ' : ''}Diamonds: ops alone, on the roof. Points are at their bytes of DRAM; the L2 roof counts what the units read and write.${missing ? ` ${grouped(missing)} kernel${missing > 1 ? 's' : ''} without operations, bytes or time: not drawn.` : ''}`;
+    + `${IS_PAIR ? 'The chosen kernel is joined with itself on the other device. ' : ''}Diamonds: ops alone, on the roof. Points are at their bytes of DRAM; the L2 roof counts what the units read and write.${HEAD.hidden ? ` ${HEAD.hidden}` : ''}`;
   listen(byId('roofline-chart'), 'roofline');
   const order = [...POINTS].sort((a, b) => a.x - b.x).map((point) => point.kernel);
   walk(byId('roofline-chart'), () => order.filter(state.shown), 'roofline');
