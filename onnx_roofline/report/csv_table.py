@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from onnx_roofline.analysis.analyze import Analysis
 from onnx_roofline.base.text import csv_cell
 from onnx_roofline.hardware import Device
+from onnx_roofline.ir.find_op import row_labels
 from onnx_roofline.ir.placed_records import Placement, Roof, Roofline
 from onnx_roofline.ir.records import COUNT_CLASSES, Executions, Kernel, Traffic, TypedOp, Work, op_status
 
@@ -14,7 +15,7 @@ Cell = str | int | float | None
 Row = dict[str, Cell]
 
 # Columns with texts from the model's or the pack's file, of which a spreadsheet would take some for formulas.
-_NAMES = frozenset({"id", "name", "op_type", "domain", "module", "rule", "kernel", "pattern"})
+_NAMES = frozenset({"id", "name", "op_type", "domain", "module", "rule", "kernel", "pattern", "label"})
 
 
 def write_csv(analysis: Analysis) -> Iterator[str]:
@@ -29,11 +30,13 @@ def table_rows(analysis: Analysis) -> Iterator[Row]:
     """A flat row an op and scope, in order: numbers in base units, None where unknown, names as in the file.
 
     Counts and bytes are of one execution of the op. Intensity is that of the op alone; times and bounds are those of
-    its kernel under the placement's time model and stand at the kernel's root.
+    its kernel under the placement's time model and stand at the kernel's root. `label` tells rows of one name apart by
+    module or tensor, and is what `explain` takes.
     """
     model, devices, columns = analysis.model, analysis.system.devices, _columns(analysis)
     works, traffics, executions = model.column(Work), model.column(Traffic), model.column(Executions)
     roofs, placements, kernels = model.column(Roofline), model.column(Placement), model.column(Kernel)
+    labels = row_labels(model)
     for key, row in model.column(TypedOp).items():
         work, counts, count = works[key], works[key].counts, executions[key].count
         roof, held = roofs[key].devices, analysis.summary.weights.of((key,))
@@ -57,6 +60,7 @@ def table_rows(analysis: Analysis) -> Iterator[Row]:
             held.parameters,
             held.weight_bytes,
             *(cell for device in devices for cell in _engine_times(placements[key], device)),
+            labels[key],
         )
         yield dict(zip(columns, cells, strict=True))
 
@@ -70,7 +74,7 @@ def _columns(analysis: Analysis) -> list[str]:
     for device in analysis.system.devices:
         figures = ("low_s", "high_s", "launch_s", *(f"{name}_s" for name in _engines(device)))
         header += [f"{device.slug}_{figure}" for figure in figures]
-    return header
+    return [*header, "label"]
 
 
 def _time(placement: Placement, roof: Roof, slug: str) -> tuple[float | None, str]:

@@ -6,6 +6,7 @@ from typing import Literal
 from msgspec import Struct
 
 from onnx_roofline.analysis.analyze import Analysis
+from onnx_roofline.ir.find_op import row_labels
 from onnx_roofline.ir.graph import Model
 from onnx_roofline.ir.placed_records import Placement, Roofline
 from onnx_roofline.ir.records import Counts, Executions, Kernel, TypedOp, Work
@@ -21,8 +22,8 @@ MOST = 0.8
 class KernelRow(Struct, frozen=True):
     """Kernels that cost the same, as layers that repeat do.
 
-    `keys` are their roots, `name` is one for all of them. `time_s` and `wasted_s` (time x (1 - share of the roof)) are
-    of all executions of all of them; None where one is not known.
+    `keys` are their roots, `name` is one for all of them: their modules, else labels that tell them apart. `time_s` and
+    `wasted_s` (time x (1 - share of the roof)) are of all executions of all of them; None where one is not known.
     """
 
     keys: tuple[str, ...]
@@ -55,6 +56,7 @@ def kernel_rows(analysis: Analysis, order: Order = "wasted") -> list[KernelRow]:
         return (ops[key].op.qualified_type, kernel.pattern, len(kernel.members), kernel_counts(model, kernel), roofline,
                 times, executions[key].count, placement.device)  # fmt: skip
 
+    labels = row_labels(model)
     wasted = {one.key: one.wasted_s for one in wastes(analysis)}
     rows = []
     for keys in folded(roots, same):
@@ -62,7 +64,7 @@ def kernel_rows(analysis: Analysis, order: Order = "wasted") -> list[KernelRow]:
         whole_s = None if time_s is None else time_s * float(executions[keys[0]].count) * len(keys)
         lost = [wasted.get(key) for key in keys]
         lost_s = None if None in lost else sum(one for one in lost if one is not None)
-        rows.append(KernelRow(keys, fold_names([_label(model, key) for key in keys]), whole_s, lost_s))
+        rows.append(KernelRow(keys, fold_names([ops[key].op.module or labels[key] for key in keys]), whole_s, lost_s))
 
     def cost(row: KernelRow) -> tuple[float, float, int]:
         counts = kernel_counts(model, kernels[row.first])
@@ -70,12 +72,6 @@ def kernel_rows(analysis: Analysis, order: Order = "wasted") -> list[KernelRow]:
         return -lost_s, -(row.time_s or 0.0), 0 if counts is None else -counts.flops
 
     return sorted(rows, key=cost)
-
-
-def _label(model: Model, key: str) -> str:
-    """The module that a kernel's root stands in; where the file has none, the root's name."""
-    op = model.column(TypedOp)[key].op
-    return op.module or op.name
 
 
 def kernel_counts(model: Model, kernel: Kernel) -> Counts | None:

@@ -431,3 +431,10 @@ def test_notes_never_leave_the_picture(tmp_path: Path) -> None:
     for node in root.iter("{http://www.w3.org/2000/svg}text"):
         place = re.search(r"translate\(\S+ (\S+)\)", node.attrib.get("transform", ""))
         assert place is None or 0 < float(place[1]) < height - 1
+
+
+def test_two_spots_never_have_one_label() -> None:
+    flat = [replace(point("Conv", ai, 1e8), id=f"{n}:Conv") for n, ai in enumerate((3.0, 3.0, 90.0, 90.0))]
+    texts = [box.text for box in label_boxes("t", TEACHING, "float32", flat) if box.text]
+    assert {"2 × Conv, 0:Conv", "2 × Conv, 2:Conv"} <= set(texts)
+    assert len(set(texts)) == len(texts)

@@ -1,5 +1,6 @@
 """What the page shows, as columns of plain values: names are interned, floats have the digits that a page shows."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -10,6 +11,8 @@ from onnx_roofline.analysis.timeline import Span, overlapped, timeline
 from onnx_roofline.base.text import visible
 from onnx_roofline.hardware import Device
 from onnx_roofline.hardware.roofs import compute_roofs, memory_roofs
+from onnx_roofline.ir.find_op import row_labels
+from onnx_roofline.ir.graph import Model
 from onnx_roofline.ir.kernel_work import KernelWork
 from onnx_roofline.ir.open_records import dims_of
 from onnx_roofline.ir.placed_records import Placement, PlacementSummary, Roofline
@@ -138,7 +141,7 @@ def _ops(analysis: Analysis, keys: list[str], kernels: Mapping[str, int], texts:
     counts = [works[key].counts for key in keys]
     return {
         "id": keys,
-        "name": [visible(rows[key].op.name) for key in keys],
+        "name": [visible(name) for name in _names(model, keys)],
         "type": [texts.place(visible(rows[key].op.qualified_type)) for key in keys],
         "module": [texts.place(visible(rows[key].op.module, 400)) for key in keys],
         "role": [texts.place(rows[key].role) for key in keys],
@@ -153,6 +156,14 @@ def _ops(analysis: Analysis, keys: list[str], kernels: Mapping[str, int], texts:
         "parameters": [weights.of((key,)).parameters for key in keys],
         "out": [texts.place(", ".join(map(str, rows[key].outputs[:2]))) for key in keys],
     }
+
+
+def _names(model: Model, keys: list[str]) -> list[str]:
+    """The ops' names; of an op without a name, or of one that shares it, its label, "" where that is its id."""
+    rows, labels = model.column(TypedOp), row_labels(model)
+    counts = Counter(rows[key].op.name for key in keys)
+    found = [(key, rows[key].op.name) for key in keys]
+    return [name if counts[name] == 1 and name else labels[key] if labels[key] != key else name for key, name in found]
 
 
 def _kernels(analysis: Analysis, roots: list[str], ops: Mapping[str, int], texts: _Texts) -> dict[str, list[Any]]:

@@ -75,11 +75,18 @@ def layer_label(modules: Sequence[str], kinds: Sequence[str]) -> str:
 
 
 def spot_labels(spots: Sequence[Spot]) -> list[str]:
-    """A label for each spot: its layers, with the kind of kernel where several spots have the same ones."""
+    """A label for each spot: its layers; where several have the same ones, with the kind of kernel, then with an id."""
     kinds = [[point.label for point in spot.points] for spot in spots]
     modules = [[point.module for point in spot.points] for spot in spots]
     labels = [layer_label(names, kind) for names, kind in zip(modules, kinds, strict=True)]
+    labels = [
+        f"{text} {clean_label(kind[0], 20)}"
+        if labels.count(text) > 1 and len(set(kind)) == 1 and kind[0] and all(names)
+        else text
+        for text, kind, names in zip(labels, kinds, modules, strict=True)
+    ]
+    ids = [spot.points[0].id for spot in spots]
     return [
-        f"{text} {clean_label(kind[0], 20)}" if labels.count(text) > 1 and len(set(kind)) == 1 and kind[0] else text
-        for text, kind in zip(labels, kinds, strict=True)
+        f"{text}, {clean_label(key, MAX_LABEL_CHARACTERS // 2)}" if labels.count(text) > 1 and key else text
+        for text, key in zip(labels, ids, strict=True)
     ]

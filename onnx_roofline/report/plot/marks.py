@@ -24,7 +24,8 @@ INK, GREY = "#222222", "#777777"
 class PlotPoint(Struct, frozen=True):
     """A kernel: its label, intensity (FLOP/byte), device (slug), time there (s), and FLOP/s that it achieves on each.
 
-    `module` is where it stands, `is_launch` says that its launch takes longer than anything that it does.
+    `module` is where it stands, `is_launch` says that its launch takes longer than anything that it does. `id` tells it
+    from all others.
     """
 
     label: str
@@ -34,6 +35,7 @@ class PlotPoint(Struct, frozen=True):
     achieved: Mapping[str, float]
     module: str = ""
     is_launch: bool = False
+    id: str = ""
 
 
 class Spot(Struct, frozen=True):

@@ -4,6 +4,7 @@ from collections import Counter
 from typing import Literal, get_args
 
 from onnx_roofline.analysis.analyze import Analysis
+from onnx_roofline.ir.find_op import row_labels
 from onnx_roofline.ir.kernel_work import KernelWork
 from onnx_roofline.ir.placed_records import Placement, Roofline
 from onnx_roofline.ir.records import Executions, Kernel, TypedOp, Work
@@ -45,7 +46,7 @@ def plot_points(analysis: Analysis) -> list[PlotPoint]:
     model = analysis.model
     executions, placements, roofs = model.column(Executions), model.column(Placement), model.column(Roofline)
     ops, works = model.column(TypedOp), model.column(KernelWork)
-    points = []
+    points, labels = [], row_labels(model)
     for key in model.column(Kernel):
         placement, devices = placements[key], roofs[key].devices
         if _reason_not_drawn(analysis, key) != "" or placement.device is None:
@@ -57,9 +58,8 @@ def plot_points(analysis: Analysis) -> list[PlotPoint]:
         achieved = {slug: operations / entry.time_s for slug, entry in placement.devices.items() if entry.time_s}
         op, bound = ops[key].op, placement.devices[placement.device].bound
         time_s = (placement.time_s or 0.0) * float(executions[key].count)
-        points.append(
-            PlotPoint(op.op_type, intensity, placement.device, time_s, achieved, op.module or op.name, bound in _LAUNCH)
-        )
+        module, is_launch = op.module or labels[key], bound in _LAUNCH
+        points.append(PlotPoint(op.op_type, intensity, placement.device, time_s, achieved, module, is_launch, key))
     return points
 
 
