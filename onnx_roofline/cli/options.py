@@ -110,7 +110,10 @@ def _add_analyze(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--top", type=int, default=10, metavar="N", help="rows of each table (default: 10)")
     parser.add_argument(
-        "--depth", type=int, metavar="N", help="levels of the module tree, 0 for all (default: 3, or as many as fit)"
+        "--depth",
+        type=int,
+        metavar="N",
+        help="levels of modules below what all share, 0 for all (default: 3, or as many as fit)",
     )
     parser.add_argument("--all", action="store_true", help="every row of each table")
     parser.add_argument("--wide", action="store_true", help="every column of each table, however narrow the terminal")
@@ -207,7 +210,11 @@ def _add_formula(parser: argparse.ArgumentParser) -> None:
         help="the figure of modules and kernels that is printed; the JSON has all (default: macs)",
     )
     parser.add_argument(
-        "--depth", type=int, default=3, metavar="N", help="levels of the module roll-up, 0 for all (default: 3)"
+        "--depth",
+        type=int,
+        default=3,
+        metavar="N",
+        help="levels of modules below what all share, 0 for all (default: 3)",
     )
     parser.add_argument(
         "--flips", action="store_true", help="also at which sizes classes of kernels become bound by compute, or memory"

@@ -30,7 +30,8 @@ from onnx_roofline.ir.graph import (
     op_reads,
 )
 from onnx_roofline.load.limits import Limits
-from onnx_roofline.load.names import module_path, shown, shown_path
+from onnx_roofline.load.modules import module_path, modules_of_weights
+from onnx_roofline.load.names import shown, shown_path
 from onnx_roofline.load.stored import Context, read_attribute, read_input, read_sparse, read_tensor
 from onnx_roofline.load.wire import Slim
 
@@ -255,6 +256,8 @@ def _build_ops(
                 producers[intern(name) if type(name) is str else name] = index
     inner_visible = (*visible, producers)
     ops = [_build_op(node, index, context, depth, inner_visible) for index, node in enumerate(nodes)]
+    for index, module in modules_of_weights(nodes, [op.module for op in ops], producers).items():
+        ops[index] = replace(ops[index], module=module)
     return _in_order(ops, producers, visible, context, where)
 
 

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from onnx_roofline.analysis.analyze import Analysis
 from onnx_roofline.analysis.summary import Group
 from onnx_roofline.analysis.weights import Weights
+from onnx_roofline.base.module_paths import cut_path, shared_root
 from onnx_roofline.ir.records import TypedOp
 from onnx_roofline.report.fold import fold_names, folded, numberless
 
@@ -33,12 +34,13 @@ class ModuleRow(Struct, frozen=True):
 
 
 def merge_modules(groups: tuple[Group, ...], depth: int, weights: Weights) -> tuple[Group, ...]:
-    """Module roll-up with paths cut to `depth` levels; 0 leaves them whole."""
+    """Module roll-up with paths cut to `depth` levels below what all modules share; 0 leaves them whole."""
     if depth <= 0:
         return groups
     parts: dict[str, list[Group]] = {}
+    root = shared_root(group.name for group in groups)
     for group in groups:
-        parts.setdefault("/".join(group.name.split("/")[:depth]), []).append(group)
+        parts.setdefault(cut_path(group.name, depth, root), []).append(group)
     merged = [sum_groups(name, found, weights) for name, found in parts.items()]
     return tuple(sorted(merged, key=lambda group: (-group.time_s, -group.flops, group.name)))
 
@@ -74,9 +76,10 @@ class ModuleTree:
         order: dict[str, int] = {}
         for row in analysis.model.column(TypedOp).values():
             order.setdefault(row.op.module, len(order))
+        root = shared_root(group.name for group in analysis.summary.by_module)
         below: dict[Path, list[Group]] = {}
         for group in sorted(analysis.summary.by_module, key=lambda group: order.get(group.name, len(order))):
-            path = tuple(group.name.split("/")[:depth])
+            path = _path(group.name, depth, root)
             for level in range(1, len(path) + 1):
                 below.setdefault(path[:level], []).append(group)
         self._sums = {path: sum_groups("/".join(path), found, self._weights) for path, found in below.items()}
@@ -128,6 +131,17 @@ class ModuleTree:
             branch = "" if not parents[0] else "└─ " if number + 1 == len(found) else "├─ "
             branches.append(_Branch(siblings, everywhere, before, branch, is_rest))
         return branches[::-1]
+
+
+def _path(name: str, depth: int, root: str) -> Path:
+    """The parts of a module's path; what all modules share is one part, and counts for none.
+
+    >>> _path("call/model/conv/kernel", 1, "call/model"), _path("a/b/c", 2, "")
+    (('call/model', 'conv'), ('a', 'b'))
+    """
+    if root and f"{name}/".startswith(f"{root}/"):
+        return (root, *name[len(root) + 1 :].split("/")[:depth]) if name != root else (root,)
+    return tuple(name.split("/")[:depth])
 
 
 class _Branch(Struct, frozen=True):

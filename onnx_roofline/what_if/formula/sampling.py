@@ -12,6 +12,7 @@ from onnx_roofline.analysis.dim_search import _run_valid
 from onnx_roofline.analysis.settings import Settings
 from onnx_roofline.analysis.weights import find_weights
 from onnx_roofline.base.errors import RooflineError, UsageError
+from onnx_roofline.base.module_paths import cut_path, shared_root
 from onnx_roofline.base.text import did_you_mean, shown
 from onnx_roofline.hardware import System, load_system
 from onnx_roofline.ir.graph import Model
@@ -103,6 +104,7 @@ def figures_of(model: Model, depth: int = 0) -> Figures:
     works, traffics = model.column(Work), model.column(Traffic)
     executions, kernels, rows = model.column(Executions), model.column(Kernel), model.column(TypedOp)
     found: dict[Key, Value | None] = defaultdict(int)
+    root = shared_root(row.op.module for row in rows.values()) if depth else ""
     for key, row in rows.items():
         count, counts, traffic = executions[key].count, works[key].counts, traffics[key]
         if not count:
@@ -116,7 +118,7 @@ def figures_of(model: Model, depth: int = 0) -> Figures:
         kernel = kernels[key]
         groups: list[tuple[GroupKind, str]] = [("model", "")]
         if row.role == "compute" and (works[key].moves_data or counts is None):
-            groups.append(("module", "/".join(row.op.module.split("/")[: depth or None])))
+            groups.append(("module", cut_path(row.op.module, depth, root)))
             groups.append(("kernel", kernel_class(rows[kernel.id], kernel) if kernel.id else "no kernel"))
         for kind, name in groups:
             for metric, value in zip(SUMMED, values, strict=True):
