@@ -48,6 +48,7 @@ class Pattern(Struct, frozen=True):
     keeps_inner: bool = False
     role: KernelRole | None = None
     procedure: Literal["none", "slices", "no_ops"] = "none"
+    one_op: str = ""
 
 
 class Backend(Struct, frozen=True):
@@ -201,7 +202,8 @@ def _pattern(item: Node, name: str, entries: Mapping[str, Node], absorbs_transpo
     stated = _text(entries.get("role"), _ROLES)
     role = next((one for one in _ROLES if one == stated), known.role if known is not None else None)
     procedure = known.procedure if known is not None and "match" not in entries else "none"
-    return Pattern(name, tuple(templates), keeps_inner, role, procedure)
+    one_op = known.one_op if known is not None and "match" not in entries else ""
+    return Pattern(name, tuple(templates), keeps_inner, role, procedure, one_op)
 
 
 def _kinds(node: Node | None) -> dict[str, str]:

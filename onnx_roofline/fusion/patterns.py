@@ -17,6 +17,7 @@ class NamedPattern(Struct, frozen=True):
     """What `onnx-roofline` knows by a name: templates, most specific first, and the op types that a pack may change.
 
     `keeps_inner` says that an inner result which something else reads is written to memory beside the kernel's own.
+    `one_op` is the op of the standard that does the same alone, with the opset that brought it.
     """
 
     about: str
@@ -26,6 +27,7 @@ class NamedPattern(Struct, frozen=True):
     role: KernelRole | None = None
     # joined by a procedure, since no template can say what they are: cuts of one tensor, ops that change nothing
     procedure: Literal["none", "slices", "no_ops"] = "none"
+    one_op: str = ""
 
 
 # Shared parts by name; a later one may use the earlier ones.
@@ -75,6 +77,7 @@ PATTERNS: Mapping[str, NamedPattern] = {
         "scores, scale, mask, softmax and the product with the values, as one flash-attention kernel",
         ("Transpose?(MatMul(@probabilities, Expand?(Transpose?(_), _)))",),
         role="attention",
+        one_op="Attention (opset 23)",
     ),
     "fused_matmul": NamedPattern(
         "a matrix product that reads its operands transposed and scales its result",
@@ -86,19 +89,27 @@ PATTERNS: Mapping[str, NamedPattern] = {
             "Add(Mul(?x, _), Mul(Concat(Neg(Slice(?x)), Slice(?x)), _))",
             "Add(Mul(?x, _), Mul(Concat(Neg(?s=Split(?x)), Split(?x)), _))",
         ),
+        one_op="RotaryEmbedding (opset 23)",
     ),
     "layer_norm": NamedPattern(
         "layer normalisation in single ops",
         ("Add(Mul(Cast?(@layer), #), #)", "Mul(Cast?(@layer), #)", "@layer"),
+        one_op="LayerNormalization (opset 17)",
     ),
     "layer_norm_affine": NamedPattern(
         "layer normalisation over the last axis in single ops, with scale and shift",
         ("Add(Mul(Cast?(@layer_last), #), #)",),
+        one_op="LayerNormalization (opset 17)",
     ),
-    "rms_norm": NamedPattern("root-mean-square normalisation in single ops", ("Mul(Cast?(@rms), #)", "@rms")),
+    "rms_norm": NamedPattern(
+        "root-mean-square normalisation in single ops",
+        ("Mul(Cast?(@rms), #)", "@rms"),
+        one_op="RMSNormalization (opset 23)",
+    ),
     "rms_norm_div": NamedPattern(
         "root-mean-square normalisation over the last axis that divides, with its scale",
         ("Mul(Cast?([Mul(?x, Div(#, @mean_square_last)); Div(?x, @mean_square_last)]), #)",),
+        one_op="RMSNormalization (opset 23)",
     ),
     "skip_layer_norm": NamedPattern(
         "a residual addition and the normalisation after it; the sum stays readable",
@@ -108,14 +119,17 @@ PATTERNS: Mapping[str, NamedPattern] = {
     "gelu_erf": NamedPattern(
         "GELU by the error function, all spellings",
         ("Mul(Mul(?x, @erf), 0.5)", "Mul(?x, Mul(@erf, 0.5))", "Mul(Mul(?x, 0.5), @erf)"),
+        one_op="Gelu (opset 20)",
     ),
     "gelu_erf_torchscript": NamedPattern(
         "GELU by the error function, as TorchScript and Keras write it",
         ("Mul(Mul(?x, @erf), 0.5)", "Mul(Mul(?x, 0.5), @erf)"),
+        one_op="Gelu (opset 20)",
     ),
     "gelu_tanh": NamedPattern(
         "GELU by the hyperbolic tangent",
         ("Mul(Mul(?x, 0.5), @tanh)", "Mul(?x, Mul(@tanh, 0.5))", "Mul(Mul(?x, @tanh), 0.5)"),
+        one_op="Gelu (opset 20)",
     ),
     "bias_gelu": NamedPattern(
         "a bias and the GELU after it, as TorchScript writes it",
@@ -124,23 +138,27 @@ PATTERNS: Mapping[str, NamedPattern] = {
             "Mul(Mul(?x=Add(_, #v), Add(Erf(Div|Mul(?x, #s)), 1)), 0.5)",
         ),
     ),
-    "silu": NamedPattern("x sigmoid(x)", ("Mul(?x, Sigmoid(?x))",)),
-    "quick_gelu": NamedPattern("x sigmoid(alpha x)", ("Mul(?x, Sigmoid(Mul(?x, #s)))",)),
+    "silu": NamedPattern("x sigmoid(x)", ("Mul(?x, Sigmoid(?x))",), one_op="Swish (opset 24)"),
+    "quick_gelu": NamedPattern("x sigmoid(alpha x)", ("Mul(?x, Sigmoid(Mul(?x, #s)))",), one_op="Swish (opset 24)"),
     "hard_swish": NamedPattern(
         "x times a clipped line",
         (
             "Div|Mul(Mul(?x, @clipped), #s)",
             "Mul(?x, [Div|Mul(@clipped, #s); HardSigmoid(?x)])",
         ),
+        one_op="HardSwish (opset 14)",
     ),
     "hard_sigmoid": NamedPattern("a clipped line", ("Div|Mul(@clipped, #s)",)),
-    "mish": NamedPattern("x tanh(softplus(x))", ("Mul(?x, Tanh([Softplus(?x); Log(Add(Exp(?x), 1))]))",)),
+    "mish": NamedPattern(
+        "x tanh(softplus(x))", ("Mul(?x, Tanh([Softplus(?x); Log(Add(Exp(?x), 1))]))",), one_op="Mish (opset 18)"
+    ),
     "softmax": NamedPattern(
         "softmax in single ops",
         (
             "[Div(?e=Exp([Sub(?x, ReduceMax(?x)); _]), ReduceSum(?e)); "
             "Mul(?e=Exp([Sub(?x, ReduceMax(?x)); _]), Reciprocal(ReduceSum(?e)))]",
         ),
+        one_op="Softmax",
     ),
     "masked_softmax": NamedPattern(
         "scale, mask and softmax",

@@ -8,6 +8,7 @@ from msgspec.structs import replace
 from onnx_roofline.analysis.analyze import Analysis
 from onnx_roofline.base.units import DTYPE_BITS
 from onnx_roofline.fusion.backends import Backend, load_backend
+from onnx_roofline.fusion.patterns import PATTERNS
 from onnx_roofline.ir.graph import Op, StoredTensor
 from onnx_roofline.ir.records import Kernel, TypedOp, Work
 from onnx_roofline.ir.tensor_index import TensorIndex
@@ -181,14 +182,6 @@ def unfolded_norm(analysis: Analysis) -> Iterator[Hit]:
                       *bypass(analysis, row.op, row.op.inputs[0]))  # fmt: skip
 
 
-_SPELLED = {
-    "layer_norm": "LayerNormalization (opset 17)", "rms_norm": "RMSNormalization (opset 23)",
-    "gelu_erf": "Gelu (opset 20)", "gelu_tanh": "Gelu (opset 20)", "silu": "Swish (opset 24)",
-    "hard_swish": "HardSwish (opset 14)", "mish": "Mish (opset 18)", "rotary_embedding": "RotaryEmbedding (opset 23)",
-    "attention": "Attention (opset 23)", "softmax": "Softmax",
-}  # fmt: skip
-
-
 def spelled_out(analysis: Analysis) -> Iterator[Hit]:
     """One op of a newer opset, written as several of which the backend makes more than one kernel."""
     columns = {record: rows for record, rows in analysis.model.columns.items() if record is not Kernel}
@@ -198,7 +191,7 @@ def spelled_out(analysis: Analysis) -> Iterator[Hit]:
         if not isinstance(kernel, Kernel) or kernel.id != key or len(kernel.members) < 2:
             continue
         if len({kernels[member].id for member in kernel.members}) > 1:
-            yield Hit(kernel.members, f"{len(kernel.members)} ops are one {_SPELLED[kernel.pattern]}")
+            yield Hit(kernel.members, f"{len(kernel.members)} ops are one {PATTERNS[kernel.pattern].one_op}")
 
 
 def as_single_ops(analysis: Analysis, _: Sequence[Hit]) -> Analysis:
@@ -210,5 +203,5 @@ def _spellings(backend: str | os.PathLike[str]) -> Backend:
     """A backend that knows the patterns of all spellings beside its own."""
     base = load_backend(backend)
     own = {pattern.name for pattern in base.patterns}
-    added = [one for one in load_backend().patterns if one.name in _SPELLED and one.name not in own]
+    added = [one for one in load_backend().patterns if one.one_op and one.name not in own]
     return replace(base, patterns=(*base.patterns, *added))

@@ -15,6 +15,7 @@ from onnx_roofline.analysis.settings import Settings
 from onnx_roofline.base.errors import UsageError
 from onnx_roofline.ci.findings import RULES as CI_RULES
 from onnx_roofline.cli.main import main
+from onnx_roofline.fusion.patterns import PATTERNS
 from onnx_roofline.lint.lint import lint, parse_ignore
 from onnx_roofline.lint.records import LintFinding
 from onnx_roofline.lint.rules import RULES
@@ -249,6 +250,13 @@ CASES: dict[str, tuple[onnx.ModelProto, onnx.ModelProto, dict[str, object]]] = {
     "OR318": (image(norm_first=False), image(norm_first=True), {}),
     "OR319": (widened("Add"), widened("MatMul"), {}),
 }  # fmt: skip
+
+
+@pytest.mark.parametrize("name", [name for name, pattern in PATTERNS.items() if pattern.one_op])
+def test_the_op_that_a_pattern_is_exists_since_that_opset(name: str) -> None:
+    op, _, since = PATTERNS[name].one_op.removesuffix(")").partition(" (opset ")
+    versions = [schema.since_version for schema in onnx.defs.get_all_schemas_with_history() if schema.name == op]
+    assert min(versions) == int(since or 1)
 
 
 def test_every_rule_has_its_cases_and_a_place_in_the_formats() -> None:
