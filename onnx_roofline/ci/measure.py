@@ -21,12 +21,16 @@ class Job(Struct, frozen=True):
 
 
 class Outcome(Struct, frozen=True):
-    """What became of a job: a snapshot, or why there is none and with which exit code."""
+    """What became of a job: a snapshot, or why there is none and with which exit code.
+
+    `lacked_memory` says that the process had no more to give.
+    """
 
     snapshot: Snapshot | None
     failure: str = ""
     code: int = 0
     trace: str = ""
+    lacked_memory: bool = False
 
 
 def measure(job: Job) -> Outcome:
@@ -39,7 +43,8 @@ def measure(job: Job) -> Outcome:
     except RooflineError as error:
         return Outcome(None, _shown(str(error), job), 2)
     except Exception as error:
-        return Outcome(None, _shown(f"{type(error).__name__}: {error}", job), 70, traceback.format_exc())
+        failure = _shown(f"{type(error).__name__}: {error}", job)
+        return Outcome(None, failure, 70, traceback.format_exc(), isinstance(error, MemoryError))
     if job.shown:
         from msgspec.structs import replace
 

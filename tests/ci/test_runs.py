@@ -11,13 +11,16 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import onnx
 import planting as p
 import pytest
 
+from onnx_roofline.analysis import analyze as home
 from onnx_roofline.analysis.settings import Settings
 from onnx_roofline.ci.measure import Job, Outcome, measure
 from onnx_roofline.ci.runs import pool as pools
+from onnx_roofline.ci.runs import worker
 from onnx_roofline.ci.runs.cache import Cache, default_folder
 from onnx_roofline.ci.runs.pool import Pool
 from onnx_roofline.ci.runs.runner import Runner
@@ -48,6 +51,15 @@ worker.main()
 
 
 PLAIN = Settings()
+
+
+def numpy_memory_error() -> MemoryError:
+    """What numpy raises for an array of an exabyte."""
+    try:
+        np.empty(2**60, np.int8)
+    except MemoryError as error:
+        return error
+    raise AssertionError("an array of an exabyte was made")
 
 
 def nothing(name: str, position: int, count: int) -> None:
@@ -120,6 +132,33 @@ def test_a_limit_is_a_models_own(models: Path) -> None:
     assert {name: found.code for name, found in said.items()} == {"hangs": 2, "greedy": 2}
     assert "took more than 5 s; raise the limit with --time-limit-s" in said["hangs"].failure
     assert "takes more than 1 GB of memory; raise the limit with --memory-limit-gb" in said["greedy"].failure
+
+
+class MemoryErrorLikeError(Exception):
+    """No lack of memory, whatever its name begins with."""
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "said"),
+    [
+        (MemoryError(), 2, "takes more than 8 GB of memory"),
+        # numpy's is a kind of MemoryError with a name of its own.
+        (numpy_memory_error(), 2, "takes more than 8 GB of memory"),
+        (MemoryErrorLikeError("planted"), 70, "MemoryErrorLikeError: planted"),
+        (RuntimeError("MemoryError"), 70, "RuntimeError: MemoryError"),
+    ],
+)
+def test_a_lack_of_memory_is_told_by_its_type(
+    error: Exception, code: int, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(home, "analyze", fail)
+    monkeypatch.setattr(worker, "_limit_memory", lambda _: lambda: None)
+    outcome = worker.measure_within(Job("m.onnx", PLAIN), Allowed())
+    assert outcome.code == code
+    assert said in outcome.failure
 
 
 def test_a_process_that_does_not_start_is_said(models: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -90,7 +90,7 @@ def measure_within(job: Job, allowed: Allowed) -> Outcome:
         outcome = measure(job)
     finally:
         lift()
-    if outcome.code == 70 and outcome.failure.startswith("MemoryError"):
+    if outcome.lacked_memory:
         return Outcome(
             None,
             f"{job.shown or job.path}: takes more than {format_si(allowed.memory_bytes, 'B')} of memory; raise the "
