@@ -7,7 +7,7 @@ from onnx_roofline.base.units import DTYPE_BITS, ceil_div, product
 from onnx_roofline.ir.graph import Model, TensorType
 from onnx_roofline.ir.kernel_work import KernelWork, Operand, Operations, Product, ProductPart
 from onnx_roofline.ir.masking import Masking
-from onnx_roofline.ir.records import Contraction, Folding, Kernel, Reuse, Traffic, TypedOp, Work, total
+from onnx_roofline.ir.records import Contraction, Counts, Folding, Kernel, Reuse, Traffic, TypedOp, Work, total
 from onnx_roofline.memory.kv_caches import Caches
 from onnx_roofline.memory.rows import row_lengths
 from onnx_roofline.ops.cost.lookup import traits_of
@@ -120,12 +120,18 @@ class _Maker:
             work = self.works[key]
             if work.counts is None:
                 return None
-            if work.counts.operations:
+            counts = work.counts + self._restored_again(key)
+            if counts.operations:
                 sums = found.setdefault(work.compute_dtype, [0, 0, 0])
-                sums[0] += work.counts.operations
-                sums[1] += min(work.counts.macs, sum(contraction.macs for contraction in work.contractions))
-                sums[2] += work.counts.transcendentals + work.counts.divs
+                sums[0] += counts.operations
+                sums[1] += min(counts.macs, sum(contraction.macs for contraction in work.contractions))
+                sums[2] += counts.transcendentals + counts.divs
         return tuple(Operations(dtype, *sums) for dtype, sums in found.items())
+
+    def _restored_again(self, key: str) -> Counts:
+        """What a body does at each of its runs to restore what is dequantised outside it, and counted there once."""
+        outside = (one for one in self.foldings[key].restored_by if self.foldings[one].keeps_work)
+        return sum((self.works[one].counts or Counts() for one in outside), Counts())
 
     def _products(self, kernel: Kernel) -> tuple[tuple[Product, ...], list[tuple[Operand, int]], Contraction | None]:
         """(products with the most MACs first, of each its large operand and the bytes of the other, the first one's

@@ -11,6 +11,8 @@ from quantized_laws import assert_quantized_laws, shaped
 
 from onnx_roofline.analysis.analyze import Analysis, analyze
 from onnx_roofline.analysis.settings import Settings
+from onnx_roofline.ir.kernel_work import KernelWork
+from onnx_roofline.ir.placed_records import Roofline
 from onnx_roofline.ir.records import Traffic, TypedOp, Work
 
 Values = Mapping[str, tuple[int, Sequence[int]]]
@@ -326,6 +328,20 @@ def test_a_product_in_a_loop_reads_the_stored_weight_at_every_trip(trips: int, t
     assert analysis.summary.naive_bytes == trips * ALONE
     assert analysis.summary.counts.macs == trips * PRODUCT
     assert analysis.summary.counts.muls == 4096
+
+
+@pytest.mark.parametrize("scaled", [False, True])
+def test_a_product_in_a_loop_takes_the_time_to_restore_its_weight(scaled: bool, tmp_path: Path) -> None:
+    """At every trip, as it reads the stored weight then; a scale of the weight is part of that."""
+    text = DQ + ("t = Mul(d, k)" if scaled else "t = Transpose <perm = [1, 0]> (d)")
+    stored = {**W, "k": (T.FLOAT, ())} if scaled else W
+    analysis = analysed(tmp_path, text, X, stored, bodies=[loop(5)], values={"trips5": [5]})
+    key = key_of(analysis, "h2")
+    work = analysis.model.column(KernelWork)[key]
+    # The product, a multiplication for each weight, and one more where it is scaled.
+    assert work.total_operations == 2 * PRODUCT + (2 if scaled else 1) * 4096
+    roof = analysis.model.column(Roofline)[key].devices["teaching-gpu"]
+    assert roof.compute_time_s == work.total_operations / 200e12
 
 
 @pytest.mark.parametrize("taken", ["then", "else"])
