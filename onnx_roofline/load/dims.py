@@ -4,25 +4,22 @@ An assumption follows from how a dim is used (the weight of the first Conv fixes
 (`sequence`), then from its place. Dim names come from the file and are only ever compared and parsed here, never run.
 """
 
-import difflib
-import itertools
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from onnx_roofline.base.errors import UsageError
-from onnx_roofline.ir.graph import Dim, Graph, GraphInput, Model, Notice, TensorType, nested_graphs
+from onnx_roofline.ir.graph import Dim, Graph, GraphInput, Model, Notice, TensorType
 from onnx_roofline.load.assumptions import assume
 from onnx_roofline.load.build import ParsedModel
+from onnx_roofline.load.dim_names import choices, meant_inside, names_of_inner_axes
 from onnx_roofline.load.expressions import LARGEST_DIM, Expression, evaluate, least_solution, names_in, parse_expression
 from onnx_roofline.load.names import shown, shown_path
 from onnx_roofline.load.overrides import BATCH, Override, fixed_batches, overrides
 from onnx_roofline.load.uses import InputUses
 
-# Names that a message lists, and names among which a similar one is looked for.
-_LISTED, _COMPARED = 12, 1000
 # Why a dim named total is as large as it is, where no op ties it to others.
 TOTAL_REASON = "computed: past + sequence"
 _TOTAL = re.compile(r"total", re.IGNORECASE)
@@ -326,7 +323,7 @@ def takes_dim(parsed: ParsedModel, name: str) -> bool:
     if not dot or not axis.isdecimal():
         return False
     ranks = {one.name: len(one.symbols or ()) for one in parsed.graph.inputs}
-    return int(axis) < ranks[tensor] if tensor in ranks else tensor in _names_of_inner_axes(parsed)
+    return int(axis) < ranks[tensor] if tensor in ranks else tensor in names_of_inner_axes(parsed)
 
 
 def _refuse_unknown_names(
@@ -339,53 +336,22 @@ def _refuse_unknown_names(
         for axis, symbol in enumerate(graph_input.symbols or ())
         if isinstance(symbol, int)
     }
-    inner = _names_of_inner_axes(parsed) if any(name not in symbols for name in options.dims) else {}
+    inner = names_of_inner_axes(parsed) if any(name not in symbols for name in options.dims) else {}
     for name in options.dims:
         if name == BATCH and name not in symbols and fixed_batches(parsed.graph.inputs, uses):
             continue
         tensor, dot, axis = name.rpartition(".")
         is_inner = dot and axis.isdecimal() and tensor in inner
         if name not in symbols and name not in fixed and not is_inner:
-            choices = _choices(name, symbols, "every dim of its inputs is a number or has no name", _inner(name, inner))
-            raise UsageError(f"{path}: --dim {shown(name)}: found no dim of that name; {choices}")
+            listed = choices(
+                name, symbols, "every dim of its inputs is a number or has no name", meant_inside(name, inner)
+            )
+            raise UsageError(f"{path}: --dim {shown(name)}: found no dim of that name; {listed}")
     names = {graph_input.name: None for graph_input in parsed.graph.inputs}
     for name in options.input_shapes:
         if name not in names:
-            choices = _choices(name, names, "the file has no inputs")
-            raise UsageError(f"{path}: --input-shape {shown(name)}: found no such input; {choices}")
-
-
-def _names_of_inner_axes(parsed: ParsedModel) -> dict[str, str]:
-    """Tensors that ops make, each with what its op goes by: a length that data decide is TENSOR.AXIS."""
-    graphs = nested_graphs((parsed.graph, *(function.graph for function in parsed.functions.values())))
-    return {
-        tensor: f"{op.id} {op.name or op.id}" for graph in graphs for op in graph.ops for tensor in op.outputs if tensor
-    }
-
-
-def _inner(name: str, inner: Mapping[str, str]) -> str:
-    """The axis of an inner tensor that a text may mean: it names the op that makes it, or is spelled alike."""
-    tensor, dot, axis = name.rpartition(".")
-    if not dot or not axis.isdecimal():
-        return ""
-    made = next((made for made, by in inner.items() if tensor in by.split(" ", 1)), "")
-    close = difflib.get_close_matches(tensor[:100], _short(inner), n=1)
-    found = made or next(iter(close), "")
-    return f"{found}.{axis}" if found else ""
-
-
-def _choices(name: str, known: Mapping[str, None], none: str, inner: str = "") -> str:
-    close = difflib.get_close_matches(name[:100], _short(known), n=1)
-    meant = close[0] if close else inner
-    hint = f"did you mean {shown(meant)}? " if meant else ""
-    if not known:
-        return hint + none
-    listed = ", ".join(shown(one) for one in itertools.islice(known, _LISTED))
-    return f"{hint}the file has {listed}" + (" ..." if len(known) > _LISTED else "")
-
-
-def _short(known: Iterable[str]) -> list[str]:
-    return [name for name in itertools.islice(known, _COMPARED) if len(name) <= 100]
+            listed = choices(name, names, "the file has no inputs")
+            raise UsageError(f"{path}: --input-shape {shown(name)}: found no such input; {listed}")
 
 
 def _refuse_other_size(where: str, key: str, size: int, dims: Mapping[str, int]) -> None:
