@@ -85,10 +85,12 @@ def _refuse_kept_size(
         for name, kind, before in zip(row.op.inputs, row.inputs, fixed[key].inputs, strict=True)
         if kind is not None and kind.is_known and kind.dims
     ]
-    kept = next(((name, kind) for name, kind, is_kept in operands if is_kept), None)
     follows = next(((name, kind) for name, kind, is_kept in operands if not is_kept), None)
-    if kept is None or follows is None:
+    # Axes, sizes and indices have no batch.
+    alike = [(name, kind) for name, kind, is_kept in operands if is_kept and follows and kind.dtype == follows[1].dtype]
+    if follows is None or not alike:
         return
+    kept = alike[0]
     maker = _maker_of(kept[0], row.scope, found, model)
     raise ShapeError(
         f"{model.info.path}: node {key}: {shown(kept[0])} {kept[1]}, {maker}, keeps the size of the file "

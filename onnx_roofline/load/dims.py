@@ -149,7 +149,11 @@ def _sizes_of(axes: list[_Axis], known: _Known, uses: InputUses, path: str) -> d
         for name in () if ("operator", "-") in expression else names_in(expression):
             if name not in dims:
                 dims[name] = assume(name, axis.input, axis.position, axis.rank, uses, alternative)
-    dims.update(_fitted(expressions, dims, path))
+    fitted = _fitted(expressions, dims, path)
+    if fitted:
+        dims.update(fitted)
+        # What is tied to a dim that an expression fixes follows it.
+        dims.update(_tied(dims, known))
     for axis in axes:
         if axis.key not in expressions:
             continue

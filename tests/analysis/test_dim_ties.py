@@ -298,3 +298,11 @@ def test_places_and_positions_belong_to_what_they_are_of(
     assert {name: dims[name] for name in found} == {name: (size, "bound") for name, size in found.items()}
     with pytest.raises(UsageError, match="drop or correct one of them"):
         dims_of(path, **stated, **{name: size + 1 for name, size in found.items()})
+
+
+@pytest.mark.parametrize(("stated", "n", "m"), [({"n+1": 5}, 4, 5), ({"n": 3}, 3, 4), ({"m": 6}, 5, 6)])
+def test_a_tie_follows_a_dim_that_an_expression_fixes(stated: dict[str, int], n: int, m: int, tmp_path: Path) -> None:
+    path = write(tmp_path, [node("Add", "a,c", "y")], [tensor("a", ("n", "n+1", 8)), tensor("c", ("n", "m", 8))],
+                 [tensor("y")])  # fmt: skip
+    dims = dims_of(path, **stated)
+    assert (dims["n"], dims["n+1"], dims["m"]) == ((n, "bound"), (m, "bound"), (m, "bound"))

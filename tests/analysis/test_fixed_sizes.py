@@ -106,3 +106,9 @@ def test_an_operand_that_keeps_the_size_of_the_file_is_named(tmp_path: Path, sou
         analyze(write(tmp_path, source), Settings(dims={"x.0": 8}))
     assert message in str(refused.value)
     assert str(refused.value).endswith("export the model with that dim open")
+
+
+def test_axes_are_no_operand_that_keeps_a_size(tmp_path: Path) -> None:
+    source = "g (float[1, 4] x) => (y) { ax = Constant <value_ints = [0]> ()  s = Squeeze (x, ax)  y = Exp (s) }"
+    with pytest.raises(RooflineError, match=r"node 1:Squeeze: .*given was x.0=8 \(overridden"):
+        analyze(write(tmp_path, source), Settings(dims={"x.0": 8}))
