@@ -21,12 +21,12 @@ def shared_root(paths: Iterable[str]) -> str:
 
 
 def cut_path(path: str, levels: int, root: str = "") -> str:
-    """The path with so many levels, counted below `root`; 0 leaves it whole.
+    """The path with so many levels, of which `root` is one; 0 leaves it whole.
 
-    >>> cut_path("encoder/layer.0/attention", 2), cut_path("call/model/conv/MatMul", 1, "call/model")
+    >>> cut_path("encoder/layer.0/attention", 2), cut_path("call/model/conv/MatMul", 2, "call/model")
     ('encoder/layer.0', 'call/model/conv')
     """
     if levels <= 0:
         return path
     inside = bool(root) and f"{path}/".startswith(f"{root}/")
-    return "/".join(path.split("/")[: levels + (root.count("/") + 1 if inside else 0)])
+    return "/".join(path.split("/")[: levels + (root.count("/") if inside else 0)])

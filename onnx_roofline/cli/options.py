@@ -113,7 +113,7 @@ def _add_analyze(parser: argparse.ArgumentParser) -> None:
         "--depth",
         type=int,
         metavar="N",
-        help="levels of modules below what all share, 0 for all (default: 3, or as many as fit)",
+        help="levels of the module tree, what all share being one, 0 for all (default: 3, or as many as fit)",
     )
     parser.add_argument("--all", action="store_true", help="every row of each table")
     parser.add_argument("--wide", action="store_true", help="every column of each table, however narrow the terminal")
@@ -214,7 +214,7 @@ def _add_formula(parser: argparse.ArgumentParser) -> None:
         type=int,
         default=3,
         metavar="N",
-        help="levels of modules below what all share, 0 for all (default: 3)",
+        help="levels of modules, what all share being one, 0 for all (default: 3)",
     )
     parser.add_argument(
         "--flips", action="store_true", help="also at which sizes classes of kernels become bound by compute, or memory"

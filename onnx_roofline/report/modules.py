@@ -34,7 +34,7 @@ class ModuleRow(Struct, frozen=True):
 
 
 def merge_modules(groups: tuple[Group, ...], depth: int, weights: Weights) -> tuple[Group, ...]:
-    """Module roll-up with paths cut to `depth` levels below what all modules share; 0 leaves them whole."""
+    """Module roll-up with paths cut to `depth` levels, of which what all share is one; 0 leaves them whole."""
     if depth <= 0:
         return groups
     parts: dict[str, list[Group]] = {}
@@ -134,13 +134,13 @@ class ModuleTree:
 
 
 def _path(name: str, depth: int, root: str) -> Path:
-    """The parts of a module's path; what all modules share is one part, and counts for none.
+    """The first parts of a module's path; what all modules share is one of them.
 
-    >>> _path("call/model/conv/kernel", 1, "call/model"), _path("a/b/c", 2, "")
+    >>> _path("call/model/conv/kernel", 2, "call/model"), _path("a/b/c", 2, "")
     (('call/model', 'conv'), ('a', 'b'))
     """
     if root and f"{name}/".startswith(f"{root}/"):
-        return (root, *name[len(root) + 1 :].split("/")[:depth]) if name != root else (root,)
+        return (root, *name[len(root) + 1 :].split("/")[: depth - 1]) if name != root else (root,)
     return tuple(name.split("/")[:depth])
 
 

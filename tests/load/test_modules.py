@@ -10,6 +10,7 @@ from onnx_roofline.analysis.analyze import analyze
 from onnx_roofline.base.module_paths import cut_path, shared_root
 from onnx_roofline.load import parse
 from onnx_roofline.report.frames import module_rows
+from onnx_roofline.report.modules import ModuleTree
 
 SQUARE = [4, 4]
 
@@ -111,7 +112,7 @@ def test_a_name_of_megabytes_is_looked_at_in_part(tmp_path: Path) -> None:
     assert modules(tmp_path, product("w." * 10**6 + "weight", name="a/" * 10**6))[0].startswith("a/a/")
 
 
-def test_levels_count_below_what_all_modules_share(tmp_path: Path) -> None:
+def test_what_all_modules_share_is_one_level(tmp_path: Path) -> None:
     wrapper = "StatefulPartitionedCall/call/model"
     nodes, last = [], "x"
     for layer in ("conv_1", "conv_2", "head"):
@@ -122,19 +123,19 @@ def test_levels_count_below_what_all_modules_share(tmp_path: Path) -> None:
         last = f"{layer}_r"
     modules(tmp_path, *nodes)
     analysis = analyze(tmp_path / "m.onnx")
-    assert {row["module"] for row in module_rows(analysis, 1)} == {
-        f"{wrapper}/conv_1", f"{wrapper}/conv_2", f"{wrapper}/head"
-    }  # fmt: skip
-    assert {row["module"] for row in module_rows(analysis, 2)} == {
-        *(f"{wrapper}/{layer}" for layer in ("conv_1", "conv_2", "head")),
-        *(f"{wrapper}/{layer}/inner" for layer in ("conv_1", "conv_2", "head")),
-    }
+    assert [row["module"] for row in module_rows(analysis, 1)] == [wrapper]
+    layers = {f"{wrapper}/{layer}" for layer in ("conv_1", "conv_2", "head")}
+    assert {row["module"] for row in module_rows(analysis, 2)} == layers
+    assert {row["module"] for row in module_rows(analysis, 3)} == layers | {f"{layer}/inner" for layer in layers}
+    tree = list(ModuleTree(analysis, 2).rows(None))
+    assert (tree[0].name, sum(row.count for row in tree[1:])) == (wrapper, 3)
 
 
 def test_a_path_is_cut_below_the_root_alone() -> None:
     paths = ["a/b", "a/b/c/d", "a/b/e"]
     assert shared_root(paths) == "a/b"
-    assert [cut_path(path, 1, "a/b") for path in paths] == ["a/b", "a/b/c", "a/b/e"]
+    assert [cut_path(path, 1, "a/b") for path in paths] == ["a/b", "a/b", "a/b"]
+    assert [cut_path(path, 2, "a/b") for path in paths] == ["a/b", "a/b/c", "a/b/e"]
     assert cut_path("ab/c/d", 1, "a") == "ab"
     assert cut_path("a/b/c", 0, "a") == "a/b/c"
     assert shared_root([]) == shared_root([""]) == ""
