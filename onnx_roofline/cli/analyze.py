@@ -147,14 +147,19 @@ def _print_sensitivity(analysis: "Analysis") -> int:
 
     summary = analysis.model.whole(PlacementSummary)
     unit = {"latency": "s", "energy": "J"}.get(summary.objective_name, "")
+    found = sensitivities(analysis)
     rows = [
         (row.path, format_si(row.half, unit), format_si(row.twice, unit),
          *("–" if moved is None else f"{moved:,}" for moved in (row.moved_at_half, row.moved_at_twice)))
-        for row in sensitivities(analysis)
+        for row in found
     ]  # fmt: skip
     left_out = f", + {without_time(summary.untimed_kernels)}" if summary.untimed_kernels else ""
     optimum = f"optimum {format_si(summary.objective, unit)}{left_out} on {analysis.system.slug}"
     print(f"{optimum}; its assumed figures, one by one:")
+    if analysis.system.pim is not None and found:
+        deciding = [row.path for row in found if row.moved]
+        most = f", {deciding[0]} most" if deciding else ""
+        print(f"{len(deciding)} of {len(found)} {'moves' if len(deciding) == 1 else 'move'} kernels{most}")
     print_table(("assumed figure", "optimum at half", "optimum at twice", "moved at half", "moved at twice"), rows)
     for reason, paths in assumed_figures(analysis)[1].items():
         shown = ", ".join(paths[:SHOWN_FIGURES]) + (f" and {len(paths) - SHOWN_FIGURES} more"

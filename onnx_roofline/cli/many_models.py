@@ -28,7 +28,7 @@ _OF_MANY = ("time_limit_s", "memory_limit_gb", "executor")
 # Options of one model's report, and what each is where it is not given.
 _OF_ONE: tuple[tuple[str, object], ...] = (
     ("plot", None), ("sweep", []), ("flips", None), ("convention", []), ("sensitivity", False),
-    ("explain_traffic", []), ("top", 10), ("depth", None), ("all", False), ("order", "wasted"),
+    ("explain_traffic", []), ("top", 10), ("depth", None), ("all", False),
 )  # fmt: skip
 
 
@@ -85,7 +85,7 @@ def run_many(options: argparse.Namespace, paths: Sequence[str]) -> int:
     elif options.format == "csv":
         sys.stdout.write(as_csv(rows))
     else:
-        _print_rows(rows, screen(wide=options.wide))
+        _print_rows(rows, screen(wide=options.wide), by_time=options.order == "time")
         print(one_line(_summary(jobs, outcomes)))
     return code
 
@@ -114,7 +114,8 @@ def refuse_options_of_many(options: argparse.Namespace) -> None:
         raise UsageError(f"{found[0]}: is of a row a model; name several models or a folder, or leave the option out")
 
 
-def _print_rows(rows: "Sequence[Row]", console: "Screen") -> None:
+def _print_rows(rows: "Sequence[Row]", console: "Screen", *, by_time: bool) -> None:
+    """The models in their order, or the longest time first, without the folder that they all are in."""
     from onnx_roofline.ci.findings import amount
     from onnx_roofline.ci.metrics import unit_of
     from onnx_roofline.report.columns import MODEL_COLUMNS
@@ -126,15 +127,39 @@ def _print_rows(rows: "Sequence[Row]", console: "Screen") -> None:
         return f"{text} ?" if row["assumed"] and name not in _OF_THE_FILE else text
 
     known = [row for row in rows if row["status"] == "analysed"]
+    if by_time:
+        known.sort(key=_seconds, reverse=True)
     if known:
         figures = [column.key for column in MODEL_COLUMNS[1:]]
-        cells = [{"model": one_line(str(row["model"])), **{name: cell(row, name) for name in figures}} for row in known]
-        for line in table_lines(Table("A row a model", MODEL_COLUMNS, cells), console):
+        folder = _folder_of([str(row["model"]) for row in known])
+        names = [one_line(str(row["model"])[len(folder) :]) for row in known]
+        cells = [
+            {"model": name, **{key: cell(row, key) for key in figures}} for name, row in zip(names, known, strict=True)
+        ]
+        title = f"A row a model{' of ' if folder else ''}{one_line(folder)} on {known[0]['system']}"
+        title += f", floating tensors ASSUMED {known[0]['dtype']}" if known[0]["dtype"] else ""
+        for line in table_lines(Table(title, MODEL_COLUMNS, cells), console):
             print(line)
     kinds = Counter(kind for row in known for kind in str(row["assumed"] or "").split(", ") if kind)
     if kinds:
         names = ", ".join(f"{kind} in {count:,}" for kind, count in kinds.items())
         print(f"?: rests on what nobody stated ({names})")
+
+
+def _folder_of(paths: "Sequence[str]") -> str:
+    """The folder that all of several paths begin with, with its separator; "" where there is none.
+
+    >>> _folder_of(["models/cnn/a.onnx", "models/b.onnx"]), _folder_of(["a.onnx", "b.onnx"])
+    ('models/', '')
+    """
+    common = os.path.commonprefix(paths)
+    return common[: common.rfind(os.sep) + 1]
+
+
+def _seconds(row: "Row") -> float:
+    """Time of the placement; less than any for what is unknown."""
+    value = row.get("time_s.placement")
+    return -1.0 if value is None or isinstance(value, str) else value
 
 
 def _summary(jobs: "Sequence[Job]", outcomes: "Sequence[Outcome]") -> str:

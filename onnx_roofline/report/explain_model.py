@@ -11,14 +11,14 @@ from onnx_roofline.lint.words import worth
 from onnx_roofline.report.footprint import memory_parts
 from onnx_roofline.report.header import NAME_WIDTH, plural, without_time
 from onnx_roofline.report.kernel_rows import MOST, KernelRow, kernel_rows, most_wasted
-from onnx_roofline.report.text_table import bar
+from onnx_roofline.report.text_table import bar, cut
 from onnx_roofline.what_if.changes import Gain
 from onnx_roofline.what_if.waste import wastes
 
 # Op types, engines, changes and findings that the lines name.
 SHOWN = 3
-# Characters of the longest bar.
-BAR = 20
+# Characters of the longest bar, and of the module that a kernel stands in.
+BAR, MODULE = 12, 32
 
 
 def explain_model(analysis: Analysis, gains: Sequence[Gain], findings: Sequence[LintFinding]) -> Iterator[str]:
@@ -58,18 +58,25 @@ def waste_lines(analysis: Analysis, top: int) -> Iterator[str]:
     whole = format_si(whole_s, "s")
     yield f"wasted, time x (1 - share of the roof): {whole}; {format_share(MOST)} of it in {held}"
     shown = rows[:top]
-    width = max(len(visible(row.first, NAME_WIDTH)) for row in shown)
-    for row in shown:
-        yield _waste(analysis, row, shown[0].wasted_s or 0.0, width)
+    longest_s = shown[0].wasted_s or 0.0
+    bounds = [_bound(analysis, row) for row in shown]
+    width, bound_width = max(len(visible(row.first, NAME_WIDTH)) for row in shown), max(map(len, bounds))
+    for row, bound in zip(shown, bounds, strict=True):
+        wasted_s = row.wasted_s or 0.0
+        alike = f"x{row.count:,}" if row.count > 1 else ""
+        times = f"{format_si(wasted_s, 's'):>9} of {format_si(row.time_s, 's'):>9}"
+        head = f"  {visible(row.first, NAME_WIDTH):<{width}} {alike:<5} {bar(wasted_s, longest_s, BAR):<{BAR}}"
+        module = cut(visible(row.name, 4 * MODULE), MODULE, keeps_end=True)
+        yield f"{head} {times}  {bound:<{bound_width}}  {module}".rstrip()
 
 
-def _waste(analysis: Analysis, row: KernelRow, longest_s: float, width: int) -> str:
-    wasted_s = row.wasted_s or 0.0
+def _bound(analysis: Analysis, row: KernelRow) -> str:
+    """What binds the kernels of a row, and of two devices on which."""
     placement = analysis.model.column(Placement)[row.first]
-    alike = f"x{row.count:,}" if row.count > 1 else ""
-    bound = placement.devices[placement.device].bound if placement.device is not None else "unknown"
-    cells = f"{format_si(wasted_s, 's'):>9} of {format_si(row.time_s, 's'):>9}, {bound} of {placement.device}"
-    return f"  {visible(row.first, NAME_WIDTH):<{width}} {alike:<5} {bar(wasted_s, longest_s, BAR):<{BAR}} {cells}"
+    if placement.device is None:
+        return "unknown"
+    bound = placement.devices[placement.device].bound
+    return bound if analysis.system.pim is None else f"{bound} of {placement.device}"
 
 
 def _gain(gain: Gain) -> str:

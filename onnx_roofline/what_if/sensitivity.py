@@ -38,6 +38,15 @@ class Sensitivity(Struct, frozen=True):
     moved_at_half: int | None
     moved_at_twice: int | None
 
+    @property
+    def moved(self) -> int:
+        """The most kernels that half or twice of it moves."""
+        return max(self.moved_at_half or 0, self.moved_at_twice or 0)
+
+    def change(self, best: float) -> float:
+        """How far half or twice of it takes the optimum from `best`, at most."""
+        return max((abs(one - best) for one in (self.half, self.twice) if one is not None), default=0.0)
+
 
 def assumed_figures(analysis: Analysis) -> tuple[list[str], dict[str, list[str]]]:
     """(paths of the assumed figures that the placement depends on, those of the others by the reason why it does not).
@@ -57,8 +66,9 @@ def assumed_figures(analysis: Analysis) -> tuple[list[str], dict[str, list[str]]
 
 
 def sensitivities(analysis: Analysis) -> list[Sensitivity]:
-    """A row for every assumed figure that the placement depends on. Reads the profiles again for each.
+    """A row for every assumed figure that the placement depends on, first what moves most kernels, then most time.
 
+    Reads the profiles again for each.
     Raises UsageError where the system was loaded by the caller: there is no file to read again.
     """
     name = analysis.settings.system
@@ -69,7 +79,8 @@ def sensitivities(analysis: Analysis) -> list[Sensitivity]:
     for path in assumed_figures(analysis)[0]:
         half, twice = (_placed(analysis, name, path, factor, before) for factor in (0.5, 2.0))
         found.append(Sensitivity(path, half[0], twice[0], half[1], twice[1]))
-    return found
+    best = analysis.model.whole(PlacementSummary).objective
+    return sorted(found, key=lambda row: (-row.moved, -row.change(best)))
 
 
 def _placed(
