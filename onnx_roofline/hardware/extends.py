@@ -107,3 +107,15 @@ def _moved(node: Node, problems: Problems, line: int) -> Node:
     entries = {key: _moved(entry, problems, line) for key, entry in node.entries.items()}
     items = tuple(_moved(item, problems, line) for item in node.items)
     return replace(node, problems=problems, line=line, entries=entries, items=items)
+
+
+def unnested(node: Node) -> Node:
+    """A mapping within a file as the root of a file of its own: its paths without that of the mapping."""
+    prefix = f"{node.path}."
+
+    def moved(one: Node) -> Node:
+        entries = {key: moved(entry) for key, entry in one.entries.items()}
+        items = tuple(moved(item) for item in one.items)
+        return replace(one, path=one.path.removeprefix(prefix), entries=entries, items=items)
+
+    return replace(moved(node), path="")

@@ -31,6 +31,15 @@ def shipped_name(wanted: str, slugs: Iterable[str], kind_of: Callable[[str], str
     return found[0] if found else wanted
 
 
+def slug_of(name: str) -> str:
+    """A name as reports and paths of figures have it.
+
+    >>> slug_of("my pim (v2)")
+    'my-pim--v2-'
+    """
+    return "".join(c if c.isascii() and (c.isalnum() or c in "._-") else "-" for c in name)
+
+
 def _squeezed(name: str) -> str:
     return re.sub(r"[\s._-]", "", name.casefold())
 

@@ -5,13 +5,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from onnx_roofline.base.errors import ProfileError
 from onnx_roofline.base.strict_yaml import parse, read
 from onnx_roofline.base.terms import KERNEL_CLASSES
 from onnx_roofline.base.text import did_you_mean, shown
 from onnx_roofline.base.units import DTYPE_BITS
 from onnx_roofline.base.yaml_nodes import Node
-from onnx_roofline.hardware.extends import Extended, all_sources, extended
+from onnx_roofline.hardware.extends import Extended, all_sources, extended, unnested
 from onnx_roofline.hardware.figures import (
     GIGA,
     MEGA,
@@ -26,7 +28,7 @@ from onnx_roofline.hardware.figures import (
     whole,
 )
 from onnx_roofline.hardware.gpu_profile import GPU_KEYS, MATH_TYPES, GpuKeys
-from onnx_roofline.hardware.names import shipped_name
+from onnx_roofline.hardware.names import shipped_name, slug_of
 from onnx_roofline.hardware.pim_profile import read_pim
 from onnx_roofline.hardware.records import Concurrency, Constants, Device, Duplex, Figure, Kind, Layout, Link, System
 
@@ -92,14 +94,17 @@ def load_device(name_or_path: str | os.PathLike[str], scale: Mapping[str, float]
     True
     """
     slug, found, _ = _root(name_or_path)
+    return _device(slug, found, scale)
+
+
+def _device(slug: str, found: Extended, scale: Mapping[str, float] | None) -> Device:
     root = found.root
     kind_node = root.entries.get("kind")
     if kind_node is not None and kind_node.characters == "system":
         raise ProfileError(
             f"{root.problems.name}:{kind_node.line}: found a system, wanted one device; name its gpu or its pim instead"
         )
-    required = ("schema", "name", "kind", "peak_tflops", "bandwidth_gb_per_s", "sources")
-    entries = _entries(root, _DEVICE_KEYS, required)
+    entries = _entries(root, _DEVICE_KEYS, ("schema", "name", "kind", "peak_tflops", "bandwidth_gb_per_s"))
     own = {path.removeprefix(f"{slug}."): f for path, f in (scale or {}).items() if path.startswith(f"{slug}.")}
     figures = Figures(entries.get("sources"), own, found.layers)
     name = text_of(entries.get("name"))
@@ -163,8 +168,8 @@ def load_system(
     """The system of a shipped profile (by slug) or of a YAML file (by path), with its devices.
 
     `scale` has factors for figures, by their paths as in `System.assumed`.
-    A file names its devices by shipped slug or by a path relative to itself. Raises ProfileError with the problems of
-    all the files.
+    A file names its devices by shipped slug or by a path relative to itself, or has them in it. Raises ProfileError
+    with the problems of all the files.
 
     >>> [device.slug for device in load_system("teaching").devices]
     ['teaching-gpu', 'teaching-pim']
@@ -180,7 +185,7 @@ def load_system(
     if kind_node is not None and kind_node.characters in _KINDS:
         device = load_device(name_or_path, scale)
         return System(device.slug, device.name, device, None, None, "exclusive", {})
-    entries = _entries(root, _SYSTEM_KEYS, ("schema", "name", "kind", "gpu", "pim", "link", "sources"))
+    entries = _entries(root, _SYSTEM_KEYS, ("schema", "name", "kind", "gpu", "pim", "link"))
     figures = Figures(entries.get("sources"), scale, found.layers)
     name = text_of(entries.get("name"))
     text_of(entries.get("kind"), ("system",))
@@ -257,7 +262,8 @@ def _layout(node: Node | None, figures: Figures) -> Layout | None:
 
 
 def _entries(root: Node, known: tuple[str, ...], required: tuple[str, ...]) -> Mapping[str, Node]:
-    entries = root.mapping(known, required)
+    """The entries of a profile; one that starts from another needs no sources where it states no figure of its own."""
+    entries = root.mapping(known, required if "extends" in root.entries else (*required, "sources"))
     schema = entries["schema"].integer() if "schema" in entries else None
     if schema not in (None, _SCHEMA):
         entries["schema"].report(f"found {schema}, wanted {_SCHEMA}; this version reads no other form of profile")
@@ -290,7 +296,9 @@ def _part(
     elsewhere: list[str],
     scale: Mapping[str, float] | None,
 ) -> Device | None:
-    """The device that a system names; problems of its own file go to `elsewhere`."""
+    """The device that a system names, or that stands in it; problems of a file of its own go to `elsewhere`."""
+    if node is not None and node.kind == "mapping":
+        return _device_within(node, kinds, folder, scale)
     reference = text_of(node)
     if node is None or reference is None:
         return None
@@ -305,6 +313,29 @@ def _part(
         return None
     if device.kind not in kinds:
         node.report(f"found {reference!r}, a {device.kind}, wanted a {' or '.join(kinds)}")
+        return None
+    return device
+
+
+def _device_within(
+    node: Node, kinds: tuple[Kind, ...], folder: Path | None, scale: Mapping[str, float] | None
+) -> Device | None:
+    """The device that stands in the file of its system, called by its name in small letters; None where it is reported.
+
+    Its figures have the paths that they have in a file of its own. Its kind is that of its key, its schema the file's.
+    """
+    root = unnested(node)
+    named = root.entries.get("name")
+    slug = slug_of(named.characters.lower()) if named is not None else node.path
+    implied = {"schema": str(_SCHEMA)} | ({} if "extends" in root.entries else {"kind": kinds[0]})
+    lines = {key: Node("scalar", node.line, key, node.problems, text) for key, text in implied.items()}
+    found = extended(replace(root, entries={**lines, **root.entries}), lambda parent: _parent(parent, folder))
+    try:
+        device = _device(slug, found, scale)
+    except ProfileError:
+        return None  # The problems are those of the system's file, which is refused for them.
+    if device.kind not in kinds:
+        node.report(f"found a {device.kind}, wanted a {' or '.join(kinds)}")
         return None
     return device
 
@@ -337,8 +368,7 @@ def _own_root(name_or_path: str | os.PathLike[str]) -> tuple[str, Node, Path | N
         return text, parse(shipped[text].read_bytes(), f"{text}.yaml"), None
     if not isinstance(name_or_path, str) or _looks_like_path(text):
         path = Path(text)
-        slug = "".join(c if c.isascii() and (c.isalnum() or c in "._-") else "-" for c in path.stem)
-        return slug, read(path), path.parent
+        return slug_of(path.stem), read(path), path.parent
     guess = did_you_mean(text, shipped, listed=False)
     where = f"onnx-roofline hw list names the {len(shipped)} that there are; a file's path ends in .yaml"
     raise ProfileError(f"found no shipped profile {shown(text)}{guess} ({where})")

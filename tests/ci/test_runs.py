@@ -321,6 +321,21 @@ def test_a_row_a_model(models: Path, capsys: pytest.CaptureFixture[str]) -> None
     assert json.loads(Path("rows.json").read_text("utf-8"))["models"] == read
 
 
+def test_the_table_has_its_system_and_the_longest_first(models: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Without launches the time grows with the width."""
+    assert main(["analyze", "models", "--system", "teaching-gpu", "--assume-dtype", "float16", "--order", "time"]) == 0
+    title, _, _, *rows = capsys.readouterr().out.splitlines()
+    assert title.startswith("A row a model of models/ on teaching-gpu, floating tensors ASSUMED float16")
+    assert [row.split()[0] for row in rows[:6]] == [
+        "deep/m5.onnx",
+        "deep/m4.onnx",
+        *(f"m{n}.onnx" for n in (3, 2, 1, 0)),
+    ]
+    assert main(["analyze", "models/deep", "models/m0.onnx"]) == 0
+    _, _, _, *rows = capsys.readouterr().out.splitlines()
+    assert [row.split()[0] for row in rows[:3]] == ["deep/m4.onnx", "deep/m5.onnx", "m0.onnx"]
+
+
 def test_several_files_and_folders_are_named_once(models: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (models / "empty").mkdir()
     assert main(["analyze", "models/m0.onnx", "models/deep", "models/../models/m0.onnx"]) == 0

@@ -395,6 +395,59 @@ def test_bad_systems_are_refused(change, expected, tmp_path):
     assert expected in str(caught.value).replace(f"{tmp_path}{os.sep}", "")
 
 
+WITHIN = """\
+schema: 1
+extends: a100-attacc
+name: A100 with a PIM of mine
+pim:
+  name: My PIM
+  peak_tflops: {float16: 8}
+  bandwidth_gb_per_s: {internal: 8000, external: 1600}
+  launch_us: 2
+  capacity_gb: 32
+  sources: {all: {source: "what if", label: assumed}}
+"""
+
+
+def test_a_device_may_stand_in_the_file_of_its_system(tmp_path):
+    system = load_system(write(tmp_path, WITHIN))
+    assert (system.gpu, system.link) == (load_device("a100-sxm-80gb"), load_system("a100-attacc").link)
+    text = WITHIN[WITHIN.index("  name: My PIM") :]
+    alone = "schema: 1\nkind: pim\n" + "".join(line[2:] for line in text.splitlines(keepends=True))
+    assert system.pim == load_device(write(tmp_path, alone, "my-pim.yaml"))
+    assert load_system(tmp_path / "card.yaml", {"my-pim.launch_us": 2.0}).pim.launch_s == 4e-6
+
+
+def test_a_device_in_a_file_may_start_from_another(tmp_path):
+    text = WITHIN[: WITHIN.index("  name: My PIM")] + "  extends: attacc\n  name: Faster\n  launch_us: 1\n"
+    system = load_system(write(tmp_path, text + '  sources: {launch_us: {source: "what if", label: assumed}}\n'))
+    parent = load_device("attacc")
+    assert (system.pim.slug, system.pim.launch_s, system.pim.pim) == ("faster", 1e-6, parent.pim)
+    assert {path for path, one in system.pim.figures.items() if one != parent.figures[path]} == {"launch_us"}
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        (("launch_us: 2", "launch_us: no"), "card.yaml:8: launch_us: found 'no', wanted 0 or a number"),
+        (("sources: {all", "notes: {all"), "card.yaml:4: found no 'sources', which must be there"),
+        (("  name: My PIM\n", ""), "card.yaml:4: found no 'name', which must be there"),
+        (("name: My PIM", "name: A100 SXM-80GB"), "card.yaml:4: pim: found the name 'a100-sxm-80gb' for both devices"),
+        (("name: My PIM", "kind: gpu\n  name: My PIM"), "internal: found for no PIM"),
+        (
+            (WITHIN[WITHIN.index("  name: My") :], "  {extends: l4, name: A card}\n"),
+            "card.yaml:4: pim: found a gpu, wanted a pim",
+        ),
+        (("name: My PIM", "name: My PIM\n  colour: red"), "card.yaml:6: colour: found an unknown key"),
+    ],
+)
+def test_bad_devices_in_the_file_of_a_system_are_refused(change, expected, tmp_path):
+    path = write(tmp_path, WITHIN.replace(*change))
+    with pytest.raises(ProfileError) as caught:
+        load_system(path)
+    assert expected in str(caught.value).replace(f"{tmp_path}{os.sep}", "")
+
+
 # Lint ----------------------------------------------------------------------------------------------------------------
 
 HOPPER = """\
@@ -839,6 +892,15 @@ def test_a_profile_printed_as_yaml_is_the_same_profile(slug, tmp_path, capsys):
     path.write_text(capsys.readouterr().out)
     load = load_system if profile_kind(slug) == "system" else load_device
     assert load(str(path)) == load(slug)
+
+
+def test_a_system_with_its_device_in_it_printed_as_yaml_is_the_same(tmp_path, capsys):
+    path = write(tmp_path, WITHIN)
+    assert main(["hw", "show", str(path), "--yaml"]) == 0
+    printed = capsys.readouterr().out
+    before = load_system(path)
+    assert "extends" not in printed
+    assert load_system(write(tmp_path, printed)) == before
 
 
 @pytest.mark.parametrize("arguments", [[], ["--from", "l4"], ["--from", "hbm-pim"]])

@@ -369,3 +369,16 @@ def test_sensitivity_moves_with_the_assumed_figures(capsys: pytest.CaptureFixtur
     rows = {row.path: row for row in sensitivities(analyze(SAMPLES / "llama_decode.onnx", settings))}
     assert rows["hbm-pim.launch_us"].half < rows["hbm-pim.launch_us"].twice
     assert rows["link.latency_us"].half <= rows["link.latency_us"].twice
+
+
+def test_the_figure_that_moves_most_kernels_comes_first() -> None:
+    from onnx_roofline.what_if.sensitivity import sensitivities
+
+    analysis = analyze(SAMPLES / "llama_decode.onnx", Settings(system="a100-attacc", assume_dtype="float16"))
+    rows = sensitivities(analysis)
+    best = analysis.model.whole(PlacementSummary).objective
+    ranks = [(row.moved, row.change(best)) for row in rows]
+    assert ranks == sorted(ranks, reverse=True)
+    assert ranks[0][0] > ranks[-1][0] == 0
+    # Two small kernels compute in these types, and a launch hides them.
+    assert rows[-1].path.startswith("a100-sxm-80gb.peak_tflops.")

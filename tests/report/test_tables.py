@@ -13,6 +13,7 @@ from onnx import helper, parser
 from onnx_roofline.analysis.analyze import Analysis, analyze
 from onnx_roofline.analysis.settings import Settings
 from onnx_roofline.cli.main import main
+from onnx_roofline.report.explain_model import waste_lines
 from onnx_roofline.report.fold import fold_names
 from onnx_roofline.report.kernel_rows import kernel_rows, most_wasted
 from onnx_roofline.report.modules import module_rows_within
@@ -364,3 +365,67 @@ def test_where_nothing_is_wasted_kernels_come_by_time(tmp_path: Path) -> None:
     lines = printed(analysis)
     assert any(line.startswith("Kernels by time") for line in lines)
     assert "wasted" not in headers(lines, "Kernels")
+
+
+# Joules --------------------------------------------------------------------------------------------------------------
+
+PAIR = """\
+schema: 1
+name: A pair of which one takes a tenth for a bit
+kind: system
+gpu:
+  name: Dear
+  peak_tflops: {float32: 10}
+  bandwidth_gb_per_s: {external: 100}
+  energy: {dram_pj_per_bit: 10, mac_pj: 1}
+  sources: {all: {source: made up, label: assumed}}
+pim:
+  name: Cheap
+  peak_tflops: {float32: 10}
+  bandwidth_gb_per_s: {internal: 1000, external: 100}
+  energy: {dram_pj_per_bit: 1, mac_pj: 1}
+  sources: {all: {source: made up, label: assumed}}
+link: {gb_per_s: 100, latency_us: 0, pj_per_bit: 2}
+sources: {all: {source: made up, label: assumed}}
+"""
+
+
+def test_what_a_pim_saves_in_joules(tmp_path: Path) -> None:
+    """[1, 64] x [64, 64] in float32: 4,096 MACs, 64 * 64 * 4 + 2 * 64 * 4 = 16,896 B, of which 512 cross the link."""
+    (tmp_path / "pair.yaml").write_text(PAIR, "utf-8")
+    weights = onnx.TensorProto(name="w", dims=(64, 64), data_type=1, data_location=1)
+    weights.external_data.add(key="location", value="absent")
+    x, y = (helper.make_tensor_value_info(name, 1, [1, 64]) for name in "xy")
+    graph = helper.make_graph([helper.make_node("MatMul", ["x", "w"], ["y"])], "g", [x], [y], [weights])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
+    onnx.save(model, tmp_path / "m.onnx")
+    lines = section(printed(analyze(tmp_path / "m.onnx", Settings(system=str(tmp_path / "pair.yaml")))), "Totals")
+    # GPU: 16,896 * 8 * 10 + 4,096 pJ = 1.3558 uJ. PIM: 16,896 * 8 * 1 + 512 * 8 * 2 + 4,096 pJ = 0.1475 uJ, 89.1 % less.
+    # 16,896 B take 168.96 ns at 100 GB/s; 16.896 ns at 1 TB/s, and 5.12 ns for 512 B over the link.
+    (saved_line,) = [line.split() for line in lines if line.startswith(" PIM saves")]
+    assert " ".join(saved_line) == "PIM saves 1.208 µJ 89.1 % of the 1.356 µJ of all GPU; 146.9 ns of its 169 ns"
+
+
+def test_nothing_is_saved_where_nothing_is_on_the_pim(tmp_path: Path) -> None:
+    cheap = PAIR.replace("dram_pj_per_bit: 10", "dram_pj_per_bit: 1").replace("external: 100}", "external: 9000}", 1)
+    (tmp_path / "pair.yaml").write_text(cheap, "utf-8")
+    analysis = analyze(saved(tmp_path / "m.onnx", NAMES), Settings(system=str(tmp_path / "pair.yaml")))
+    assert not any(line.startswith(" PIM saves") for line in printed(analysis))
+    assert any(line.startswith(" energy") for line in printed(analysis))
+
+
+def test_launches_have_their_share(bert: Analysis) -> None:
+    launch_s = 118 * 2.6e-6  # kernels, and the H100's launch
+    (line,) = [line for line in printed(bert) if line.startswith(" launches")]
+    time_s = bert.summary.time_placed.known_s
+    assert line.split()[1:3] == ["306.8", "µs"]
+    assert f"{100 * launch_s / time_s:.3g} % of the time; " in line
+
+
+def test_the_summary_names_modules(bert: Analysis, decoder: Analysis) -> None:
+    lines = list(waste_lines(bert, 3))
+    modules = [line.split("  ")[-1] for line in lines[1:]]
+    assert "…ttention/self/{query,key,value}" in modules
+    # One device needs no name.
+    assert not any("h100" in line for line in lines)
+    assert any("launch of attacc  " in line for line in waste_lines(decoder, 3))
