@@ -132,9 +132,9 @@ def _print_rows(rows: "Sequence[Row]", console: "Screen", *, by_time: bool) -> N
     if known:
         figures = [column.key for column in MODEL_COLUMNS[1:]]
         folder = _folder_of([str(row["model"]) for row in known])
-        names = [one_line(str(row["model"])[len(folder) :]) for row in known]
+        labels = [one_line(str(row["model"])[len(folder) :]) for row in known]
         cells = [
-            {"model": name, **{key: cell(row, key) for key in figures}} for name, row in zip(names, known, strict=True)
+            {"model": name, **{key: cell(row, key) for key in figures}} for name, row in zip(labels, known, strict=True)
         ]
         title = f"A row a model{' of ' if folder else ''}{one_line(folder)} on {known[0]['system']}"
         title += f", floating tensors ASSUMED {known[0]['dtype']}" if known[0]["dtype"] else ""
@@ -152,7 +152,7 @@ def _folder_of(paths: "Sequence[str]") -> str:
     >>> _folder_of(["models/cnn/a.onnx", "models/b.onnx"]), _folder_of(["a.onnx", "b.onnx"])
     ('models/', '')
     """
-    common = os.path.commonprefix(paths)
+    common = os.path.commonprefix(paths)  # noqa: RUF071 - what is after the last separator is cut off
     return common[: common.rfind(os.sep) + 1]
 
 

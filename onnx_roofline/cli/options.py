@@ -121,7 +121,7 @@ def _add_analyze(parser: argparse.ArgumentParser) -> None:
         "--order",
         choices=("wasted", "time"),
         default="wasted",
-        help="kernels by their time above the roof, or by their time (default: wasted); time also orders several models",
+        help="kernels by their time above the roof, or by their time (default: wasted); of several models by time too",
     )
     parser.add_argument(
         "--convention",
