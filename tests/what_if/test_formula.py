@@ -240,3 +240,12 @@ def test_the_command_prints_lines_and_writes_a_document(tmp_path: Path, capsys: 
     assert macs["pieces"][0]["terms"] == [{"exponents": [1], "numerator": 393216, "denominator": 1}]
     assert main(["formula", model, "--over", "x.0", "--json", "-"]) == 0
     assert json.loads(capsys.readouterr().out) == document
+
+
+@pytest.mark.parametrize(("dtype", "size"), [("float32", 4), ("float16", 2)])
+def test_caches_have_the_width_of_the_run(dtype: str, size: int) -> None:
+    """8 layers of keys and values with 3 heads of 64."""
+    dims = {"batch": 1}
+    found = fit_over(SAMPLES / "llama_decode.onnx", Settings(dims=dims, assume_dtype=dtype), "past_sequence=8..64")
+    (piece,) = of_model(found, "cache_bytes").pieces
+    assert dict(piece.formula.terms) == {(1,): 8 * 2 * 3 * 64 * size}

@@ -19,6 +19,7 @@ from onnx_roofline.ir.graph import Model
 from onnx_roofline.ir.pipeline import Pipeline
 from onnx_roofline.ir.records import Executions, Kernel, Live, PeakActivations, Traffic, TypedOp, Work
 from onnx_roofline.load import ParsedModel, Source, parse
+from onnx_roofline.memory.cache_buffers import input_types
 from onnx_roofline.memory.kv_caches import Caches
 from onnx_roofline.what_if.formula.polynomial import Point, Value
 
@@ -126,7 +127,8 @@ def figures_of(model: Model, depth: int = 0) -> Figures:
                 before = found[one]
                 found[one] = None if before is None or value is None else before + value * count
     weights = find_weights(model).total
-    caches = [one.type.bytes for one in model.graph.inputs if one.name in model.whole(Caches).inputs]
+    types = input_types(model)
+    caches = [types[name].bytes for name in model.whole(Caches).inputs if name in types]
     found[Key("model", "", "parameters")] = weights.parameters
     found[Key("model", "", "weight_bytes")] = weights.weight_bytes
     found[Key("model", "", "cache_bytes")] = _total(caches)
