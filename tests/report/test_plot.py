@@ -216,8 +216,8 @@ def test_ops_that_have_no_place_are_counted_in_a_footnote(tmp_path: Path) -> Non
     odd += [replace(first, device="elsewhere"), replace(first, achieved={}), replace(first, intensity=1e-9)]
     texts = drawn(tmp_path, [*odd, *two()])
     counted = "4 with zero or unknown intensity, 2 with no roof for their device, 1 with intensity beyond the axes"
-    assert f"Kernels not drawn: {counted}." in texts
-    assert not any("not drawn" in text for text in drawn(tmp_path, two()))
+    assert f"No place on the axes: {counted}." in texts
+    assert not any("No place" in text for text in drawn(tmp_path, two()))
 
 
 def test_a_kernel_above_its_roof_is_counted_and_one_below_is_not(tmp_path: Path) -> None:

@@ -106,7 +106,7 @@ class Picture:
                 above += rate > 1.01 * slugs[point.device].at(point.intensity)
         if any(reasons.values()):
             counted = (f"{count} with {reason}" for reason, count in reasons.items() if count)
-            self.notes.append(f"Kernels not drawn: {', '.join(counted)}.")
+            self.notes.append(f"No place on the axes: {', '.join(counted)}.")
         if above:
             self.notes.append(f"Above their roof, since a device computes them at another peak: {above}.")
         return drawn
