@@ -19,6 +19,7 @@ from onnx_roofline.fusion.patterns import PATTERNS
 from onnx_roofline.lint.lint import lint, parse_ignore
 from onnx_roofline.lint.records import LintFinding
 from onnx_roofline.lint.rules import RULES
+from onnx_roofline.lint.words import lint_message
 
 FLOAT, HALF, DOUBLE, INT64, INT8 = (
     getattr(TensorProto, name) for name in ("FLOAT", "FLOAT16", "DOUBLE", "INT64", "INT8")
@@ -485,3 +486,16 @@ def test_the_command_and_the_formats(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert main([*check, "--fail-on", "warning"]) == 1
     assert main(["lint", "--list-rules"]) == 0
     assert "unaligned-channels" in capsys.readouterr().out
+
+
+def test_kinds_of_places_that_recur_are_counted() -> None:
+    """T5-small has 32 RMS norms, 2 a layer of the encoder's 6 and 3 of the decoder's 6 and 2 at the ends, and 18
+    attentions.
+    """
+    samples = Path(__file__).resolve().parents[2] / "sample_models"
+    analysis = analyze(samples / "t5_small.onnx", Settings(system="h100", backend="ort"))
+    (found,) = [one for one in lint(analysis) if one.code == "OR316"]
+    assert len(found.hits) == 6 * 2 + 6 * 3 + 2 + 18
+    assert ": 7 ops are one RMSNormalization (opset 23) (32 x), 9 ops are one Attention (opset 23) (18 x); " in (
+        lint_message(analysis, found)
+    )
