@@ -2,6 +2,8 @@
 
 import itertools
 
+from msgspec.structs import replace
+
 from onnx_roofline.base.terms import KernelClass, MathMode
 from onnx_roofline.base.units import DTYPE_BITS, ceil_div, product
 from onnx_roofline.ir.graph import Model, TensorType
@@ -73,7 +75,7 @@ class _Maker:
             math=self.math if dtype == "float32" and products else "",
             kept=tuple((slug, one.resident_bytes) for slug, one in reuses.items() if one.resident_bytes),
             row_elements=row[0],
-            masking=self._masking(kernel) if any(one.part for one in products) else None,
+            masking=self._masking(kernel, products) if any(one.part for one in products) else None,
             parts=parts,
             layout_bytes=self._layout_bytes(kernel) if self.edge_layouts and products and products[0].taps else 0,
         )
@@ -154,9 +156,31 @@ class _Maker:
             other = contraction.rhs if is_lhs else contraction.lhs
             other_bytes = _operand_bytes(reads, other, contraction.batch * vectors * contraction.k, dtype)
             taps, part = _taps(contraction), parts.get(index, "")
-            products.append(Product(contraction.batch, outputs, contraction.k, vectors, large_bytes, taps, part))
+            group = self._repeats(kernel, key, position) if part else 1
+            if contraction.batch % group:
+                group = 1
+            batch, large_bytes = contraction.batch // group, large_bytes // group
+            products.append(Product(batch, outputs, contraction.k, vectors * group, large_bytes, taps, part))
             kinds.append((kind, other_bytes))
         return tuple(products), kinds, found[order[0]][1] if found else None
+
+    def _repeats(self, kernel: Kernel, key: str, position: int | None) -> int:
+        """Query heads that share a key head: how often the kernel repeats an operand's matrices for its product, as a
+        decoder does where keys and values have fewer heads. Nothing is written of the copies.
+        """
+        group = 1
+        if position is None:
+            return group
+        scope, name = self.rows[key].scope, self.rows[key].op.inputs[position]
+        while (maker := self.caches.uses.makers.get(self.caches.place(scope, name))) in kernel.members:
+            row = self.rows[maker]
+            before, after = row.inputs[0], row.outputs[0]
+            if not traits_of(row.op).rearranges or before is None or before.shape is None or after.shape is None:
+                break
+            if before.elements and after.elements and before.shape[-2:] == after.shape[-2:]:
+                group *= after.elements // before.elements if after.elements % before.elements == 0 else 1
+            scope, name = row.scope, row.op.inputs[0]
+        return group
 
     def _rows(self, kernel: Kernel) -> list[tuple[str, int, int]]:
         """(member, elements, sums) of the rows that are needed whole; a second sum over the same rows is one more."""
@@ -205,8 +229,11 @@ class _Maker:
             size += sum(_relaid_bytes(kind) for kind in edges)
         return size
 
-    def _masking(self, kernel: Kernel) -> Masking:
-        return next((found for key in kernel.members if (found := self.works[key].masking) is not None), Masking())
+    def _masking(self, kernel: Kernel, products: tuple[Product, ...]) -> Masking:
+        """What the op that attends states, with the query heads that share a key head which the kernel repeats."""
+        stated = next((found for key in kernel.members if (found := self.works[key].masking) is not None), Masking())
+        whole = max(one.batch for key in kernel.members for one in self.works[key].contractions)
+        return replace(stated, group=stated.group * max(1, whole // max(one.batch for one in products if one.part)))
 
     def _resident(self, key: str, contraction: Contraction) -> tuple[Operand, int | None]:
         """(what the large operand is, its position): a stored operand before a cache before the right one.

@@ -95,7 +95,7 @@ def test_a_slow_link_keeps_the_kernel_whole(found: Analysis) -> None:
 
 def test_the_report_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = str(feed_forward(tmp_path / "ffn.onnx"))
-    assert main(["analyze", path, "--system", SYSTEM]) == 0
+    assert main(["analyze", path, "--system", SYSTEM, "--wide"]) == 0
     assert "in part" in capsys.readouterr().out
     assert main(["explain", path, "0:MatMul", "--system", SYSTEM]) == 0
     out = capsys.readouterr().out
