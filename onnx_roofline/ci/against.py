@@ -18,7 +18,7 @@ def base_of_revision(
     outcomes: Mapping[str, Outcome],
     measure_all: Callable[[Sequence[Job]], Sequence[Outcome]],
 ) -> Base:
-    """The base: a model that is the same file there has the figures of here, a new one has none.
+    """The base: a model that is the same file there has the figures of here, a renamed one those of its old name.
 
     Raises UsageError for a model that is a pointer of Git LFS there and something else here.
     """
@@ -60,8 +60,8 @@ def _folder() -> tempfile.TemporaryDirectory[str]:
 
 
 def _extract(revision: Revision, path: str, folder: str, number: int) -> str | None:
-    """The file of the revision in a folder of its own; None where it is not there."""
-    data = revision.read(path)
+    """The file of the revision, also under another name, in a folder of its own; None where it is not there."""
+    data = revision.read(path, follow=True)
     if data is None:
         return None
     here = os.path.join(folder, str(number))

@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from onnx_roofline import __version__
 from onnx_roofline.base.errors import UsageError
+from onnx_roofline.base.json_bytes import decode_json
 from onnx_roofline.ci.gate import Base
 from onnx_roofline.ci.metrics import Value, parse_metric
 from onnx_roofline.ci.plan import Target
@@ -77,18 +78,43 @@ def read_baseline(path: str) -> Baseline | None:
     except OSError as error:
         raise UsageError(f"{path}: cannot be read: {error.strerror}") from None
     try:
-        head = msgspec.json.decode(data)
-        if isinstance(head, dict) and head.get("format") != FORMAT:
+        head = decode_json(data, dict[str, Any])
+        if head.get("format") != FORMAT:
             raise UsageError(
                 f"{path}: is a baseline of format {head.get('format')}, wanted {FORMAT}; write it again: "
                 "onnx-roofline baseline update"
             )
         return msgspec.convert(head, Baseline)
-    except msgspec.MsgspecError as error:
-        raise UsageError(
-            f"{path}: is no baseline: {error}; write it again: onnx-roofline baseline update (a merge conflict is "
-            "solved the same way)"
-        ) from None
+    except (msgspec.MsgspecError, RecursionError) as error:
+        todo = (
+            "write it again: onnx-roofline baseline update (a merge conflict is solved the same way)"
+            if _was_baseline(data)
+            else "name another file, or remove this one and write it again: onnx-roofline baseline update"
+        )
+        raise UsageError(f"{path}: is no baseline: {error}; {todo}") from None
+
+
+def read_replaceable(path: str) -> Baseline | None:
+    """The baseline that an update of all models replaces; None also for one that a merge or an editor broke.
+
+    Raises UsageError for a file that never was a baseline.
+    """
+    try:
+        return read_baseline(path)
+    except UsageError:
+        try:
+            with open(path, "rb") as file:
+                data = file.read()
+        except OSError:
+            data = b""
+        if not _was_baseline(data):
+            raise
+        return None
+
+
+def _was_baseline(data: bytes) -> bool:
+    """Whether a file was written as a baseline, whatever became of it: no other file has these keys."""
+    return b'"cost_model_version"' in data and b'"tool_version"' in data
 
 
 def make_baseline(snapshots: Mapping[str, tuple[Target, Snapshot]], kept: Baseline | None) -> Baseline:
@@ -125,6 +151,7 @@ def differences(kept: Baseline, now: Baseline, keys: Iterable[str]) -> list[str]
     for name in ("tool_version", "cost_model_version"):
         if getattr(kept, name) != getattr(now, name):
             found.append(f"{name.replace('_', ' ')}: {getattr(kept, name)} in the file, {getattr(now, name)} now")
+    found += [f"{key}: is in the file, and no entry names it" for key in sorted({*kept.models} - {*now.models})]
     for key in sorted(keys):
         if key not in kept.models:
             found.append(f"{key}: is not in the file")

@@ -146,6 +146,8 @@ class _Reader:
             # Of the two spellings the entry's counts, whatever the defaults have.
             keys.pop("systems" if "system" in own else "system", None)
         paths = tuple(filter(None, (item.text() for item in _one_or_more(own.get("path")))))
+        if "path" in own and own["path"].kind == "sequence" and not paths:
+            own["path"].report("found no path; name one, such as models/*.onnx")
         name = (own["id"].text() if "id" in own else None) or ""
         level = _level(keys.get("level"), "error")
         budgets = {}
@@ -171,6 +173,9 @@ class _Reader:
         )
 
     def _points(self, keys: Mapping[str, Node], entry: Node) -> tuple[Point, ...]:
+        for node in (keys.get("systems"), *(keys["sweep"].mapping().values() if "sweep" in keys else ())):
+            if node is not None and node.kind == "sequence" and not node.items:
+                node.report("found an empty list, which no model is analysed at; name one, or leave it out")
         systems = [self._system(node) for node in _one_or_more(keys.get("systems", keys.get("system")))] or ["teaching"]
         dims = _sizes(keys.get("dims"))
         sweep = {name: _numbers(node) for name, node in (keys["sweep"].mapping() if "sweep" in keys else {}).items()}

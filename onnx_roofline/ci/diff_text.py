@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
+from onnx_roofline.base.json_bytes import encode_json, indented
 from onnx_roofline.base.quantities import format_change
 from onnx_roofline.base.text import visible
 from onnx_roofline.ci.diff import Diff, NodeChange
@@ -20,7 +21,7 @@ def render_diff(diff: Diff, form: str, *, top: int, only_changed: bool, snapshot
     """The diff in a form: full, markdown or json."""
     if form == "json":
         shown = msgspec.structs.replace(diff, nodes=diff.nodes[:top] if top else diff.nodes)
-        return msgspec.json.format(msgspec.json.encode(shown), indent=1).decode("utf-8") + "\n"
+        return indented(encode_json(shown)).decode("utf-8") + "\n"
     rows = list(_totals(diff, snapshots, only_changed=only_changed))
     lines = _markdown(diff, rows, top) if form == "markdown" else _text(diff, rows, top)
     return "".join(f"{line}\n" for line in lines)

@@ -45,6 +45,8 @@ RULES: dict[str, Rule] = {
              "onnx-roofline baseline update, or check --against REV"),
         Rule("OR108", "drift", "Figures changed, and no budget is broken by it.", "nothing, if the change is meant"),
         Rule("OR109", "ignored", "A finding was acknowledged in the budget file.", "nothing until it expires"),
+        Rule("OR110", "selects-nothing", "A budget on an op type or module that no model has, so that it always holds.",
+             "correct the name, or remove the budget"),
         Rule("OR201", "assumed", "Figures rest on dims, trip counts or branches that nobody stated.",
              "state them in the budget file, or accept them by assumed: warn"),
         Rule("OR202", "not-analysed", "A model can't be analysed.", "the message says what was wanted"),

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from onnx_roofline.base.errors import UsageError
 from onnx_roofline.base.quantities import format_change
+from onnx_roofline.base.text import did_you_mean, shown
 from onnx_roofline.ci.assumptions import assumed_message
 from onnx_roofline.ci.budgets import Budget, Budgets, Ignore, Level, Place
 from onnx_roofline.ci.diff import NodeChange, causes_of, diff_nodes, figure_text
@@ -25,7 +26,7 @@ from onnx_roofline.ci.findings import (
     worse,
 )
 from onnx_roofline.ci.measure import Outcome
-from onnx_roofline.ci.metrics import Value, more_is_better, unit_of
+from onnx_roofline.ci.metrics import Value, more_is_better, parse_metric, selected, unit_of
 from onnx_roofline.ci.plan import Target
 from onnx_roofline.ci.snapshot import Snapshot, as_number, missing_metric
 
@@ -67,6 +68,7 @@ def judge(
         runs.append(judged.run())
         checks += judged.checks
         findings += judged.findings
+    findings += _selecting_nothing(targets, outcomes)
     findings = _ignored(findings, budgets.ignores, today or datetime.date.today())
     return Report(tuple(runs), tuple(checks), tuple(findings), base.name if base else "")
 
@@ -298,6 +300,57 @@ def over_text(budget: Budget, found: int | float, limit: Fraction, old: Value, b
     percent = f" ({format_change(bound, found)})" if bound else ""
     side = "over the limit" if budget.bound == "max" else "under the least"
     return f"{budget.metric} is {shown}, {amount(by, unit)} {side} of {allowed}{percent}"
+
+
+def _selecting_nothing(targets: Sequence[Target], outcomes: Mapping[str, Outcome]) -> list[Finding]:
+    """Budgets whose selector names nothing in any model that they are held against: a typing error always holds.
+
+    An op type of ONNX may be limited before a model has it, and so may whatever is forbidden by a limit of 0.
+    """
+    found: dict[tuple[Place, str], Finding | None] = {}
+    seen: dict[tuple[Place, str], set[str]] = {}
+    for target in targets:
+        snapshot = outcomes[target.key].snapshot
+        for budget in target.entry.budgets:
+            selector = parse_metric(budget.metric)
+            if snapshot is None or selector is None or budget.bound == "min" or budget.level == "off":
+                continue
+            groups = snapshot.by_type if selector.by == "op" else snapshot.by_module
+            key = budget.place, budget.metric
+            seen.setdefault(key, set()).update(groups)
+            if any(True for _ in selected(selector, groups)) or _is_forbidden(budget):
+                found[key] = None
+            elif key not in found:
+                found[key] = Finding(
+                    "OR110", "warning", 0, target.name, "", budget.metric, "", budget.place, path=target.path,
+                    advice=RULES["OR110"].advice,
+                )  # fmt: skip
+    return [
+        replace(finding, message=text)
+        for (place, metric), finding in found.items()
+        if finding is not None and (text := _nothing_text(metric, seen[place, metric]))
+    ]
+
+
+def _is_forbidden(budget: Budget) -> bool:
+    """Whether a budget says that there must be none of what it names."""
+    return budget.bound == "max" and not budget.limit
+
+
+def _nothing_text(metric: str, names: set[str]) -> str:
+    """That a selector names nothing, with what is near it; "" for an op type that ONNX has."""
+    selector = parse_metric(metric)
+    assert selector is not None, "only selectors name nothing"
+    known = names
+    if selector.by == "op":
+        from onnx_roofline.ops.cost.lookup import all_rules
+
+        known = names | {rule.op_type for rule in all_rules()}
+        if any(True for _ in selected(selector, known)):
+            return ""
+    what = "an op of the type" if selector.by == "op" else "a module"
+    near = did_you_mean(selector.pattern, sorted(known), listed=False)
+    return f"{metric} holds because no model has {what} {shown(selector.pattern)}{near}"
 
 
 def _ignored(findings: Sequence[Finding], ignores: Sequence[Ignore], today: datetime.date) -> list[Finding]:

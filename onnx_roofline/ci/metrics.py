@@ -1,7 +1,7 @@
 """The figures of a model that a budget can name: totals by name, and sums over op types or modules by a selector."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from fnmatch import fnmatchcase
 
 from msgspec import Struct
@@ -204,12 +204,15 @@ def select(selector: Selector, groups: Mapping[str, Mapping[str, Value]]) -> Val
     0 where no group has the name: an op type that the model doesn't have costs nothing.
     """
     total: int | float = 0
-    for name, figures in groups.items():
-        below = selector.by == "module" and fnmatchcase(name, f"{selector.pattern}/*")
-        if not below and not fnmatchcase(name, selector.pattern):
-            continue
-        value = figures.get(selector.metric)
+    for name in selected(selector, groups):
+        value = groups[name].get(selector.metric)
         if value is None:
             return None
         total += value
     return total
+
+
+def selected(selector: Selector, names: Iterable[str]) -> Iterator[str]:
+    """The groups that a selector names."""
+    below = f"{selector.pattern}/*" if selector.by == "module" else selector.pattern
+    return (name for name in names if fnmatchcase(name, selector.pattern) or fnmatchcase(name, below))

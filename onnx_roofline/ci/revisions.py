@@ -1,8 +1,10 @@
 """Files of a git revision, for a comparison of what is there with what was."""
 
 import os
+import re
 import subprocess
 from collections.abc import Sequence
+from functools import cached_property
 
 from onnx_roofline.base.errors import UsageError
 from onnx_roofline.base.text import shown, visible
@@ -10,6 +12,7 @@ from onnx_roofline.base.text import shown, visible
 # Seconds that one call of git may take; a blob that is not there yet may be fetched.
 _LIMIT_S = 120.0
 _LFS = b"version https://git-lfs.github.com/spec/"
+_LFS_OID = re.compile(rb"^oid sha256:([0-9a-f]{2})([0-9a-f]{2})([0-9a-f]{60})$", re.MULTILINE)
 
 
 class Revision:
@@ -47,19 +50,51 @@ class Revision:
         here = self._run(["hash-object", f"--path={self.inside(path)}", "--", os.path.abspath(path)])
         return not here.returncode and here.stdout.split() == there.stdout.split()[-1:]
 
-    def read(self, path: str) -> bytes | None:
-        """The file in the commit, None where it is not there. Raises UsageError for a pointer of Git LFS."""
+    def read(self, path: str, *, follow: bool = False) -> bytes | None:
+        """The file in the commit, None where it is not there; `follow` reads what was renamed since by its old name.
+
+        Raises UsageError for a pointer of Git LFS whose content has not been fetched.
+        """
         inside = self.inside(path)
         if self._run(["cat-file", "-e", f"{self.commit}:{inside}"]).returncode:
-            return None
+            if not follow or inside not in self._renamed:
+                return None
+            inside = self._renamed[inside]
         data = self._git(["cat-file", "blob", f"{self.commit}:{inside}"], inside)
         if data.startswith(_LFS):
+            fetched = self._fetched(data)
+            if fetched is not None:
+                return fetched
             raise UsageError(
                 f"{visible(self.name)}:{visible(inside)}: is a Git LFS pointer, whose content git doesn't hold; run "
                 f"git lfs fetch origin {visible(self.name)}, keep the graph in git and only the weights in LFS as "
                 "external data, or commit a baseline: onnx-roofline baseline update"
             )
         return data
+
+    @cached_property
+    def _renamed(self) -> dict[str, str]:
+        """Old names by new ones, as far as git finds files of the commit again under other names."""
+        options = ["--name-status", "--find-renames", "--diff-filter=R", "-z", "--no-ext-diff", "--no-relative"]
+        found = self._run(["diff", *options, self.commit, "--"])
+        if found.returncode:
+            return {}
+        parts = os.fsdecode(found.stdout).split("\0")
+        return {new: old for _, old, new in zip(parts[0::3], parts[1::3], parts[2::3], strict=False)}
+
+    def _fetched(self, pointer: bytes) -> bytes | None:
+        """What a pointer of Git LFS stands for, where git lfs fetch has brought it."""
+        oid = _LFS_OID.search(pointer)
+        folder = self._run(["rev-parse", "--path-format=absolute", "--git-common-dir"])
+        if oid is None or folder.returncode:
+            return None
+        parts = [os.fsdecode(part) for part in oid.groups()]
+        store = os.path.join(os.fsdecode(folder.stdout).removesuffix("\n"), "lfs", "objects")
+        try:
+            with open(os.path.join(store, *parts[:2], "".join(parts)), "rb") as file:
+                return file.read()
+        except OSError:
+            return None
 
     def _git(self, arguments: Sequence[str], what: str) -> bytes:
         done = self._run(arguments)

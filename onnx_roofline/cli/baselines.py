@@ -29,7 +29,7 @@ def run_baseline_update(options: argparse.Namespace) -> int:
     from onnx_roofline.ci.baseline import baseline_text
     from onnx_roofline.report.files import write_atomically
 
-    found = _states(options)
+    found = _states(options, replace=not options.models)
     path, kept, now = found.path, found.kept, found.now
     if now is None:
         return found.code
@@ -41,8 +41,11 @@ def run_baseline_update(options: argparse.Namespace) -> int:
             raise UsageError(f"{folder}: can't be made: {error.strerror}") from None
     check_outputs([Output("--baseline", path)], ())
     write_atomically(path, [baseline_text(now)])
-    changed = sum(kept is None or kept.models.get(key) != now.models[key] for key in now.models)
-    print(one_line(f"{path}: {len(now.models)} models, {changed} of them changed"))
+    before = {} if kept is None else kept.models
+    changed = sum(before.get(key) != model for key, model in now.models.items())
+    removed = len({*before} - {*now.models})
+    gone = f", {removed} removed" if removed else ""
+    print(one_line(f"{path}: {len(now.models)} models, {changed} of them changed{gone}"))
     return DONE
 
 
@@ -95,8 +98,9 @@ class _States(Struct, frozen=True):
     code: int
 
 
-def _states(options: argparse.Namespace) -> _States:
-    from onnx_roofline.ci.baseline import make_baseline, read_baseline
+def _states(options: argparse.Namespace, *, replace: bool = False) -> _States:
+    """Both baselines; one that is to be replaced whole may be broken."""
+    from onnx_roofline.ci.baseline import make_baseline, read_baseline, read_replaceable
     from onnx_roofline.ci.plan import plan_targets
 
     budgets = required_budgets(options.config)
@@ -104,7 +108,7 @@ def _states(options: argparse.Namespace) -> _States:
     targets = plan_targets(budgets, options.models)
     output = Output("--baseline", path)
     refuse_inputs([output], budget_inputs(budgets, targets))
-    kept = read_baseline(path)
+    kept = read_replaceable(path) if replace else read_baseline(path)
     with make_runner(options) as runner:
         outcomes = measure_targets(targets, [output], runner)
     code = DONE

@@ -32,8 +32,9 @@ def run_check(options: argparse.Namespace) -> int:
     outputs = outputs_of(options.format)
     budgets = _budgets(options)
     targets = plan_targets(budgets, options.models if budgets.place.line else ())
-    check_outputs([output for _, output in outputs], budget_inputs(budgets, targets))
     base = _BaseReader(options, budgets)
+    # Also where a revision is the base: the committed file is nobody's report.
+    check_outputs([output for _, output in outputs], (*budget_inputs(budgets, targets), *filter(None, (base.path,))))
     files = [output for _, output in outputs]
     with make_runner(options) as runner:
         with_nodes = options.against is not None

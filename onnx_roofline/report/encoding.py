@@ -6,6 +6,8 @@ from typing import Any
 
 import msgspec
 
+from onnx_roofline.base.json_bytes import indented
+
 _ENCODER = msgspec.json.Encoder()
 _NOT_ASCII = re.compile(r"[^\x00-\x7f]+")
 
@@ -28,4 +30,4 @@ def encode(value: Any) -> str:
 
 def encode_indented(value: Any) -> str:
     """JSON over many lines, with a newline at the end."""
-    return msgspec.json.format(encode(value), indent=1) + "\n"
+    return indented(encode(value).encode("ascii")).decode("ascii") + "\n"

@@ -1,6 +1,8 @@
 """A scripted model repository: a branch that changes a model, its check, its baseline, its diff."""
 
+import hashlib
 import json
+import os
 import subprocess
 from pathlib import Path
 
@@ -341,3 +343,134 @@ def test_every_setting_is_compared() -> None:
     beside = {"dims", "assume_dtype", "system", "limits", "observe_limit_s", "observe_limit_gb"}
     assert set(snapshot._OPTIONS) == set(Settings().__struct_fields__) - beside
     assert snapshot.options_of(Settings(no_caches=("past", "keys"))) == {"no_caches": "past, keys"}
+
+
+def test_a_renamed_model_is_held_against_what_it_was(repository: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A stable id and a path alike: 128 -> 160 hidden is 197,888 -> 247,296 FLOPs, whatever the file is called."""
+    budgets = repository / "onnx-roofline.yaml"
+    budgets.write_text(
+        budgets.read_text("utf-8").replace("200 k", "1 M").replace("models/dense", "models/wide"), "utf-8"
+    )
+    widen(repository)
+    git("add", "-A")
+    git("mv", "models/dense.onnx", "models/wide.onnx")
+    assert main(["check", "--against", "main"]) == 1
+    assert "dense: flops is 247.3 kFLOP, was 197.9 kFLOP at main (+25 %); +1% is allowed" in capsys.readouterr().out
+    assert main(["diff", "git:main:models/wide.onnx", "models/wide.onnx"]) == 2
+    assert "found no such file in that revision" in capsys.readouterr().err
+
+
+def test_a_pointer_whose_content_was_fetched_is_read(repository: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = repository / "models" / "other_1.onnx"
+    data = path.read_bytes()
+    oid = hashlib.sha256(data).hexdigest()
+    path.write_text(f"version https://git-lfs.github.com/spec/v1\noid sha256:{oid}\nsize {len(data)}\n", "utf-8")
+    git("commit", "-qam", "pointer")
+    path.write_bytes(data)
+    assert main(["check", "--against", "HEAD"]) == 2
+    # Where git lfs fetch puts it.
+    store = repository / ".git" / "lfs" / "objects" / oid[:2] / oid[2:4]
+    store.mkdir(parents=True)
+    (store / oid).write_bytes(data)
+    assert main(["check", "--against", "HEAD"]) == 0
+    assert capsys.readouterr().out == "2 models, 3 budgets against HEAD: all hold\n"
+
+
+@pytest.mark.parametrize("broken", ["<<<<<<< HEAD\n", "[" * 100_000, ""])
+def test_an_update_replaces_a_baseline_that_a_merge_broke(
+    broken: str, repository: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["baseline", "update"]) == 0
+    path = repository / ".onnx-roofline" / "baseline.json"
+    whole = path.read_text("utf-8")
+    path.write_text(broken + whole[:-2], "utf-8")
+    assert main(["check"]) == 2
+    assert "write it again: onnx-roofline baseline update" in capsys.readouterr().err
+    assert main(["baseline", "update", "models/dense.onnx"]) == 2  # what it has of the other model can't be kept
+    assert main(["baseline", "update"]) == 0
+    assert path.read_text("utf-8") == whole
+
+
+@pytest.mark.parametrize("text", ['{"name": "package"}', "{", "notes"])
+def test_an_update_replaces_no_file_that_is_no_baseline(
+    text: str, repository: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = repository / "package.json"
+    path.write_text(text, "utf-8")
+    assert main(["baseline", "update", "--baseline", "package.json"]) == 2
+    assert "package.json: is " in capsys.readouterr().err
+    assert path.read_text("utf-8") == text
+
+
+def test_a_model_that_is_gone_makes_a_baseline_stale(repository: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["baseline", "update"]) == 0
+    (repository / "models" / "other_1.onnx").rename(repository / "models" / "other_2.onnx")
+    capsys.readouterr()
+    assert main(["baseline", "verify"]) == 1
+    assert capsys.readouterr().out.splitlines() == [
+        ".onnx-roofline/baseline.json: models/other_1.onnx: is in the file, and no entry names it",
+        ".onnx-roofline/baseline.json: models/other_2.onnx: is not in the file",
+    ]
+    assert main(["baseline", "update"]) == 0
+    assert capsys.readouterr().out == ".onnx-roofline/baseline.json: 2 models, 1 of them changed, 1 removed\n"
+    assert main(["baseline", "verify"]) == 0
+
+
+@pytest.mark.parametrize("base", [[], ["--against", "main"]])
+def test_no_report_replaces_the_baseline(base: list[str], repository: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["baseline", "update"]) == 0
+    path = repository / ".onnx-roofline" / "baseline.json"
+    before = path.read_bytes()
+    assert main(["check", *base, "--format", f"json={path}"]) == 2
+    assert "is a file that this command reads" in capsys.readouterr().err
+    assert path.read_bytes() == before
+
+
+SELECTORS = """\
+version: 1
+models:
+  - path: models/*.onnx
+    budgets: {{"{metric}": {limit}}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("metric", "limit", "found"),
+    [
+        ("op[Matmul].macs", "1 G", "no model has an op of the type 'Matmul'; did you mean 'MatMul'?"),
+        ("op[Mtmul*].macs", "1 G", "no model has an op of the type 'Mtmul*'"),
+        ("module[encodr].flops", "1 G", "no model has a module 'encodr'"),
+        ("op[MatMul].macs", "1 G", ""),
+        ("op[*].macs", "1 G", ""),
+        ("op[Conv].macs", "1 G", ""),  # a model may have one later
+        ("op[MyOp].ops", "0", ""),  # there must be none
+        ("op[MyOp].ops", "{max: 1, level: off}", ""),
+    ],
+)
+def test_a_budget_that_selects_nothing_is_said(
+    metric: str, limit: str, found: str, repository: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (repository / "onnx-roofline.yaml").write_text(SELECTORS.format(metric=metric, limit=limit), "utf-8")
+    assert main(["check", "--against", "main"]) == 0
+    out = capsys.readouterr().out
+    assert ("warning[OR110]" in out) == bool(found)
+    assert found in out
+    assert main(["check", "--against", "main", "--fail-on", "warning"]) == bool(found)
+
+
+def test_a_name_that_is_no_unicode_is_a_model_like_any_other(
+    repository: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In processes, from the cache, in a baseline and as JSON."""
+    name = os.fsdecode(b"other_\xe9.onnx")
+    try:
+        (repository / "models" / "other_1.onnx").rename(repository / "models" / name)
+    except OSError:
+        pytest.skip("the file system has names in Unicode only")
+    for _ in range(2):
+        assert main(["check"]) == 0
+        assert "2 models, 3 budgets: all hold" in capsys.readouterr().out
+    assert main(["baseline", "update"]) == 0
+    assert main(["baseline", "verify"]) == 0
+    assert main(["check", f"models/{name}", "--max", "macs=1"]) == 1
+    assert main(["diff", f"models/{name}", "models/dense.onnx", "--format", "json"]) == 0

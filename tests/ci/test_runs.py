@@ -233,7 +233,20 @@ def test_other_options_are_another_entry(again: Again, models: Path) -> None:
     ):  # fmt: skip
         assert again(settings, **more) == ALL
         assert again(settings, **more) == []
-    system.write_text(shipped.read_text("utf-8") + "# another file\n", "utf-8")
+    system.write_text(shipped.read_text("utf-8") + "# another comment\n", "utf-8")
+    assert again(Settings(system=str(system))) == []
+
+
+def test_a_profile_is_all_that_it_starts_from(again: Again, models: Path) -> None:
+    """In whatever folder: 1 GB/s instead of 800 is another time of every model."""
+    (models / "base").mkdir()
+    base, system = models / "base" / "gpu.yaml", models / "mine.yaml"
+    shipped = (p.ROOT / "hw_profiles" / "teaching-gpu.yaml").read_text("utf-8")
+    base.write_text(shipped, "utf-8")
+    system.write_text("schema: 1\nextends: base/gpu.yaml\nname: Mine\nsources: {}\n", "utf-8")
+    assert again(Settings(system=str(system))) == ALL
+    assert again(Settings(system=str(system))) == []
+    base.write_text(shipped.replace("external: 800", "external: 1"), "utf-8")
     assert again(Settings(system=str(system))) == ALL
 
 

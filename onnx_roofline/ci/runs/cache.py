@@ -4,6 +4,7 @@ A snapshot is written only where the analysis read the graph that its key was ma
 can't be read is not there, and what can't be written is not kept.
 """
 
+import contextlib
 import hashlib
 import os
 import platform
@@ -19,9 +20,10 @@ from msgspec.structs import replace
 
 from onnx_roofline import __version__
 from onnx_roofline.base.errors import RooflineError
+from onnx_roofline.base.json_bytes import decode_json, encode_json
 from onnx_roofline.ci.measure import Job
 from onnx_roofline.ci.snapshot import COST_MODEL_VERSION, Snapshot
-from onnx_roofline.hardware import System
+from onnx_roofline.hardware import System, load_system
 from onnx_roofline.load.wire import read_slim
 
 # Raised where the form of an entry changes.
@@ -78,13 +80,14 @@ class Cache:
             return None
         try:
             slim = read_slim(job.path, settings.limits)
+            files = self._system(str(settings.system)), self._pack(str(settings.backend))
         except (RooflineError, OSError):
             return None
         graph = hashlib.sha256(slim.data).hexdigest()
         parts = (
             self._tool, graph, slim.file_bytes, slim.skipped_bytes, repr(slim.lists), job.shown or job.path,
             job.with_nodes, job.with_lint, repr(settings),
-            self._profiles(str(settings.system)), self._profiles(str(settings.backend)),
+            files,
         )  # fmt: skip
         return Key(hashlib.sha256(repr(parts).encode("utf-8", "surrogatepass")).hexdigest(), graph)
 
@@ -93,9 +96,9 @@ class Cache:
         path = self._path(key)
         try:
             with open(path, "rb") as file:
-                entry = msgspec.json.decode(file.read(), type=Entry)
+                entry = decode_json(file.read(), Entry)
             os.utime(path)
-        except (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        except (OSError, msgspec.MsgspecError, RecursionError):
             return None
         if entry.snapshot.graph_sha256 != key.graph_sha256 or entry.external != _presence(entry.external, job.path):
             return None
@@ -109,16 +112,19 @@ class Cache:
             return
         folder = os.path.dirname(job.path)
         names = [os.path.relpath(path, folder or ".") if folder else path for path in snapshot.external_files]
-        data = msgspec.json.encode(Entry(snapshot, _presence(names, job.path)))
+        data = encode_json(Entry(snapshot, _presence(names, job.path)))
         path = self._path(key)
+        temporary = ""
         try:
             os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
             descriptor, temporary = tempfile.mkstemp(dir=os.path.dirname(path))
             with os.fdopen(descriptor, "wb") as file:
                 file.write(data)
             os.replace(temporary, path)
-        except (OSError, UnicodeEncodeError):
-            return
+        except OSError:
+            # A full disk is no place for half an entry.
+            with contextlib.suppress(OSError):
+                os.unlink(temporary)
 
     def clean(self) -> None:
         """Remove entries that nobody has asked for in a month."""
@@ -138,24 +144,27 @@ class Cache:
     def _path(self, key: Key) -> str:
         return os.path.join(self.folder, key.name[:2], f"{key.name[2:]}.json")
 
-    def _profiles(self, name: str) -> str:
-        """Digest of a profile's or pack's file and of those beside it that it may name; "" for a shipped one."""
+    def _system(self, name: str) -> str:
+        """Digest of what a profile states with all the files that it names and starts from; "" for a shipped one.
+
+        Raises ProfileError for one that can't be read.
+        """
         if name not in self._files:
-            self._files[name] = _profile_digest(name) if os.path.isfile(name) else ""
+            self._files[name] = _digest(encode_json(load_system(name))) if os.path.isfile(name) else ""
+        return self._files[name]
+
+    def _pack(self, name: str) -> str:
+        """Digest of a pack's file; "" for a shipped one."""
+        if name not in self._files:
+            self._files[name] = ""
+            if os.path.isfile(name):
+                with open(name, "rb") as file:
+                    self._files[name] = _digest(file.read())
         return self._files[name]
 
 
-def _profile_digest(name: str) -> str:
-    found = hashlib.sha256()
-    folder = os.path.dirname(os.path.abspath(name))
-    paths = sorted(entry.path for entry in os.scandir(folder) if entry.name.endswith((".yaml", ".yml")))
-    for path in dict.fromkeys((os.path.abspath(name), *paths)):
-        try:
-            with open(path, "rb") as file:
-                found.update(repr((os.path.basename(path), file.read())).encode())
-        except OSError:
-            found.update(path.encode("utf-8", "surrogatepass"))
-    return found.hexdigest()
+def _digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
 
 
 def _presence(names: "dict[str, bool] | list[str]", model: str) -> dict[str, bool]:

@@ -10,8 +10,7 @@ from collections.abc import Iterator, Sequence
 from types import TracebackType
 from typing import IO
 
-import msgspec
-
+from onnx_roofline.base.json_bytes import decode_json
 from onnx_roofline.ci.measure import Job, Outcome
 from onnx_roofline.ci.runs.worker import READY, Allowed, command, read_frame, write_frame
 
@@ -57,7 +56,7 @@ class Worker:
             except OSError:
                 data = None
         if data is not None and not deadline.passed:
-            return msgspec.json.decode(data, type=Outcome)
+            return decode_json(data, Outcome)
         how = self._end()
         if deadline.passed:
             return Outcome(

@@ -13,9 +13,9 @@ import struct
 import sys
 from typing import IO
 
-import msgspec
 from msgspec import Struct
 
+from onnx_roofline.base.json_bytes import encode_json
 from onnx_roofline.base.quantities import format_si
 from onnx_roofline.ci.measure import Job, Outcome, measure
 
@@ -69,7 +69,7 @@ def main() -> None:
         _load_plugins(allowed)
         outcome = measure_within(pickle.loads(packed), allowed)  # noqa: S301
         gc.collect(0)
-        write_frame(replies, msgspec.json.encode(outcome))
+        write_frame(replies, encode_json(outcome))
 
 
 def _load_plugins(allowed: Allowed) -> None:
