@@ -39,6 +39,7 @@ class Figures:
         self._layers = layers
         self._scale = scale or {}
         self._nodes: dict[str, tuple[Node, float | None]] = {}
+        self._stated: dict[str, float] = {}
         self._facts: dict[str, tuple[Node, str]] = {}
         self.facts: dict[str, Fact] = {}  # filled by `sourced`
 
@@ -53,6 +54,8 @@ class Figures:
         if value is not None and is_share and value > 1:
             node.report(f"found {value:g}, wanted a share of at most 1")
             value = None
+        if value is not None:
+            self._stated[node.path] = value
         if value is not None and node.path in self._scale:
             value *= self._scale[node.path]
             value = min(1.0, value) if is_share else value
@@ -74,6 +77,10 @@ class Figures:
             value = max(1, round(value * self._scale[node.path]))
         self._nodes[node.path] = node, None if value is None else float(value)
         return value
+
+    def stated(self, path: str) -> float | None:
+        """The number that the profile itself has at a path, whatever it is scaled to; None where it has none."""
+        return self._stated.get(path)
 
     def fact(self, node: Node, value: str) -> None:
         """Notes something that is stated in words and needs a source like a figure."""

@@ -39,7 +39,7 @@ class GpuKeys:
     """The numbers of the GPU keys of one profile, noted as figures while they are read."""
 
     def __init__(self, entries: Mapping[str, Node], figures: Figures) -> None:
-        self._stated = "sm_count" in entries
+        self._figures = figures
         self.sm_count = figures.count(entries.get("sm_count"))
         self.vector = figures.numbers(entries.get("vector_tflops"), tuple(DTYPE_BITS))
         self.special_gops = figures.number(entries.get("special_gops"))
@@ -55,7 +55,7 @@ class GpuKeys:
         if "packs_queries" in parts:
             self.packs = bool(parts["packs_queries"].boolean())
             figures.fact(parts["packs_queries"], parts["packs_queries"].characters)
-        if self._stated and "float32" not in self.vector:
+        if "sm_count" in entries and "float32" not in self.vector:
             entries["sm_count"].report("found no vector_tflops.float32, which the time of a kernel needs; add it")
 
     def model(
@@ -71,8 +71,7 @@ class GpuKeys:
             return None
         plain = {dtype: peak for dtype, peak in peaks.items() if dtype not in _MATRIX_TYPES} | self.vector
         vector = {dtype: scaled(peak, TERA) for dtype, peak in plain.items()}
-        # A peak above that of the vector unit is a matrix unit's.
-        matrix = {math: scaled(peak, TERA) for math, peak in peaks.items() if peak > plain.get(math, 0.0) * _ROUNDED}
+        matrix = {math: scaled(peak, TERA) for math, peak in peaks.items() if self._has_matrix_unit(math)}
         special = self.special_gops if self.special_gops is not None else self.vector["float32"] * 1e3 / 16
         return GpuModel(
             sm_count=self.sm_count,
@@ -89,6 +88,16 @@ class GpuKeys:
             row_step_s=POOLED_ROW_STEP_S if self.row_step_us is None else scaled(self.row_step_us, MICRO),
             origins={path: ORIGINS[figure.label] for path, figure in figures.items()},
         )
+
+    def _has_matrix_unit(self, math: str) -> bool:
+        """A peak above that of the vector unit is a matrix unit's: as the profile has both, since half of a figure in a
+        what-if run makes no unit.
+        """
+        peak = self._figures.stated(f"peak_tflops.{math}") or 0.0
+        plain = self._figures.stated(f"vector_tflops.{math}")
+        if plain is None:
+            return math in _MATRIX_TYPES
+        return peak > plain * _ROUNDED
 
     def _attention(self) -> AttentionConstants:
         found, pooled = self.attention, POOLED_ATTENTION

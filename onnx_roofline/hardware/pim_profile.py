@@ -134,9 +134,7 @@ def _dram(node: Node | None, figures: Figures) -> DramTiming | None:
     entries = node.mapping(_DRAM_KEYS, _DRAM_REQUIRED)
     times = {key: figures.number(entries.get(key)) for key in _DRAM_TIMES}
     counts = {key: figures.count(entries.get(key)) for key in _DRAM_COUNTS}
-    refresh = figures.number(entries.get("refresh_share"))
-    if refresh is not None and refresh >= 1:
-        entries["refresh_share"].report("found a memory that only refreshes, wanted a share below 1")
+    refresh = _refresh(entries, figures)
     return DramTiming(
         t_ccd_s=scaled(times["t_ccd_ns"] or 0.0, NANO),
         t_rcd_s=scaled(times["t_rcd_ns"] or 0.0, NANO),
@@ -144,7 +142,7 @@ def _dram(node: Node | None, figures: Figures) -> DramTiming | None:
         lane_elements=counts["lane_elements"] or 1,
         parallel_rows=counts["parallel_rows"] or 1,
         banks_per_channel=counts["banks_per_channel"] or 1,
-        refresh_share=refresh or 0.0,
+        refresh_share=refresh,
         t_gwrite_s=scaled(times["t_gwrite_ns"] or 0.0, NANO),
         t_readres_s=scaled(times["t_readres_ns"] or 0.0, NANO),
         vectors_per_activation=counts["vectors_per_activation"] or 1,
@@ -168,8 +166,16 @@ def _tile(node: Node | None, figures: Figures) -> TileTiming | None:
         open_s=times["open_ns"],
         turn_s=times["turn_ns"],
         pass_s=times["pass_ns"],
-        refresh_share=figures.number(entries.get("refresh_share")) or 0.0,
+        refresh_share=_refresh(entries, figures),
     )
+
+
+def _refresh(entries: Mapping[str, Node], figures: Figures) -> float:
+    """The share of the time that refresh takes, which leaves some."""
+    share = figures.number(entries.get("refresh_share")) or 0.0
+    if share >= 1:
+        entries["refresh_share"].report("found a memory that only refreshes, wanted a share below 1")
+    return share
 
 
 def _axes(node: Node | None, figures: Figures) -> tuple[str, ...]:

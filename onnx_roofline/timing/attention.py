@@ -9,7 +9,8 @@ special  = tiles 128 x 64 / special rate                exponentials; `exposed_s
 t        = fixed + max(busy, dram) + 0.2 min(busy, dram)
 busy     = matrix + exposed_special x special + block_s max(0, blocks/SM - 1)
 ```
-A prefill with fewer blocks than multiprocessors uses as many as it has blocks; decode divides a cache over all of them.
+A prefill takes as long as its longest block, whatever the other multiprocessors do: where `longest` key tiles on every
+multiprocessor are more than `tiles`, they count. Decode divides a cache over all of them.
 Source: FlashAttention-2 and -3 (tiles, packed heads, exponentials); constants fitted, docs/time.md.
 """
 
@@ -59,10 +60,13 @@ def call_of(scores: Product, values: Product, masking: Masking) -> Attention:
 
 
 class AttentionTiles(Struct, frozen=True):
-    """What a fused kernel computes: blocks, tiles of 128 queries x 64 keys over all of them, whether it is decode."""
+    """What a fused kernel computes: blocks, tiles of 128 queries x 64 keys over all of them and of the longest one, and
+    whether it is decode.
+    """
 
     blocks: int
     tiles: float
+    longest: int
     divides_keys: bool
 
 
@@ -84,9 +88,9 @@ def attention_tiles(call: Attention, *, packs_queries: bool) -> AttentionTiles:
     """The tiles of a call; masked tiles are skipped, the tiles on the diagonal are computed whole.
 
     >>> attention_tiles(Attention(8, 8, 1024, 1024, 64, 64), packs_queries=False)  # 8 query tiles, 16 key tiles
-    AttentionTiles(blocks=64, tiles=1024.0, divides_keys=False)
+    AttentionTiles(blocks=64, tiles=1024.0, longest=16, divides_keys=False)
     >>> attention_tiles(Attention(8, 8, 1024, 1024, 64, 64, causal=True), packs_queries=False)  # mean of 2 and 16
-    AttentionTiles(blocks=64, tiles=576.0, divides_keys=False)
+    AttentionTiles(blocks=64, tiles=576.0, longest=16, divides_keys=False)
     """
     group = max(1, call.heads // max(1, call.kv_heads)) if packs_queries or call.queries == 1 else 1
     block_rows = -(-call.queries * group // TILE_QUERIES)
@@ -96,7 +100,7 @@ def attention_tiles(call: Attention, *, packs_queries: bool) -> AttentionTiles:
     first = min(last, call.keys - call.queries + span) if call.causal else last
     most = min(last, call.window + span) if call.window else last
     tiles = blocks * _mean_tiles(first, last, most, block_rows)
-    return AttentionTiles(blocks, tiles, call.queries == 1)
+    return AttentionTiles(blocks, tiles, -(-min(last, most) // TILE_KEYS), call.queries == 1)
 
 
 def _mean_tiles(first: int, last: int, most: int, count: int) -> float:
@@ -121,8 +125,9 @@ def attention_time(gpu: GpuModel, call: Attention, math: str, dram_s: float) -> 
     if peak is None:
         peak = gpu.vector_flops_per_s.get(math, gpu.vector_flops_per_s["float32"])
         sustained = gpu.sustained_share("float32")
-    idle = 1.0 if found.divides_keys else max(1.0, sms / found.blocks)
-    elements = found.tiles * TILE_QUERIES * TILE_KEYS * idle
+    # The longest block is done by one multiprocessor, whatever the others do meanwhile.
+    tiles = found.tiles if found.divides_keys else max(found.tiles, float(found.longest * sms))
+    elements = tiles * TILE_QUERIES * TILE_KEYS
     product_s = elements * 2 * (call.head_dim + call.value_dim) / (peak * sustained)
     special_s = elements / gpu.special_ops_per_s
     blocks_s = constants.block_s * max(0.0, found.blocks / sms - 1)

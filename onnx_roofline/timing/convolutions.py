@@ -18,9 +18,12 @@ CHANNEL_UNIT_BYTES = 16
 
 
 def convolution_time(
-    gpu: GpuModel, convolution: Product, math: str, dram_s: float
+    gpu: GpuModel, convolution: Product, math: str, dram_s: float, layout_s: float = 0.0
 ) -> tuple[ProductTime, Engine] | None:
-    """The faster of the padded matrix path and the vector path, and its engine; None where the GPU has neither."""
+    """The faster of the padded matrix path and the vector path, and its engine; None where the GPU has neither.
+
+    `layout_s` is what bringing images to the layout of the matrix unit takes; it is not in the time that is returned.
+    """
     found: list[tuple[ProductTime, Engine]] = []
     matrix = engine_of(gpu, math)
     if matrix is not None and matrix.is_matrix and not convolution.is_depthwise:
@@ -35,7 +38,7 @@ def convolution_time(
             found.append((ProductTime(arithmetic_s, 0.0, total_s, (1, 1), 1), vector))
         else:
             found.append((product_time(vector, convolution, dram_s, convolution=True), vector))
-    return min(found, key=lambda one: one[0].total_s, default=None)
+    return min(found, key=lambda one: one[0].total_s + layout_s * one[1].is_matrix, default=None)
 
 
 def channel_unit(element_bytes: float) -> int:

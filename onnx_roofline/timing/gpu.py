@@ -66,7 +66,8 @@ def gpu_time(gpu: GpuModel, work: KernelWork, size: Bytes, *, bandwidth_share: f
         engines["l2"] = size.on_chip / _l2_rate(gpu, work.kernel_class, share)
     memory_s = max(dram_s, engines.get("l2", 0.0))
     busy = _Busy()
-    if not _add_products(gpu, work, memory_s, busy):
+    layout_s = work.layout_bytes / (gpu.dram_bytes_per_s * LAYOUT_SHARE * bandwidth_share)
+    if not _add_products(gpu, work, memory_s, layout_s + gpu.launch_s if layout_s else 0.0, busy):
         return GpuTime(None, engines, 0.0, gpu.launch_s, "unsupported", reason=f"no unit for {work.math or work.dtype}")
     if work.masking is None:  # the constants of fused attention hold what its scores take beside exponentials
         for one in work.operations or ():
@@ -80,11 +81,11 @@ def gpu_time(gpu: GpuModel, work: KernelWork, size: Bytes, *, bandwidth_share: f
     }
     engines |= {name: seconds for name, seconds in arithmetic.items() if seconds}
     longest_s = max(busy.busy_s, memory_s, busy.vector_s, busy.special_s)
-    layout_s = 0.0
-    if work.layout_bytes and busy.matrix_s:  # the vector units take images as they come
-        layout_s = work.layout_bytes / (gpu.dram_bytes_per_s * LAYOUT_SHARE * bandwidth_share)
+    if layout_s and busy.matrix_s:  # the vector units take images as they come
         engines["dram"] = engines.get("dram", 0.0) + layout_s
         layout_s += gpu.launch_s
+    else:
+        layout_s = 0.0
     is_row = work.kernel_class in _ROW_CLASSES
     row_s = gpu.row_step_s * ceil_div(work.row_elements, _ROW_STEP_ELEMENTS) if is_row else 0.0
     latency_s = busy.latency_s + max(0.0, row_s - longest_s)
@@ -128,7 +129,7 @@ def _l2_rate(gpu: GpuModel, kernel_class: KernelClass, share: float) -> float:
     return gpu.l2_bytes_per_s
 
 
-def _add_products(gpu: GpuModel, work: KernelWork, memory_s: float, busy: _Busy) -> bool:
+def _add_products(gpu: GpuModel, work: KernelWork, memory_s: float, layout_s: float, busy: _Busy) -> bool:
     """Adds products, convolutions and attention; each takes its part of the memory time. False: no unit for them."""
     math = work.math or work.dtype
     macs = sum(product.macs for product in work.products)
@@ -149,7 +150,7 @@ def _add_products(gpu: GpuModel, work: KernelWork, memory_s: float, busy: _Busy)
             continue
         engine = engine_of(gpu, math)
         if product.taps:
-            chosen = convolution_time(gpu, product, math, memory_share_s)
+            chosen = convolution_time(gpu, product, math, memory_share_s, layout_s)
             if chosen is None:
                 return False
             one, engine = chosen

@@ -17,9 +17,6 @@ from onnx_roofline.hardware import Device, DramTiming, PimModel
 from onnx_roofline.ir.kernel_work import KernelWork, Product
 from onnx_roofline.timing.pim_parts import PimTime, counted, overhead_s, passes_line, write_in_s
 
-# A refresh delays the ones behind it; a handful of steps finds how many become due.
-_REFRESH_STEPS = 8
-
 
 def product_by_rows(
     device: Device, pim: PimModel, dram: DramTiming, work: KernelWork, product: Product, compute_time_s: float
@@ -75,10 +72,6 @@ def refresh_s(dram: DramTiming, busy_s: float) -> float:
     """
     if not dram.refresh_interval_s:
         return busy_s * (1 / (1 - dram.refresh_share) - 1)
-    each_s, due = dram.refresh_share * dram.refresh_interval_s, 0
-    for _ in range(_REFRESH_STEPS):
-        then = int((busy_s + due * each_s) / dram.refresh_interval_s)
-        if then == due:
-            return due * each_s
-        due = then
-    return busy_s * (1 / (1 - dram.refresh_share) - 1)
+    each_s = dram.refresh_share * dram.refresh_interval_s
+    # The least n with busy + n each < (n + 1) interval: a refresh delays what is due behind it.
+    return max(0, int((busy_s - each_s) / (dram.refresh_interval_s - each_s))) * each_s

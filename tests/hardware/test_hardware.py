@@ -875,6 +875,16 @@ def test_a_profile_that_can_not_start_from_another_is_refused(tmp_path, edit, me
         load_device(str(path))
 
 
+def test_tiles_that_only_refresh_are_refused(tmp_path):
+    path = tmp_path / "tiles.yaml"
+    path.write_text(
+        "schema: 1\nextends: hbm-pim\nname: X\npim: {tile: {refresh_share: 1}}\n"
+        "sources: {pim.tile.refresh_share: {source: what if, label: assumed}}\n"
+    )
+    with pytest.raises(ProfileError, match=r":4: pim.tile.refresh_share: found a memory that only refreshes"):
+        load_device(str(path))
+
+
 def test_an_efficiency_above_what_the_rows_reach_is_found():
     device = load_device("hbm-pim")
     tile = device.pim.tile

@@ -160,6 +160,19 @@ def test_causal_attention_skips_masked_tiles():
     assert (whole.tiles, causal.tiles) == (64 * 8 * 16, 64 * 8 * (2 + 16) / 2)
 
 
+def test_attention_takes_as_long_as_its_longest_block():
+    """Two heads are 16 blocks on 100 units: the last block of each head sees all 16 key tiles of 128 x 64."""
+    found = gpu_time(GPU, attention(1024, 1024, heads=2, causal=True), NOTHING)
+    elements = 16 * 128 * 64 * 100  # as if every unit did so many
+    assert found.engines["matrix"] == pytest.approx(elements * 4 * 128 / 100e12)
+    assert found.engines["special"] == pytest.approx(elements / 1e12)
+    # More queries of a cache see fewer of its keys each, but no block of them sees fewer than before.
+    times = [
+        gpu_time(GPU, attention(queries, 4096, heads=2, causal=True), NOTHING).total_s for queries in (128, 256, 512)
+    ]
+    assert times == sorted(times)
+
+
 def test_a_window_bounds_the_keys_of_a_block():
     call = Attention(64, 64, 1024, 1024, 128, 128, causal=True, window=128)
     # 256 keys at most, 4 tiles, from 2 in the first block on: 2, then 4 but for the first seventh.
@@ -209,3 +222,42 @@ def test_more_work_never_takes_less_time(slug):
         found = gpu_time(gpu, work, Bytes(size, size)).total_s
         assert found >= last
         last = found
+
+
+def test_a_convolution_counts_its_layout_before_it_chooses():
+    """Padding 3 channels to 8 is faster by itself: 8 / 3 at five times the rate; with the layout it is not."""
+    convolution = Product(1, 128, 3 * 9, 12_800, taps=9)
+    found = [
+        gpu_time(GPU, product_work(convolution, kernel_class="conv", layout_bytes=size), NOTHING)
+        for size in (0, 4_000_000)
+    ]
+    assert [set(one.engines) for one in found] == [{"matrix"}, {"vector"}]
+    with_layout_s = found[0].total_s + 4_000_000 / (1e12 * 0.25) + 2e-6
+    assert found[0].total_s < found[1].total_s < with_layout_s
+
+
+WORKS = {
+    "float32 product": product_work(Product(1, 512, 512, 3), dtype="float32"),
+    "float32 convolution": product_work(Product(1, 64, 576, 784, taps=9), dtype="float32", kernel_class="conv"),
+    "first convolution": product_work(
+        Product(1, 64, 147, 12_544, taps=49), dtype="float16", kernel_class="conv", layout_bytes=300_000
+    ),
+    "product": product_work(Product(1, 768, 768, 128)),
+    "attention": attention(300, 300, heads=8, causal=True),
+    "stream": stream(1_000_000, 100_000),
+    "softmax": stream(1_000_000, 100_000, "softmax", row_elements=3000),
+}
+
+
+@pytest.mark.parametrize("slug", ["a100-sxm-80gb", "l4", "mi300x", "b200"])
+def test_a_faster_figure_never_makes_a_kernel_slower(slug):
+    """Peaks, rates, bandwidths and shares up or fixed times down, one at a time; half of a figure makes no new unit."""
+    base = load_device(slug)
+    for path in base.figures:
+        if path.startswith(("check.", "energy.", "efficiency.")) or path in ("sm_count", "attention.exposed_special"):
+            continue  # more units at the same peak are smaller ones
+        gpus = [load_device(slug, {f"{slug}.{path}": factor}).gpu for factor in (0.5, 0.9, 1.0, 1.1, 2.0)]
+        for name, work in WORKS.items():
+            times = [gpu_time(gpu, work, Bytes(2_000_000, 3_000_000)).total_s for gpu in gpus]
+            slowest_first = times[::-1] if path.endswith("_us") else times
+            assert slowest_first == sorted(slowest_first, reverse=True), (path, name)

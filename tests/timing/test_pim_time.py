@@ -11,6 +11,7 @@ from onnx_roofline.hardware import Alignment, Device, DramTiming, OpSupport, Pim
 from onnx_roofline.ir.kernel_work import KernelWork, Operations, Product
 from onnx_roofline.timing.break_even import break_even_vectors
 from onnx_roofline.timing.device_time import device_time
+from onnx_roofline.timing.pim_rows import refresh_s
 from onnx_roofline.timing.pim_time import pim_time, supports
 
 DRAM = DramTiming(
@@ -132,6 +133,17 @@ def test_refresh_stretches_everything_but_the_launch():
     assert time.refresh_s == pytest.approx(8 * 130e-9 / 4)  # 1 / (1 - 0.2) - 1
     assert time.overhead_s == pytest.approx(8e-6)
     assert time.total_s == pytest.approx(8e-6 + 8 * 130e-9 / 0.8)
+
+
+@pytest.mark.parametrize("share", [0.03, 0.25, 0.5, 0.9])
+def test_refreshes_come_whole_and_more_work_never_has_fewer(share):
+    """The least n with busy + n x each < (n + 1) x interval, counted one by one."""
+    timing = DramTiming(1e-9, 0, 0, 16, 16, 16, refresh_share=share, refresh_interval_s=4e-6)
+    for busy_ns in range(10, 40_000, 170):
+        due = 0
+        while busy_ns + due * 4000 * share >= (due + 1) * 4000:
+            due += 1
+        assert refresh_s(timing, busy_ns * 1e-9) == pytest.approx(due * 4e-6 * share, abs=1e-15)
 
 
 def test_a_fence_is_paid_for_every_tile():
