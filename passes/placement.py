@@ -250,7 +250,7 @@ class PlacementPass(Struct, frozen=True):
             makespan_note=note,
             untimed_kernels=len(graph.refused),
             with_splits_note=_NO_SPLITS if in_seconds else "splits are found for latency alone",
-            certainty=certainty(graph, slugs, solution.assignment, robust),
+            certainty=certainty(graph, slugs, solution.assignment, robust, cost.transfer, dispatch_s),
             launches=launches,
             launch_s=sum(entry.launch_s * item.count for entry, item in zip(on, graph.kernels, strict=True)),
             dispatch=self.dispatch,

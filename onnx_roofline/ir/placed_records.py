@@ -161,7 +161,9 @@ class Placement(Struct, frozen=True):
 
 
 class Certainty(Struct, frozen=True):
-    """The band of the kernels' time where they are placed, its shares by origin, and the share in robust places."""
+    """The band of the whole time, transfers and dispatch with it, the shares of the kernels' time by origin, and the
+    share in robust places.
+    """
 
     low_s: float
     high_s: float

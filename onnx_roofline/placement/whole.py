@@ -26,11 +26,16 @@ def is_robust(here: DeviceTime, there: DeviceTime | None, count: float, regret_s
 
 
 def certainty(
-    graph: KernelGraph, slugs: Sequence[str], assignment: Assignment, robust: Sequence[bool]
+    graph: KernelGraph,
+    slugs: Sequence[str],
+    assignment: Assignment,
+    robust: Sequence[bool],
+    transfer_s: float = 0.0,
+    dispatch_s: float = 0.0,
 ) -> Certainty | None:
-    """The band of the kernels' time where they are placed and its shares by origin; None without the full model.
+    """The band of the whole time and the shares of the kernels' time by origin; None without the full model.
 
-    The band adds the kernels' ends up, as if all were off to the same side: a model that is wrong is wrong throughout.
+    Transfers have no band, and no run ends before the host has dispatched its kernels. The band adds the kernels' ends up, as if all were off to the same side: a model that is wrong is wrong throughout.
     """
     low_s = high_s = total_s = robust_s = 0.0
     by_origin: dict[Origin, float] = {}
@@ -45,6 +50,7 @@ def certainty(
     if not total_s:
         return None
     shares = {origin: seconds / total_s for origin, seconds in sorted(by_origin.items(), key=lambda one: -one[1])}
+    low_s, high_s = (max(end_s + transfer_s, dispatch_s) for end_s in (low_s, high_s))
     return Certainty(low_s, high_s, shares, robust_s / total_s)
 
 

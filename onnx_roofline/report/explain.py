@@ -103,7 +103,8 @@ def _kernel_lines(analysis: Analysis, kernel: Kernel) -> Iterator[str]:
             low, high = format_si(roof.time_low_s, "s"), format_si(roof.time_high_s, "s")
             span = "" if low == high else f", from {low} to {high} by the three traffic figures"
             stable = "" if roof.bound_is_stable else "; THE BOUND CHANGES between them"
-            yield f"    plain roofline: {format_si(roof.total_time_s, 's')}, {roof.bound}-bound{span}{stable}"
+            bound = roof.bound if roof.bound == "nothing to do" else f"{roof.bound}-bound"
+            yield f"    plain roofline: {format_si(roof.total_time_s, 's')}, {bound}{span}{stable}"
         elif roof.memory_time_s is not None:
             least = format_si((roof.launch_time_s or 0.0) + roof.memory_time_s, "s")
             yield f"    plain roofline: unknown, at least the {least} that launch and bytes take"

@@ -62,8 +62,9 @@ def device_time(
         return _own(own, model, device, work)
     if model == "full" and device.pim is not None:
         return _full_pim(device, device.pim, work, compute_time_s)
-    if model == "full" and device.gpu is not None and (work.total_operations or moved_bytes):
-        return _full_gpu(device.gpu, work, Bytes(moved_bytes, work.on_chip_bytes(device.slug) or 0), bandwidth_share)
+    on_chip_bytes = work.on_chip_bytes(device.slug) or 0
+    if model == "full" and device.gpu is not None and (work.total_operations or on_chip_bytes):
+        return _full_gpu(device.gpu, work, Bytes(moved_bytes, on_chip_bytes), bandwidth_share)
     share = 1.0 if device.kind == "pim" else bandwidth_share
     memory_time_s = moved_bytes / (device.bandwidth_bytes_per_s * share)
     lines: tuple[str, ...] = ()

@@ -38,7 +38,7 @@ def bound_of(launch_s: float, compute_time_s: float, memory_time_s: float) -> Li
 def roof_of(device: Device, work: KernelWork) -> Roof:
     """One kernel on the roofline of one device."""
     moved_bytes, total = work.moved_bytes(device.slug), work.total_operations
-    if total == 0 and moved_bytes == 0:
+    if total == 0 and work.on_chip_bytes(device.slug) == 0:
         return NOTHING_TO_DO
     intensity = None if total is None or not moved_bytes else total / moved_bytes
     memory_time_s = None if moved_bytes is None else moved_bytes / device.bandwidth_bytes_per_s

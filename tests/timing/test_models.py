@@ -16,6 +16,8 @@ from onnx_roofline.ir.masking import Masking
 from onnx_roofline.ir.placed_records import Placement, PlacementSummary
 from onnx_roofline.ir.records import Kernel
 from onnx_roofline.report.document import build_document
+from onnx_roofline.timing.device_time import device_time
+from onnx_roofline.timing.roofline import roof_of
 
 SAMPLES = Path(__file__).resolve().parents[2] / "sample_models"
 
@@ -174,6 +176,36 @@ def test_a_kernel_in_the_json_has_its_engines_and_its_band() -> None:
         next(one.total_s for one in summary.alternatives if one.name == "all GPU")
     )
     assert sum(summary.certainty.by_origin.values()) == pytest.approx(1)
+
+
+def test_a_band_is_of_the_whole_time() -> None:
+    """With transfers, and never shorter than the host of an eager run: 8 us a kernel on an H100."""
+    system = "h100-sxm"
+    dims = {"batch": 1, "past_sequence": 1023}
+    for dispatch in ("graph", "eager"):
+        settings = Settings(system=system, assume_dtype="float16", dims=dims, dispatch=dispatch)
+        summary = analyze(SAMPLES / "llama_decode.onnx", settings).model.whole(PlacementSummary)
+        band, total_s = summary.certainty, summary.alternatives[-1].total_s
+        assert band.low_s <= total_s <= band.high_s
+    assert band.low_s == band.high_s == total_s == pytest.approx(summary.launches * 8e-6)
+    # A PIM that launches in a nanosecond takes kernels over the link.
+    figures = {"hbm-pim.launch_us": 0.001}
+    settings = Settings(system="a100-hbm-pim", assume_dtype="float16", dims=dims, figures=figures)
+    summary = analyze(SAMPLES / "llama_decode.onnx", settings).model.whole(PlacementSummary)
+    optimum = summary.alternatives[-1]
+    assert optimum.transfer_s > 0
+    low_s, high_s = (end_s - optimum.transfer_s for end_s in (summary.certainty.low_s, summary.certainty.high_s))
+    assert 0 < low_s <= optimum.kernel_s <= high_s
+
+
+def test_a_kernel_whose_data_stays_on_chip_is_launched_all_the_same() -> None:
+    """A Concat of 16,400 bytes that lie in the L2, which it reads and writes."""
+    gpu = load_device("h100-sxm")
+    work = KernelWork(compulsory_bytes=32_800, operations=(), moved=(("h100-sxm", 0),), kept=(("h100-sxm", 32_800),))
+    found = device_time(gpu, work, "full")
+    assert found.engines == {"l2": pytest.approx(32_800 / gpu.gpu.l2_bytes_per_s)}
+    assert found.total_s == gpu.launch_s + found.engines["l2"]
+    assert (roof_of(gpu, work).bound, roof_of(gpu, work).total_time_s) == ("launch", gpu.launch_s)
 
 
 def test_the_roofline_model_has_no_band_and_no_engines_of_the_full_model() -> None:

@@ -21,10 +21,15 @@ class Joules(Measured, frozen=True):
 
 
 class Certainty(Measured, frozen=True):
-    """How sure the kernels' time is where they are placed."""
+    """How sure the whole time is."""
 
-    low_s: Annotated[Seconds, Meta(description="all kernels at the low end of their bands")]
-    high_s: Annotated[Seconds, Meta(description="all kernels at the high end")]
+    low_s: Annotated[
+        Seconds,
+        Meta(
+            description="all kernels at the low end of their bands, with transfers, at least the dispatch of an eager host"
+        ),
+    ]
+    high_s: Annotated[Seconds, Meta(description="likewise at the high end")]
     by_origin: Annotated[dict[Origin, Share], Meta(description="share of the time by where its constants come from")]
     robust_share: Annotated[Share, Meta(description="share of the time whose place holds over both bands")]
 
