@@ -35,7 +35,8 @@ def certainty(
 ) -> Certainty | None:
     """The band of the whole time and the shares of the kernels' time by origin; None without the full model.
 
-    Transfers have no band, and no run ends before the host has dispatched its kernels. The band adds the kernels' ends up, as if all were off to the same side: a model that is wrong is wrong throughout.
+    Transfers have no band, and no run ends before the host has dispatched its kernels. The band adds the kernels' ends
+    up, as if all were off to the same side: a model that is wrong is wrong throughout.
     """
     low_s = high_s = total_s = robust_s = 0.0
     by_origin: dict[Origin, float] = {}

@@ -25,9 +25,7 @@ class Certainty(Measured, frozen=True):
 
     low_s: Annotated[
         Seconds,
-        Meta(
-            description="all kernels at the low end of their bands, with transfers, at least the dispatch of an eager host"
-        ),
+        Meta(description="all kernels at the low end of their bands, transfers, at least an eager host's dispatch"),
     ]
     high_s: Annotated[Seconds, Meta(description="likewise at the high end")]
     by_origin: Annotated[dict[Origin, Share], Meta(description="share of the time by where its constants come from")]
