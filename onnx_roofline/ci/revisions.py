@@ -11,6 +11,8 @@ from onnx_roofline.base.text import shown, visible
 
 # Seconds that one call of git may take; a blob that is not there yet may be fetched.
 _LIMIT_S = 120.0
+# Where a hook says that its repository is, relative to another folder than that of the models.
+_OF_A_HOOK = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX")
 _LFS = b"version https://git-lfs.github.com/spec/"
 _LFS_OID = re.compile(rb"^oid sha256:([0-9a-f]{2})([0-9a-f]{2})([0-9a-f]{60})$", re.MULTILINE)
 
@@ -100,14 +102,27 @@ class Revision:
         done = self._run(arguments)
         if done.returncode:
             reason = visible(done.stderr.decode("utf-8", "replace").strip().partition("\n")[0])
-            raise UsageError(f"git {arguments[0]} {visible(what)}: {reason or 'failed'}".replace("  ", " "))
+            about = f" {visible(what)}" if what else ""
+            raise UsageError(f"git {arguments[0]}{about}: {reason or 'failed'}")
         return done.stdout
 
     def _run(self, arguments: Sequence[str]) -> subprocess.CompletedProcess[bytes]:
         command = ["git", "-C", self.folder, *arguments]
         try:
-            return subprocess.run(command, capture_output=True, timeout=_LIMIT_S, stdin=subprocess.DEVNULL, check=False)  # noqa: S603
+            return subprocess.run(  # noqa: S603
+                command,
+                capture_output=True,
+                timeout=_LIMIT_S,
+                stdin=subprocess.DEVNULL,
+                check=False,
+                env=_environment(),
+            )
         except FileNotFoundError:
             raise UsageError("found no git, which --against and git: need; install it") from None
         except subprocess.TimeoutExpired:
             raise UsageError(f"git {arguments[0]}: took more than {_LIMIT_S:.0f} s") from None
+
+
+def _environment() -> dict[str, str]:
+    """Git finds the repository by the folder of the budgets, in a hook too."""
+    return {name: value for name, value in os.environ.items() if name not in _OF_A_HOOK}

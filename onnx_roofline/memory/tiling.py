@@ -12,6 +12,9 @@ from msgspec import Struct
 
 from onnx_roofline.base.units import ceil_div, product
 
+# Tiles of a huge extent that the search tells apart, at least so many for each doubling.
+FINE = 4096
+
 
 class Tiling(Struct, frozen=True):
     """The least traffic found, and what was kept on chip to get it."""
@@ -32,6 +35,9 @@ class Widths(Struct, frozen=True):
 def tile_sizes(extent: int) -> Iterator[int]:
     """The distinct values of ceil(extent / i), largest first: sizes in between need as many tiles and more room.
 
+    Of an extent above FINE x FINE, where both the sizes and their numbers are large, some: two neighbours differ by one
+    FINE-th at most, so that a search of them is as short as that of a smaller extent and as good to one FINE-th.
+
     >>> list(tile_sizes(10))
     [10, 5, 4, 3, 2, 1]
     """
@@ -42,7 +48,7 @@ def tile_sizes(extent: int) -> Iterator[int]:
         if size <= 1:
             return
         # The fewest tiles that make the size smaller than this one.
-        tiles = ceil_div(extent, size - 1)
+        tiles = max(ceil_div(extent, size - 1), tiles + tiles // FINE)
 
 
 @lru_cache(maxsize=65536)

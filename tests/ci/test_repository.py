@@ -474,3 +474,16 @@ def test_a_name_that_is_no_unicode_is_a_model_like_any_other(
     assert main(["baseline", "verify"]) == 0
     assert main(["check", f"models/{name}", "--max", "macs=1"]) == 1
     assert main(["diff", f"models/{name}", "models/dense.onnx", "--format", "json"]) == 0
+
+
+def test_a_hook_says_where_its_repository_is(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Relative to the root, from which git runs it; the budgets may lie deeper."""
+    folder = repository / "deeper"
+    folder.mkdir()
+    for name in ("models", "onnx-roofline.yaml"):
+        (repository / name).rename(folder / name)
+    git("add", "-A")
+    git("commit", "-qm", "moved")
+    monkeypatch.setenv("GIT_DIR", ".git")
+    monkeypatch.setenv("GIT_INDEX_FILE", ".git/index.lock")
+    assert main(["check", "--config", "deeper/onnx-roofline.yaml", "--against", "HEAD"]) == 0

@@ -150,3 +150,22 @@ def test_a_chain_saves_the_intermediate_where_its_rows_fit() -> None:
 @given(st.integers(1, 10_000))
 def test_tile_sizes_are_the_distinct_quotients(extent: int) -> None:
     assert list(tile_sizes(extent)) == sorted({-(-extent // i) for i in range(1, extent + 1)}, reverse=True)
+
+
+@pytest.mark.parametrize("extent", [10**9, 10**18])
+def test_the_tiles_of_a_huge_extent_are_few_and_close(extent: int) -> None:
+    """Within 1 / 4096 of one another, or neighbours among the distinct quotients; not 2 x the root of the extent."""
+    sizes = list(tile_sizes(extent))
+    assert len(sizes) < 200_000
+    assert (sizes[0], sizes[-1]) == (extent, 1)
+    for larger, size in itertools.pairwise(sizes):
+        count = -(-extent // larger)
+        assert larger - size <= size / 2000 or size == -(-extent // (count + 1)) or size == larger - 1
+
+
+def test_a_product_of_a_huge_extent_is_searched_in_no_time() -> None:
+    """Rows stream once where the other operand, 10^6 x 4 B, fits into 40 MB: m k 4 + k n 4 + m n 4."""
+    m, k, n = 10**18 - 1, 1000, 1000
+    assert gemm_bytes(m, n, k, Widths(4, 4, 4), 40_000_000).moved_bytes == pytest.approx(
+        8 * m * 1000 + 4_000_000, rel=1e-15
+    )
