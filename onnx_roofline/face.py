@@ -167,7 +167,7 @@ def analyze(
     """
     plugin.load_installed()
     found = analysis.analyze(source, settings_with(settings, options), progress)
-    return Analysis(found.model, found.system, found.pipeline, found.settings, found.timings_s, found.observation)
+    return Analysis(found.run, found.system, found.pipeline, found.settings, found.timings_s, found.observation)
 
 
 def settings_with(settings: Settings | None, options: Options) -> Settings:

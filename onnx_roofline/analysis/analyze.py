@@ -9,14 +9,14 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from onnx_roofline import plugin
-from onnx_roofline.analysis.dim_search import Progress, _run_valid
+from onnx_roofline.analysis.dim_search import Progress, run_valid
 from onnx_roofline.analysis.settings import Settings
 from onnx_roofline.base.errors import UsageError
 from onnx_roofline.base.quantities import format_si
 from onnx_roofline.base.text import visible
 from onnx_roofline.base.units import DTYPE_BITS
 from onnx_roofline.ir.graph import Model
-from onnx_roofline.ir.pipeline import Pass, Pipeline, PipelineError
+from onnx_roofline.ir.pipeline import Pass, Pipeline, PipelineError, Run
 from onnx_roofline.load import DimOptions, ParsedModel, Source, bind, is_file, is_mlir, parse
 
 if TYPE_CHECKING:
@@ -29,14 +29,19 @@ if TYPE_CHECKING:
 
 
 class Analysis(Struct, frozen=True, eq=False, dict=True):
-    """A model with every column, the system it was put on, the pipeline that did it, and what a real run showed."""
+    """A run of all passes, the system the model was put on, its pipeline in words, and what a real run has shown."""
 
-    model: Model
+    run: Run
     system: "System"
     pipeline: str
     settings: Settings
     timings_s: Mapping[str, float]
     observation: "Observation | None" = None
+
+    @property
+    def model(self) -> Model:
+        """The model with every column."""
+        return self.run.model
 
     def __repr__(self) -> str:
         """File, ops, MACs, system and time on one line."""
@@ -83,8 +88,8 @@ def analyze(
         parsed, settings, chosen, observation = _observed(parsed, settings, system)
         timings["observe"] = time.perf_counter() - started
     pipeline = default_pipeline(settings, system, observation)
-    model = _run_valid(parsed, pipeline, settings, progress, timings, chosen)
-    return Analysis(model, system, str(pipeline), settings, timings, observation)
+    run = run_valid(parsed, pipeline, settings, progress, timings, chosen)
+    return Analysis(run, system, str(pipeline), settings, timings, observation)
 
 
 def system_of(settings: Settings) -> "System":
@@ -118,7 +123,7 @@ def _observed(
     model = bind(parsed, options)
     if any(dim.origin == "assumed" for dim in model.dims.values()):
         shapes_only = Pipeline(default_pipeline(settings, system).passes[:1])
-        model = _run_valid(parsed, shapes_only, settings, None, {})
+        model = run_valid(parsed, shapes_only, settings, None, {}).model
     seen = observe(model, settings.observe, RunLimits(settings.observe_limit_s, settings.observe_limit_gb))
     chosen = {name: dim.value for name, dim in model.dims.items() if dim.origin == "assumed"}
     return replace(parsed, notices=seen.notices + parsed.notices), settings, chosen, seen

@@ -2,9 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
 
-from msgspec import Struct
 from msgspec.structs import replace
 
 from onnx_roofline.analysis.dim_ties import solve_ties
@@ -13,11 +11,8 @@ from onnx_roofline.analysis.precision.spec import precision_of
 from onnx_roofline.analysis.settings import Settings
 from onnx_roofline.base.errors import ShapeError
 from onnx_roofline.ir.graph import Model, Notice
-from onnx_roofline.ir.pipeline import Pass, Pipeline
+from onnx_roofline.ir.pipeline import Pass, Pipeline, Run
 from onnx_roofline.load import ComputedDim, DimOptions, ParsedModel, alternatives, bind
-
-if TYPE_CHECKING:
-    from onnx_roofline.passes.shape_inference import ShapeInference
 
 Progress = Callable[[str, int, int], None]
 
@@ -25,26 +20,18 @@ Progress = Callable[[str, int, int], None]
 SEARCH_TIME_S = 2.0
 
 
-class _Found(Struct, frozen=True):
-    """A model that is valid: before any pass, with the passes that make it so, and after them."""
-
-    bound: Model
-    pipeline: Pipeline
-    model: Model
-
-
-def _run_valid(
+def run_valid(
     parsed: ParsedModel,
     pipeline: Pipeline,
     settings: Settings,
     progress: Progress | None,
     timings: dict[str, float],
     chosen: Mapping[str, int] | None = None,
-) -> Model:
-    """The model run with dims that do not contradict it, in the precision that the settings ask for."""
+) -> Run:
+    """The run of the model with dims that do not contradict it, in the precision that the settings ask for."""
     precision = precision_of(settings.quantize)
     if not precision.changes_graph:
-        return _first_valid(parsed, pipeline, settings, progress, timings, chosen).model
+        return _first_valid(parsed, pipeline, settings, progress, timings, chosen)
     from onnx_roofline.analysis.precision.apply import quantized
     from onnx_roofline.fusion.backends import load_backend
     from onnx_roofline.passes.kv_caches import KvCaches
@@ -59,11 +46,24 @@ def _run_valid(
     started = time.perf_counter()
     found = _first_valid(parsed, up_to_caches, settings, progress, {}, chosen)
     restores = load_backend(settings.backend).weight_only
-    model = quantized(found.model, found.bound, precision, restores, settings.limits.value_elements)
+    model = quantized(found.model, found.models[0], precision, restores, settings.limits.value_elements)
     timings["quantize"] = time.perf_counter() - started
-    if found.pipeline is not up_to_caches and isinstance(inference, ShapeInference):
-        inference = replace(inference, leaves_contradictions=True)
-    return Pipeline((inference, *pipeline.passes[1:])).run(model, progress, timings)
+    return as_lenient(pipeline, found).trace(model, progress, timings)
+
+
+def as_lenient(pipeline: Pipeline, run: Run) -> Pipeline:
+    """The passes, which leave what contradicts itself unknown where those of a run have had to."""
+    return lenient(pipeline) if getattr(run.passes[0], "leaves_contradictions", False) else pipeline
+
+
+def lenient(pipeline: Pipeline) -> Pipeline:
+    """The passes, of which the shape inference leaves ops unknown whose operands contradict each other."""
+    from onnx_roofline.passes.shape_inference import ShapeInference
+
+    inference = pipeline.passes[0]
+    if not isinstance(inference, ShapeInference):
+        return pipeline
+    return Pipeline((replace(inference, leaves_contradictions=True), *pipeline.passes[1:]))
 
 
 def _first_valid(
@@ -73,9 +73,11 @@ def _first_valid(
     progress: Progress | None,
     timings: dict[str, float],
     chosen: Mapping[str, int] | None = None,
-) -> _Found:
-    """The model run with the first dims that do not contradict it; what the user states is never varied, nor are the
-    assumed dims that were `chosen` before. Dims with which every branch of the model is valid are preferred.
+) -> Run:
+    """The run of the model with the first dims that do not contradict it.
+
+    What the user states is never varied, nor are the assumed dims that were `chosen` before. Dims with which every
+    branch of the model is valid are preferred.
 
     Where nothing was stated and no assumption is valid, the ops whose operands contradict each other are unknown.
     Raises the first contradiction where the user stated dims, or where the file fixes all of them.
@@ -90,14 +92,14 @@ def _first_valid(
     if isinstance(inference, ShapeInference):
         refuse_hard_coded(parsed, options, model, inference)
     # What runs, but without some branch of an If.
-    partial: Model | None = None
+    partial: Run | None = None
     first: ShapeError | None = None
     try:
-        partial = pipeline.run(model, progress, timings)
+        partial = pipeline.trace(model, progress, timings)
     except ShapeError as error:
         first = error
-    if partial is not None and (not is_open or _is_whole(partial)):
-        return _Found(model, pipeline, partial)
+    if partial is not None and (not is_open or _is_whole(partial.model)):
+        return partial
     is_strict = bool(settings.dims or settings.input_shapes)
     fixed_one = _fixed_contradiction(model, inference) if first is not None and is_open else None
     if fixed_one is not None:
@@ -105,36 +107,34 @@ def _first_valid(
             stated = ", ".join(f"{name}={dim.value}" for name, dim in model.dims.items() if dim.origin == "bound")
             raise ShapeError(f"{fixed_one}; stated was {stated}") from None
         advice = "no sizes make the model valid: the file fixes what contradicts itself; export the model anew"
-        return _without_contradictions(model, pipeline, inference, advice, progress, timings)
+        return _without_contradictions(model, pipeline, advice, progress, timings)
     if first is not None and not is_open:
         fixed = ", ".join(f"{key}={dim.value} ({dim.reason})" for key, dim in model.dims.items() if dim.is_overridden)
         raise ShapeError(f"{first}; given was {fixed}") if fixed else first
     candidate, is_found = _search(parsed, options, pipeline.passes[0], model, computed, is_partial=partial is not None)
     if partial is not None and not is_found:
-        return _Found(model, pipeline, partial)
+        return partial
     if candidate is not None:
-        return _Found(candidate, pipeline, pipeline.run(candidate, progress, timings))
+        return pipeline.trace(candidate, progress, timings)
     assert first is not None
     assumed = ", ".join(f"{name}={dim.value}" for name, dim in model.dims.items() if dim.origin == "assumed")
     if is_strict or not isinstance(inference, ShapeInference):
         raise ShapeError(f"{first}; the dims {assumed} were assumed: give the true ones with --dim NAME=SIZE") from None
     advice = f"no sizes were found that make the model valid; assumed were {assumed}: give the true ones with --dim"
-    return _without_contradictions(model, pipeline, inference, advice, progress, timings)
+    return _without_contradictions(model, pipeline, advice, progress, timings)
 
 
 def _without_contradictions(
     model: Model,
     pipeline: Pipeline,
-    inference: "ShapeInference",
     advice: str,
     progress: Progress | None,
     timings: dict[str, float],
-) -> _Found:
-    """The model run with every op unknown whose operands contradict each other, and a notice that says so."""
-    lenient = Pipeline((replace(inference, leaves_contradictions=True), *pipeline.passes[1:]))
+) -> Run:
+    """The run of the model with every op unknown whose operands contradict each other, and a notice that says so."""
     notice = Notice("no-valid-dims", model.info.path, advice)
     noted = replace(model, warnings=(*model.warnings, notice))
-    return _Found(noted, lenient, lenient.run(noted, progress, timings))
+    return lenient(pipeline).trace(noted, progress, timings)
 
 
 def _fixed_contradiction(model: Model, inference: Pass) -> ShapeError | None:

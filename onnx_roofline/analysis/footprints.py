@@ -1,7 +1,7 @@
 """The footprint of a model without its times: the passes up to the liveness, for searches that ask many sizes."""
 
 from onnx_roofline.analysis.analyze import default_pipeline
-from onnx_roofline.analysis.dim_search import _run_valid
+from onnx_roofline.analysis.dim_search import run_valid
 from onnx_roofline.analysis.settings import Settings
 from onnx_roofline.hardware import System
 from onnx_roofline.ir.pipeline import Pipeline
@@ -14,4 +14,4 @@ def footprint_of(parsed: ParsedModel, settings: Settings, system: System) -> Foo
     """What the model occupies under some settings, exactly as a whole analysis would say."""
     passes = default_pipeline(settings, system).passes
     last = next(position for position, item in enumerate(passes) if item.produces is Live)
-    return footprint(_run_valid(parsed, Pipeline(passes[: last + 1]), settings, None, {}))
+    return footprint(run_valid(parsed, Pipeline(passes[: last + 1]), settings, None, {}).model)

@@ -1,4 +1,7 @@
-"""Passes and the pipeline that runs them: what each pass reads and adds is checked when the pipeline is built."""
+"""Passes and the pipeline that runs them: what each pass reads and adds is checked when the pipeline is built.
+
+A run keeps the model before the first pass and after each: another pipeline on the same model goes on from there.
+"""
 
 import time
 from collections.abc import Callable, Mapping
@@ -69,23 +72,44 @@ class Pipeline(Struct, frozen=True):
         progress: Callable[[str, int, int], None] | None = None,
         timings: dict[str, float] | None = None,
     ) -> Model:
-        """The model with a column more for each pass.
+        """The model with a column more for each pass; `trace` has the arguments and what is raised."""
+        return self.trace(model, progress, timings).model
 
-        `progress(pass name, position, count)` is called before each pass; `timings` gets the seconds of each.
+    def trace(
+        self,
+        model: Model,
+        progress: Callable[[str, int, int], None] | None = None,
+        timings: dict[str, float] | None = None,
+        earlier: "Run | None" = None,
+    ) -> "Run":
+        """The run of the passes on a model.
+
+        `progress(pass name, position, count)` is called before each pass; `timings` gets the seconds of each. What an
+        `earlier` run of the same model has made is taken from there, as long as its passes and what they read are the
+        same.
         Raises RooflineError for wrong input. Raises PipelineError where a pass breaks its contract and, before any pass
         runs, where neither a pass nor the model has a required column, or the model has one that a pass produces.
         """
         self._check_columns(model)
+        models = [model]
+        is_same = earlier is not None and earlier.models[0] is model
         for position, item in enumerate(self.passes):
             if progress is not None:
                 progress(item.name, position, len(self.passes))
+            before = earlier.step(position) if is_same and earlier is not None else None
+            if before is not None and before[0] == item:
+                models.append(before[1])
+                continue
             started = time.perf_counter()
-            result = item.run(model)
+            result = item.run(models[-1])
             if timings is not None:
                 timings[item.name] = time.perf_counter() - started
-            _check_rows(item, model, result.rows)
-            model = model.with_column(item.produces, result.rows, result.notices, result.wholes)
-        return model
+            _check_rows(item, models[-1], result.rows)
+            made = models[-1].with_column(item.produces, result.rows, result.notices, result.wholes)
+            # Another pass that has found the same changes nothing for those behind it.
+            is_same = before is not None and _adds_the_same(models[-1], made, before[1])
+            models.append(before[1] if is_same and before is not None else made)
+        return Run(self.passes, tuple(models))
 
     def _check_columns(self, model: Model) -> None:
         known = set(model.columns)
@@ -106,6 +130,30 @@ class Pipeline(Struct, frozen=True):
     def __str__(self) -> str:
         """Text form, enough to run it again: `shape-inference,op-count,roofline{system=teaching}`."""
         return ",".join(_text(item) for item in self.passes)
+
+
+class Run(Struct, frozen=True, eq=False):
+    """What passes have made of a model: `models` has it before the first pass and after each."""
+
+    passes: tuple[Pass, ...]
+    models: tuple[Model, ...]
+
+    @property
+    def model(self) -> Model:
+        """The model with every column."""
+        return self.models[-1]
+
+    def step(self, position: int) -> tuple[Pass, Model] | None:
+        """A pass and the model after it; None behind the last."""
+        return (self.passes[position], self.models[position + 1]) if position < len(self.passes) else None
+
+
+def _adds_the_same(model: Model, one: Model, other: Model) -> bool:
+    """Whether two passes have added the same to a model, which is one column and notices."""
+    added = one.columns.keys() - model.columns.keys()
+    if len(one.wholes) > len(model.wholes) or len(other.wholes) > len(model.wholes):
+        return False
+    return one.warnings == other.warnings and all(one.columns[key] == other.columns.get(key) for key in added)
 
 
 def _text(item: Pass) -> str:

@@ -4,13 +4,16 @@ What a change is worth is the time before less the time after. The dims stay tho
 """
 
 from collections.abc import Callable, Mapping
+from typing import ClassVar
 
 from msgspec.structs import replace
 
 from onnx_roofline.analysis.analyze import Analysis, default_pipeline, system_of
+from onnx_roofline.analysis.dim_search import as_lenient
 from onnx_roofline.analysis.settings import Settings
 from onnx_roofline.fusion.backends import Backend
 from onnx_roofline.ir.graph import Graph, Model
+from onnx_roofline.ir.pipeline import Pass, PassResult, Pipeline
 
 # A column's rows, changed: of the model so far and the rows that the pass has made.
 RowEdit = Callable[[Model, Mapping[str, object]], Mapping[str, object]]
@@ -46,17 +49,29 @@ def rerun(
     """
     changed = analysis.settings if settings is None else settings
     system = analysis.system if settings is None else system_of(settings)
+    changed = replace(changed, dims=analysis.settings.dims)
     pipeline = default_pipeline(changed, system, analysis.observation, backend)
-    model = replace(analysis.model, columns={}, wholes={}, graph=analysis.model.graph if graph is None else graph)
-    is_lenient = any(notice.code == "no-valid-dims" for notice in analysis.model.warnings)
-    for item in pipeline.passes:
-        if is_lenient and hasattr(item, "leaves_contradictions"):
-            item = replace(item, leaves_contradictions=True)  # type: ignore[type-var]  # it is a Struct
-        result = item.run(model)
-        edit = (edits or {}).get(item.produces)
-        rows = result.rows if edit is None else edit(model, result.rows)
-        model = model.with_column(item.produces, rows, result.notices, result.wholes)
-    return Analysis(model, system, str(pipeline), changed, {}, analysis.observation)
+    passes = as_lenient(pipeline, analysis.run).passes
+    edited = Pipeline(tuple(_edited(one, edits[one.produces]) if edits and one.produces in edits else one
+                            for one in passes))  # fmt: skip
+    model = analysis.run.models[0]
+    run = edited.trace(model if graph is None else replace(model, graph=graph), earlier=analysis.run)
+    return Analysis(run, system, str(pipeline), changed, {}, analysis.observation)
+
+
+def _edited(one: Pass, edit: RowEdit) -> Pass:
+    """A pass whose rows are edited when it has made them."""
+
+    class Edited:
+        name: ClassVar[str] = one.name
+        requires: ClassVar[tuple[type, ...]] = one.requires
+        produces: ClassVar[type] = one.produces
+
+        def run(self, model: Model) -> PassResult:
+            found = one.run(model)
+            return PassResult(edit(model, found.rows), found.notices, found.wholes)
+
+    return Edited()
 
 
 def saved_s(before: Analysis, after: Analysis) -> float | None:

@@ -56,6 +56,41 @@ def test_columns_are_added_and_the_first_model_is_unchanged() -> None:
     assert first.columns == {}
 
 
+class Remade(Measure, frozen=True):
+    """Another pass that finds what `Measure` does."""
+
+
+class Long(Measure, frozen=True):
+    def run(self, model: Model) -> PassResult:
+        return PassResult({"a": Length(3)})
+
+
+@pytest.mark.parametrize(
+    ("first", "area", "ran"),
+    [
+        (Measure(), 4, []),  # the same passes: nothing runs
+        (Measure("ft"), 4, ["measure"]),  # another option, the same column: what reads it is shared
+        (Remade(), 4, ["measure"]),
+        (Long(), 9, ["measure", "square"]),  # 3 * 3
+    ],
+    ids=repr,
+)
+def test_a_run_takes_over_what_an_earlier_one_has_made(first: Measure, area: int, ran: list[str]) -> None:
+    earlier = Pipeline((Measure(), Square())).trace(_model())
+    timings: dict[str, float] = {}
+    found = Pipeline((first, Square())).trace(earlier.models[0], timings=timings, earlier=earlier)
+    assert found.model.column(Area) == {"a": Area(area)}
+    assert list(timings) == ran
+    assert [set(model.columns) for model in found.models] == [set(), {Length}, {Length, Area}]
+
+
+def test_a_run_on_another_model_takes_over_nothing() -> None:
+    passes = Pipeline((Measure(), Square()))
+    timings: dict[str, float] = {}
+    passes.trace(_model(), timings=timings, earlier=passes.trace(_model()))
+    assert list(timings) == ["measure", "square"]
+
+
 def test_a_missing_requirement_is_named_when_the_pipeline_is_built() -> None:
     with pytest.raises(PipelineError, match=r"pass 0 \(square\) requires column Length: measure produces it and comes"):
         Pipeline((Square(), Measure()))

@@ -283,7 +283,7 @@ def on_a_cpu(path: Path, **options: object) -> Analysis:
     system = replace(system, gpu=replace(system.gpu, slug="cpu", kind="cpu"))
     settings = Settings(backend="none", **options)  # type: ignore[arg-type]
     pipeline = default_pipeline(settings, system)
-    return Analysis(pipeline.run(load(path)), system, "", settings, {})
+    return Analysis(pipeline.trace(load(path)), system, "", settings, {})
 
 
 def test_a_cpu_fetches_the_lines_that_it_writes(tmp_path: Path) -> None:

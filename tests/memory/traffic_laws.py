@@ -73,7 +73,7 @@ class Counted:
                       for item in done[:start])  # fmt: skip
         end = next((place for place, item in enumerate(done) if item.name == last), len(done) - 1)
         pipeline = Pipeline((*given, *done[start : end + 1]))
-        return Analysis(pipeline.run(self.bare), system, str(default_pipeline(settings, system)), settings, {})
+        return Analysis(pipeline.trace(self.bare), system, str(default_pipeline(settings, system)), settings, {})
 
 
 def known_kernels(model: Model) -> Iterator[tuple[str, Kernel, int, Mapping[str, Moved]]]:

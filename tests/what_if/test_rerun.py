@@ -33,6 +33,7 @@ def same(one: Analysis, other: Analysis) -> bool:
         Settings(system="a100-attacc", assume_dtype="float16"),
         Settings(system="a100-attacc", backend="ort"),
         Settings(system="h100-sxm", figures={"h100-sxm.launch_us": 0}),
+        Settings(system="h100-sxm", math="bf16x3", on_chip="64KiB"),
         Settings(system="a100-attacc", residency=False, math="fp32"),
     ],
     ids=repr,
@@ -44,6 +45,7 @@ def test_a_run_with_other_settings_is_an_analysis_with_them(changed: Settings) -
     again = rerun(before, settings=changed)
     assert same(again, alone)
     assert again.summary.time_placed == alone.summary.time_placed
+    assert again.model.warnings == alone.model.warnings
     expected_s = before.summary.time_placed.known_s - alone.summary.time_placed.known_s
     assert saved_s(before, alone) == expected_s
 

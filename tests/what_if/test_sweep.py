@@ -149,6 +149,17 @@ def test_a_repeated_analysis_has_every_column_of_one_alone(name: str, dims: dict
         assert found.footprint == alone.footprint
 
 
+def test_systems_that_multiply_different_types_share_no_folding() -> None:
+    """An H100 multiplies float8 and an A100 restores it, which the passes before its caches decide."""
+    systems = ("h100-sxm", "a100-sxm-80gb")
+    settings = Settings(quantize="fp8", dims={"batch": 1, "sequence": 8})
+    found = sweep(BERT, settings, {"system": systems}).points
+    for point, system in zip(found, systems, strict=True):
+        alone = analyze(BERT, Settings(quantize="fp8", dims={"batch": 1, "sequence": 8}, system=system))
+        assert point.time_s == alone.summary.time_placed.time_s
+        assert not point.untimed
+
+
 def test_every_point_is_the_analysis_at_its_values() -> None:
     figure = "a100-sxm-80gb.launch_us"
     found = sweep(

@@ -8,7 +8,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from onnx_roofline.analysis.analyze import default_pipeline
-from onnx_roofline.analysis.dim_search import _run_valid
+from onnx_roofline.analysis.dim_search import run_valid
 from onnx_roofline.analysis.settings import Settings
 from onnx_roofline.analysis.weights import find_weights
 from onnx_roofline.base.errors import RooflineError, UsageError
@@ -70,7 +70,7 @@ class Sampler:
         self.refusal = ""
 
     def _run(self, settings: Settings) -> Model:
-        return _run_valid(self._parsed, self._pipeline, settings, None, {})
+        return run_valid(self._parsed, self._pipeline, settings, None, {}).model
 
     def _start(self, name: str) -> int:
         """The size that the model has now: of a dim by its name, or of an axis of an input."""
