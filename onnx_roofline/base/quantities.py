@@ -38,10 +38,14 @@ def format_share(share: float) -> str:
 
     >>> format_share(0.246), format_share(0.009996), format_share(0.00047), format_share(2e-7), format_share(0)
     ('24.6 %', '1 %', '0.05 %', '<0.01 %', '0 %')
+    >>> format_share(9.994), format_share(9.996), format_share(123.45)
+    ('999 %', '1,000 %', '12,345 %')
     """
     percent = 100 * share
     if 0 < percent < SMALLEST_PERCENT:
         return f"<{SMALLEST_PERCENT:g} %"
+    if percent >= FROM_WHOLE_PERCENT:
+        return f"{percent:,.0f} %"
     return f"{percent if percent >= 1 else round(percent, 2):.3g} %"
 
 
@@ -75,6 +79,8 @@ def format_change(old: float, new: float) -> str:
 
 # Percent: a share or a change that is smaller is said to be. A change that is larger than so many times is a factor.
 SMALLEST_PERCENT, SMALLEST_CHANGE, FROM_A_FACTOR = 0.01, 0.0001, 10
+# Percent from which three digits would take an exponent.
+FROM_WHOLE_PERCENT = 999.5
 
 
 def parse_quantity(text: str) -> float:

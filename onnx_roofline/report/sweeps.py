@@ -5,7 +5,7 @@ import io
 from collections.abc import Callable, Collection, Iterator, Sequence
 from functools import partial
 
-from onnx_roofline.base.quantities import format_si
+from onnx_roofline.base.quantities import format_percent, format_si
 from onnx_roofline.base.text import csv_cell, visible
 from onnx_roofline.report import contract
 from onnx_roofline.report.csv_table import Cell, Row
@@ -45,7 +45,7 @@ def share_text(point: Point, one: BoundShare) -> str:
 def bound_text(point: Point, shown: int = _SHOWN_SHARES) -> str:
     """`matrix 66 %, launch 12 %`: what the time goes to, the largest first."""
     named = [one for one in point.shares[:shown] if one.share >= _LEAST_SHARE]
-    return ", ".join(f"{share_text(point, one)} {100 * one.share:.0f} %" for one in named) or _UNKNOWN
+    return ", ".join(f"{share_text(point, one)} {format_percent(one.share)}" for one in named) or _UNKNOWN
 
 
 def point_table(sweep: Sweep, screen: Screen) -> Table:

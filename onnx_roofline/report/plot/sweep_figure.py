@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from onnx_roofline.base.errors import UsageError
-from onnx_roofline.base.quantities import format_si
+from onnx_roofline.base.quantities import format_percent, format_si
 from onnx_roofline.report.colours import DEVICE_COLOURS
 from onnx_roofline.report.plot.figure import suffix_of, write_figure
 from onnx_roofline.report.plot.labels import clean_label
@@ -293,7 +293,7 @@ def _cell_s(point: Point) -> float:
 def _cell_text(point: Point) -> str:
     if point.refusal or point.largest is None:
         return "not valid" if point.refusal else "?"
-    said = f"{format_si(_cell_s(point), 's')}\n{share_text(point, point.largest)} {100 * point.largest.share:.0f} %"
+    said = f"{format_si(_cell_s(point), 's')}\n{share_text(point, point.largest)} {format_percent(point.largest.share)}"
     return f"{said}\nDOES NOT FIT" if point.fits is False else said
 
 
