@@ -124,8 +124,9 @@ class _Line:
         return sorted(found, key=lambda one: (-len(one.kernels), one.label))
 
     def _follows_device(self, key: str, steps: tuple[FlipStep, ...]) -> bool:
-        devices = {size: _states(self._known[size], "device") for size in sorted(self._known)}
-        moves = _steps((size, found[key]) for size, found in devices.items() if key in found)
+        """Whether a kernel moves at the same sizes at which its bound changes."""
+        states = ((size, self._known[size].kernels.get(key)) for size in sorted(self._known))
+        moves = _steps((size, KernelState(state.device, None)) for size, state in states if state is not None)
         return [step.first for step in moves] == [step.first for step in steps]
 
 

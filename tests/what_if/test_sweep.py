@@ -22,10 +22,10 @@ from onnx_roofline.report.document import write_document
 from onnx_roofline.report.plot.sweep_figure import _figure
 from onnx_roofline.report.sweeps import point_rows, point_table, write_csv
 from onnx_roofline.report.text_table import Screen, table_lines
-from onnx_roofline.what_if.axes import parse_sweep
+from onnx_roofline.what_if.axes import Axis, Value, parse_sweep
 from onnx_roofline.what_if.points import KernelState, Point, kernel_states
 from onnx_roofline.what_if.sweep import Sweep, sweep
-from onnx_roofline.what_if.sweep_flips import SweepFlip, What
+from onnx_roofline.what_if.sweep_flips import SweepFlip, What, flips_along
 
 SAMPLES = Path(__file__).resolve().parents[2] / "sample_models"
 BERT, DECODE = str(SAMPLES / "bert_base.onnx"), str(SAMPLES / "llama_decode.onnx")
@@ -304,6 +304,20 @@ def test_bisected_flips_are_those_of_every_size(path: str, settings: Settings, d
                 assert [(step.first, step.state) for step in steps[1:]] == changes, key
                 seen += 1
     assert seen > 5
+
+
+def test_flips_of_thousands_of_kernels_take_no_product_of_them() -> None:
+    """Kernel k is bound by the matrix unit from 8 + k % 50 on. A step a pair of kernels would take minutes."""
+
+    def point_at(values: tuple[Value, ...]) -> Point:
+        size = int(values[0])
+        states = [KernelState("gpu", "dram" if size < 8 + k % 50 else "matrix") for k in range(3000)]
+        return Point(values, kernels={str(k): state for k, state in enumerate(states)})
+
+    axis = Axis("n", "dim", (1, 16, 64))
+    found = flips_along([axis], 0, [point_at((size,)) for size in axis.values], point_at, {})
+    firsts = {one.steps[1].first: len(one.kernels) for one in found}
+    assert firsts == dict.fromkeys(range(8, 58), 60)  # 3000 / 50
 
 
 def test_flips_of_a_line_hold_the_other_axes(tmp_path: Path) -> None:
