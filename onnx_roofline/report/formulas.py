@@ -1,16 +1,14 @@
 """Formulas as lines for people and as JSON."""
 
-import re
 from collections.abc import Iterator, Sequence
 
 from onnx_roofline.report import contract
 from onnx_roofline.report.encoding import encode_indented
+from onnx_roofline.report.fold import fold_names, folded, numberless
 from onnx_roofline.what_if.formula.fit import named
 from onnx_roofline.what_if.formula.pieces import Fit, Formula, Piece
 from onnx_roofline.what_if.formula.ridge import RidgeFlip
 from onnx_roofline.what_if.formula.sampling import METRICS, Key, Metric
-
-_NUMBER = re.compile(r"[0-9]+")
 
 
 def formula_lines(fit: Fit, by: Metric) -> Iterator[str]:
@@ -57,29 +55,11 @@ def _where(piece: Piece, fit: Fit) -> str:
 
 
 def _merged(formulas: Sequence[Formula]) -> Iterator[tuple[str, Formula]]:
-    """Formulas of parts whose names differ in one number and that are the same: `layers.0..7 x8`."""
-    groups: dict[object, list[Formula]] = {}
-    for one in formulas:
-        groups.setdefault((_NUMBER.sub("#", one.key.name), one.pieces, one.reason), []).append(one)
-    for members in groups.values():
-        name = members[0].key.name or ("(no module)" if members[0].key.kind == "module" else "")
-        if len(members) > 1:
-            name = f"{_joined(members[0].key.name, members[-1].key.name)} x{len(members)}"
-        yield name, members[0]
-
-
-def _joined(first: str, last: str) -> str:
-    """Two names that differ in numbers as one: the first number that differs as a range."""
-    numbers = _NUMBER.findall(last)
-    place = 0
-
-    def shown(match: "re.Match[str]") -> str:
-        nonlocal place
-        other = numbers[place]
-        place += 1
-        return match[0] if match[0] == other else f"{match[0]}..{other}"
-
-    return _NUMBER.sub(shown, first)
+    """Formulas that are the same, of parts whose names differ in numbers alone: `layers.0..7 x8`."""
+    for members in folded(formulas, lambda one: (numberless(one.key.name), one.pieces, one.reason)):
+        name = fold_names([one.key.name for one in members])
+        name = name or ("(no module)" if members[0].key.kind == "module" else "")
+        yield name + (f" x{len(members)}" if len(members) > 1 else ""), members[0]
 
 
 def flip_lines(flips: Sequence[RidgeFlip]) -> Iterator[str]:
