@@ -77,8 +77,11 @@ def renamed(op: Op, reads: Mapping[str, str], makes: Mapping[str, str]) -> Op:
     """An op that reads other tensors, and makes others."""
     inputs = tuple(_last(name, reads) for name in op.inputs)
     outputs = tuple(makes.get(name, name) for name in op.outputs)
-    if inputs == op.inputs and outputs == op.outputs:
-        return op
+    return op if inputs == op.inputs and outputs == op.outputs else with_names(op, inputs, outputs)
+
+
+def with_names(op: Op, inputs: tuple[str, ...], outputs: tuple[str, ...]) -> Op:
+    """An op between other tensors, its node too."""
     proto = None if op.proto is None else node_with_inputs(op, inputs, outputs)
     return replace(op, inputs=inputs, outputs=outputs, proto=proto)
 

@@ -8,11 +8,11 @@ from onnx_roofline.analysis.analyze import Analysis
 from onnx_roofline.fusion.backends import load_backend
 from onnx_roofline.fusion.kinds import ELEMENTWISE, node_kinds
 from onnx_roofline.fusion.scope_view import views_by_scope
-from onnx_roofline.inference.onnx_library import node_with_inputs
 from onnx_roofline.ir.graph import Op
 from onnx_roofline.ir.records import ConstantWork, Kernel, TypedOp, Work
 from onnx_roofline.ir.tensor_index import TensorIndex
 from onnx_roofline.lint.mend import readers as all_readers
+from onnx_roofline.lint.mend import with_names
 from onnx_roofline.lint.records import Change, Hit
 from onnx_roofline.ops.cost.lookup import traits_of
 from onnx_roofline.what_if.rerun import rerun
@@ -112,11 +112,6 @@ def _swapped(move: Op, later: Op) -> Change:
     """The elementwise op first."""
     source, between, made = move.inputs[0], move.outputs[0], later.outputs[0]
     early = f"{made}/before {move.id}"
-    first = _with_names(later, tuple(source if name == between else name for name in later.inputs), (early,))
-    second = _with_names(move, (early, *move.inputs[1:]), (made,))
+    first = with_names(later, tuple(source if name == between else name for name in later.inputs), (early,))
+    second = with_names(move, (early, *move.inputs[1:]), (made,))
     return Change(instead={move.id: (first, second), later.id: ()})
-
-
-def _with_names(op: Op, inputs: tuple[str, ...], outputs: tuple[str, ...]) -> Op:
-    proto = None if op.proto is None else node_with_inputs(op, inputs, outputs)
-    return replace(op, inputs=inputs, outputs=outputs, proto=proto)
