@@ -11,7 +11,7 @@ from typing import Literal
 from msgspec import Struct
 
 from onnx_roofline.base.units import DTYPE_BITS
-from onnx_roofline.fusion.quantized_tensors import Names, Place
+from onnx_roofline.fusion.quantized_tensors import PLAIN_FLOATS, Names, Place
 from onnx_roofline.ir.records import TypedOp
 from onnx_roofline.ops.cost.lookup import traits_of
 
@@ -25,8 +25,7 @@ _BIAS_BITS = 32
 # Widest element that integer units multiply.
 _MULTIPLIED_BITS = 8
 # Ops behind a product that its kernel may work on before the result is quantised: a scale, a bias, a residual, a clip.
-_EPILOGUE_OPS = 6
-_FLOATS = ("float32", "float16", "bfloat16", "float64")
+EPILOGUE_OPS = 6
 
 
 class Part(Struct):
@@ -121,7 +120,7 @@ class QuantizedParts:
 
     def _restores(self, row: TypedOp) -> Part | None:
         data = row.inputs[0]
-        if data is None or not data.is_known or row.outputs[0].dtype not in _FLOATS:
+        if data is None or not data.is_known or row.outputs[0].dtype not in PLAIN_FLOATS:
             return None
         if DTYPE_BITS.get(data.dtype, 64) > _BIAS_BITS:
             return None
@@ -141,7 +140,7 @@ class QuantizedParts:
     def _chain(self, row: TypedOp, quantized: dict[int, Place]) -> Part | None:
         """The row as one that is seen through, or None."""
         traits, op = traits_of(row.op), row.op
-        if any(kind.dtype not in _FLOATS for kind in row.outputs):
+        if any(kind.dtype not in PLAIN_FLOATS for kind in row.outputs):
             return None
         places = dict(self.names.inputs(row))
         if traits.rescales:
@@ -177,7 +176,7 @@ class QuantizedParts:
         return [
             position
             for position, kind in enumerate(row.inputs)
-            if kind is not None and kind.dtype in _FLOATS and (position == 0 or position != bias_at)
+            if kind is not None and kind.dtype in PLAIN_FLOATS and (position == 0 or position != bias_at)
         ]
 
     def _bits(self, place: Place) -> int:
@@ -231,7 +230,7 @@ class QuantizedParts:
 
         The epilogue works on the sums of the product, before they are quantised.
         """
-        for _ in range(_EPILOGUE_OPS):
+        for _ in range(EPILOGUE_OPS):
             if self.requantization(row):
                 return True
             made = row.scope, row.op.outputs[0]

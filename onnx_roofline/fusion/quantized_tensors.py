@@ -17,6 +17,9 @@ from onnx_roofline.ops.cost.lookup import traits_of
 # (scope, tensor): where a tensor is made.
 Place = tuple[str, str]
 
+# Element types of tensors that are not quantised.
+PLAIN_FLOATS = ("float16", "bfloat16", "float32", "float64")
+
 
 class Names(Struct, frozen=True, eq=False):
     """Who makes and who reads each tensor, names in bodies resolved to the graph that they are captured from.

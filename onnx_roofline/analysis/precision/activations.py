@@ -11,11 +11,9 @@ from onnx_roofline.analysis.precision.spec import Precision
 from onnx_roofline.analysis.precision.uses import Uses
 from onnx_roofline.analysis.precision.weights import Matrix, has_zero_point, zeros_of
 from onnx_roofline.base.units import dtype_number
+from onnx_roofline.fusion.quantized import EPILOGUE_OPS
 from onnx_roofline.fusion.quantized_tensors import Place
 from onnx_roofline.ops.cost.lookup import traits_of
-
-# Ops behind a convolution that its kernel works on before the result is quantised, as in fusion/quantized.py.
-_EPILOGUE_OPS = 6
 
 
 def quantize_activations(uses: Uses, edit: ModelEdit, matrices: list[Matrix], precision: Precision) -> int:
@@ -43,7 +41,7 @@ def quantize_activations(uses: Uses, edit: ModelEdit, matrices: list[Matrix], pr
 def _end_of_epilogue(uses: Uses, key: str) -> Place:
     """The last tensor of what a product's kernel works on: what alone reads its result, element by element."""
     row = uses.rows[key]
-    for _ in range(_EPILOGUE_OPS):
+    for _ in range(EPILOGUE_OPS):
         made = row.scope, row.op.outputs[0]
         readers = uses.reads.get(made, [])
         if len(readers) != 1 or made in uses.names.kept:

@@ -8,14 +8,13 @@ from msgspec import Struct
 
 from onnx_roofline.analysis.precision.activations import beside, result_of
 from onnx_roofline.analysis.precision.edit import ModelEdit
-from onnx_roofline.analysis.precision.spec import Precision
+from onnx_roofline.analysis.precision.spec import FLOATS, Precision
 from onnx_roofline.analysis.precision.uses import Uses
 from onnx_roofline.fusion.quantized_tensors import Place
+from onnx_roofline.ir.graph import Op
 from onnx_roofline.ir.records import TypedOp
 from onnx_roofline.memory.kv_caches import Caches
 from onnx_roofline.ops.cost.lookup import traits_of
-
-_FLOATS = ("float16", "bfloat16", "float32")
 
 
 class Region(Struct):
@@ -60,7 +59,7 @@ def _follow(uses: Uses, caches: Caches, region: Region, output: str) -> str:
         is_move = traits.quantized_form == "move" or traits.joins or traits.updates_at or traits.permutes
         if not (is_move or traits.cache_scales_at) or row.op.function is not None or row.bodies:
             return f"{maker} computes with it"
-        if any(kind is not None and "float" in kind.dtype and kind.dtype not in _FLOATS for kind in row.inputs):
+        if any(kind is not None and "float" in kind.dtype and kind.dtype not in FLOATS for kind in row.inputs):
             return f"{maker} has it in another type already"
         region.makers.append(maker)
         pending += [one for one in held if one not in region.names]
@@ -100,7 +99,7 @@ def quantize_caches(uses: Uses, edit: ModelEdit, regions: list[Region], precisio
             continue
         around = owner[next(name for name in row.op.outputs if name in names)]
         for position, (name, kind) in enumerate(zip(row.op.inputs, row.inputs, strict=True)):
-            if not name or name in names or kind is None or kind.dtype not in _FLOATS:
+            if not name or name in names or kind is None or kind.dtype not in FLOATS:
                 continue
             if (name, around) not in quantized:
                 made = quantized[name, around] = edit.new_name(f"{name}_quantized")
@@ -136,10 +135,11 @@ def _asks(uses: Uses, key: str) -> bool:
     return traits_of(uses.rows[key].op).asks_shape
 
 
-def _behind(uses: Uses, edit: ModelEdit, name: str, op: object) -> None:
+def _behind(uses: Uses, edit: ModelEdit, name: str, op: Op) -> None:
+    """Put an op behind the one that makes a tensor, or first where that is an input."""
     graph = edit.of(uses.model.graph)
     maker = uses.names.makers.get(("", name))
     if maker is None:
-        graph.first.append(op)  # type: ignore[arg-type]
+        graph.first.append(op)
     else:
-        graph.behind.setdefault(uses.rows[maker].op.id, []).append(op)  # type: ignore[arg-type]
+        graph.behind.setdefault(uses.rows[maker].op.id, []).append(op)

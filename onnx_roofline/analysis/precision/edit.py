@@ -4,12 +4,16 @@ Ops that are there keep their ids; new ones are numbered behind the last, wherev
 """
 
 from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
 
 from msgspec import Struct, field
 from msgspec.structs import replace
 
 from onnx_roofline.inference.onnx_library import new_node, node_with_inputs, node_with_outputs
 from onnx_roofline.ir.graph import Graph, GraphInput, Model, Op, StoredTensor, TensorType, nested_graphs
+
+if TYPE_CHECKING:
+    from onnx_roofline.ir.graph import Array
 
 # Q and DQ ops in blocks and of 4-bit integers, and those that came later. Source: ONNX QuantizeLinear-21, -23, -25.
 _OPSET = 21
@@ -59,9 +63,9 @@ class GraphEdit(Struct):
         """Let an op make its result under another name."""
         self.makes.setdefault(op.id, {})[position] = name
 
-    def hold(self, name: str, dtype: str, shape: tuple[int, ...], value: object = None) -> str:
+    def hold(self, name: str, dtype: str, shape: tuple[int, ...], value: "Array | None" = None) -> str:
         """Add a stored tensor; its name."""
-        self.stored[name] = StoredTensor(TensorType(dtype, shape), value)  # type: ignore[arg-type]
+        self.stored[name] = StoredTensor(TensorType(dtype, shape), value)
         return name
 
     def changed(self, rebuilt: Mapping[int, Graph]) -> Graph:

@@ -4,14 +4,13 @@ from collections.abc import Iterator
 
 from msgspec import Struct
 
-from onnx_roofline.fusion.quantized_tensors import Names, Place
+from onnx_roofline.fusion.quantized_tensors import PLAIN_FLOATS, Names, Place
 from onnx_roofline.ir.graph import Model, Op, StoredTensor
 from onnx_roofline.ir.records import Contraction, TypedOp, Work
 from onnx_roofline.ops.cost.lookup import traits_of
 
 # (row, position of an input).
 Read = tuple[str, int]
-_FLOATS = ("float16", "bfloat16", "float32", "float64")
 
 
 class Stored(Struct, frozen=True):
@@ -101,6 +100,6 @@ class Uses:
         if row.role != "compute" or traits_of(row.op).quantized_form not in ("product", "operand"):
             return None
         kind = row.inputs[position]
-        if kind is None or kind.dtype not in _FLOATS:
+        if kind is None or kind.dtype not in PLAIN_FLOATS:
             return None
         return next((one for one in self.works[key].contractions if position in (one.lhs, one.rhs)), None)

@@ -12,6 +12,7 @@ Source: onnxruntime 1.32, quantization/matmul_nbits_quantizer.py and qdq_quantiz
 """
 
 import math
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
@@ -20,9 +21,12 @@ from onnx_roofline.analysis.precision.spec import Precision
 from onnx_roofline.analysis.precision.uses import Read, Stored, Uses
 from onnx_roofline.base.text import visible
 from onnx_roofline.base.units import FLOAT_DTYPES, ceil_div, product
+from onnx_roofline.fusion.quantized_tensors import PLAIN_FLOATS
 from onnx_roofline.ir.records import Contraction
 
-_FLOATS = ("float16", "bfloat16", "float32", "float64")
+if TYPE_CHECKING:
+    from onnx_roofline.ir.graph import Array
+
 # A vector is no matrix.
 _LEAST_RANK = 2
 
@@ -70,7 +74,7 @@ def find_matrices(uses: Uses, restores: tuple[str, ...] | None) -> tuple[list[Ma
     for stored in uses.stored():
         kind = stored.tensor.type
         reads = uses.reads.get(stored.place, [])
-        if kind.dtype not in _FLOATS or not kind.is_known or len(kind.dims) < _LEAST_RANK or not reads:
+        if kind.dtype not in PLAIN_FLOATS or not kind.is_known or len(kind.dims) < _LEAST_RANK or not reads:
             continue
         if not stored.tensor.is_weight:
             continue
@@ -158,7 +162,7 @@ def has_zero_point(dtype: str, *, is_blocked: bool = False) -> bool:
     return dtype.startswith("uint") or (dtype not in FLOAT_DTYPES and not is_blocked)
 
 
-def zeros_of(dtype: str, shape: tuple[int, ...], limit: int) -> object:
+def zeros_of(dtype: str, shape: tuple[int, ...], limit: int) -> "Array | None":
     """The zeros that a signed type's zero point is, as the reader would keep them; None of other and longer tensors."""
     import numpy as np
 
