@@ -62,10 +62,11 @@ def waste_lines(analysis: Analysis, top: int) -> Iterator[str]:
     bounds = [_bound(analysis, row) for row in shown]
     width, bound_width = max(len(visible(row.first, NAME_WIDTH)) for row in shown), max(map(len, bounds))
     for row, bound in zip(shown, bounds, strict=True):
-        wasted_s = row.wasted_s or 0.0
         alike = f"x{row.count:,}" if row.count > 1 else ""
-        times = f"{format_si(wasted_s, 's'):>9} of {format_si(row.time_s, 's'):>9}"
-        head = f"  {visible(row.first, NAME_WIDTH):<{width}} {alike:<5} {bar(wasted_s, longest_s, BAR):<{BAR}}"
+        times = f"{format_si(row.wasted_s, 's'):>9} of {format_si(row.time_s, 's'):>9}"
+        head = (
+            f"  {visible(row.first, NAME_WIDTH):<{width}} {alike:<5} {bar(row.wasted_s or 0.0, longest_s, BAR):<{BAR}}"
+        )
         module = cut(visible(row.name, 4 * MODULE), MODULE, keeps_end=True)
         yield f"{head} {times}  {bound:<{bound_width}}  {module}".rstrip()
 

@@ -91,3 +91,16 @@ def test_the_whole_model_is_explained(tmp_path: Path, system: str, capsys: pytes
     assert len(out.splitlines()) <= 12
     assert main(["explain", exponential(tmp_path), "--json", "-"]) == 2
     assert "name at least one NODE" in capsys.readouterr().err
+
+
+def test_what_a_kernel_of_unknown_time_wastes_is_unknown(
+    tmp_path: Path, system: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    values = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [N, N]) for name in "xyz"]
+    nodes = [helper.make_node("Exp", ["x"], ["y"]), helper.make_node("Foo", ["y"], ["z"], domain="my")]
+    graph = helper.make_graph(nodes, "g", values[:1], values[1:])
+    opsets = [helper.make_opsetid("", 21), helper.make_opsetid("my", 1)]
+    onnx.save(helper.make_model(graph, opset_imports=opsets, ir_version=10), tmp_path / "m.onnx")
+    assert main(["explain", str(tmp_path / "m.onnx"), "--system", system]) == 0
+    (row,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("  1:Foo")]
+    assert row.split() == ["1:Foo", "–", "of", "–", "unknown", "z"]
