@@ -9,7 +9,6 @@ from collections.abc import Callable, Sequence
 from fractions import Fraction
 
 from onnx_roofline.analysis.analyze import Analysis
-from onnx_roofline.base.errors import UsageError
 from onnx_roofline.ci.metrics import Value, totals_of
 from onnx_roofline.ir.open_records import OpenBodies, dims_of
 from onnx_roofline.ir.placed_records import Roofline
@@ -35,13 +34,6 @@ def assumed_options(analysis: Analysis) -> tuple[tuple[str, ...], tuple[str, ...
     examples = [f"--dim {key}={dim.value}" for key, dim in dims.items()][:_LISTED]
     examples += [one.example for one in opened[:_LISTED]]
     return tuple(kinds), tuple(examples)
-
-
-def refuse_assumed(analysis: Analysis) -> None:
-    """Raises UsageError, with the options that state them, where dims, trip counts or branches are assumed."""
-    kinds, examples = assumed_options(analysis)
-    if kinds:
-        raise UsageError(f"{analysis.model.info.path}: {assumed_message(kinds, examples)}, or --allow-assumed")
 
 
 def assumed_message(kinds: Sequence[str], examples: Sequence[str]) -> str:

@@ -4,7 +4,7 @@ import datetime
 import itertools
 import os
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from typing import Any
 
@@ -319,8 +319,3 @@ def _on_chip(node: Node, text: str) -> str:
 
 def _short(system: str) -> str:
     return os.path.basename(system).removesuffix(".yaml").removesuffix(".yml")
-
-
-def model_names(entries: Iterable[Entry]) -> list[str]:
-    """The names that entries give their models."""
-    return [entry.name for entry in entries if entry.name]

@@ -11,7 +11,7 @@ from onnx_roofline.base.text import did_you_mean, shown
 from onnx_roofline.ir.records import TypedOp
 from onnx_roofline.lint.mend import mended
 from onnx_roofline.lint.records import Hit, LintFinding, LintRule
-from onnx_roofline.lint.rules import CODES, RULES
+from onnx_roofline.lint.rules import RULES
 from onnx_roofline.what_if.rerun import saved_s
 
 # Seconds from which a finding whose price is known is worth a line.
@@ -77,6 +77,3 @@ def _is_ignored(analysis: Analysis, hit: Hit, globs: Sequence[str]) -> bool:
     rows = analysis.model.column(TypedOp)
     names = [*hit.keys, *(rows[key].op.name for key in hit.keys)]
     return any(glob == "*" or any(fnmatchcase(name, glob) for name in names) for glob in globs)
-
-
-__all__ = ["CODES", "LEAST_S", "Ignored", "lint", "parse_ignore"]

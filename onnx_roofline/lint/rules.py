@@ -52,4 +52,3 @@ RULES: tuple[LintRule, ...] = (
     LintRule("OR319", "expanded-operand", "warning", "the readers broadcast by themselves, and read more this way",
              "remove the Expand", graph.expanded),
 )  # fmt: skip
-CODES: dict[str, LintRule] = {rule.code: rule for rule in RULES}

@@ -8,14 +8,12 @@ import re
 import textwrap
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Literal
 
 from msgspec import Struct
 
-Style = Literal["", "bold", "memory", "compute", "launch", "GPU", "PIM"]
 # Select Graphic Rendition: bold, cyan, magenta, yellow, blue, red. Source: ECMA-48, 8.3.117.
 _CODES: Mapping[str, str] = {
-    "bold": "1", "memory": "36", "compute": "35", "launch": "33", "GPU": "34", "CPU": "34", "PIM": "31"
+    "bold": "1", "memory": "36", "compute": "35", "launch": "33", "GPU": "34", "PIM": "31"
 }  # fmt: skip
 _GAP = "  "
 # Narrowest that a column whose cells wrap becomes where not even its longest word fits, and the longest word it keeps.

@@ -14,7 +14,7 @@ from onnx_roofline.analysis.analyze import analyze
 from onnx_roofline.analysis.dim_ties import probes_of
 from onnx_roofline.analysis.settings import Settings
 from onnx_roofline.base.errors import ShapeError, UsageError
-from onnx_roofline.ci.assumptions import refuse_assumed
+from onnx_roofline.ci.assumptions import assumed_options
 from onnx_roofline.ir.graph import Dim, GraphInput, Model
 from onnx_roofline.report.header import first_line
 
@@ -112,7 +112,7 @@ def test_totals_follow_from_what_is_stated(tmp_path: Path, build: Any, key: str)
     assert dims_of(path, **STATED)[key] == (20 + 5, "bound")
     analysis = analyze(path, Settings(dims=STATED))
     assert "ASSUMED" not in first_line(analysis)
-    refuse_assumed(analysis)
+    assert assumed_options(analysis) == ((), ())
 
 
 def test_the_others_follow_from_a_total(tmp_path: Path) -> None:
@@ -126,10 +126,7 @@ def test_a_total_of_assumed_dims_is_assumed_and_not_asked_for(tmp_path: Path) ->
     analysis = analyze(path, Settings(dims={"s": 4}))
     assert analysis.model.dims["kv_len"] == Dim(132, "assumed", "computed: s + past, by 0:Attention (keys of input 3)")
     assert first_line(analysis).count("kv_len") == 0
-    with pytest.raises(UsageError) as refused:
-        refuse_assumed(analysis)
-    assert "--dim b=1 --dim past=128 or --allow-assumed" in str(refused.value).replace(",", "")
-    assert "kv_len" not in str(refused.value)
+    assert assumed_options(analysis) == (("dims",), ("--dim b=1", "--dim past=128"))
 
 
 def test_batches_of_different_names(tmp_path: Path) -> None:
