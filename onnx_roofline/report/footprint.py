@@ -20,13 +20,11 @@ def memory_parts(analysis: Analysis) -> str:
 def memory_share(analysis: Analysis, device: Device) -> tuple[str, str]:
     """Share of a device's memory, and whether the whole model fits there."""
     found = analysis.footprint
-    fits = found.fits(device)
-    if fits is None or not device.capacity_bytes:
+    fits, share = found.fits(device), found.share_of(device)
+    if fits is None or share is None:
         return "?", f"some tensors of the model have no size; the device has {format_si(device.capacity_bytes, 'B')}"
-    share = format_share((found.total_bytes or 0) / device.capacity_bytes)
-    return share, f"{found.of_capacity(device)}, all of the model there" if fits else "DOES NOT FIT: " + (
-        found.of_capacity(device)
-    )
+    size = found.of_capacity(device)
+    return format_share(share), f"{size}, all of the model there" if fits else f"DOES NOT FIT: {size}"
 
 
 def memory_record(analysis: Analysis) -> contract.Memory:

@@ -1,7 +1,6 @@
 """The lines above a report: what the figures rest on, and what the model is."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING
 
 from onnx_roofline import plugin
 from onnx_roofline.analysis.analyze import Analysis
@@ -13,8 +12,6 @@ from onnx_roofline.ir.kernel_work import KernelWork
 from onnx_roofline.ir.open_records import DataLength, DataLengths, OpenBodies, OpenBody
 from onnx_roofline.ir.records import TypedOp
 
-if TYPE_CHECKING:
-    pass
 # Loops and branches, and lengths that data decide, that the first line names.
 SHOWN_BODIES = 4
 SHOWN_LENGTHS = 2
