@@ -27,14 +27,17 @@ def print_message(text: str) -> None:
     print(f"onnx-roofline: {one_line(text)}", file=sys.stderr)
 
 
-def print_warnings(analysis: "Analysis") -> None:
-    """The first warnings of a model to stderr."""
-    # Absent weights are no cause for a warning to someone whose weights are not read; the JSON has it.
-    print_notices([notice for notice in analysis.model.warnings if notice.code != "external-data-missing"])
+def print_warnings(*analyses: "Analysis") -> None:
+    """The first warnings of a model to stderr; of several analyses of it, what the ones before have not said."""
+    said: set[str] = set()
+    for analysis in analyses:
+        found = [notice for notice in analysis.model.warnings if notice.message not in said]
+        said.update(notice.message for notice in found)
+        # Absent weights are no cause for a warning to someone whose weights are not read; the JSON has it.
+        _print_notices([notice for notice in found if notice.code != "external-data-missing"])
 
 
-def print_notices(notices: "Sequence[Notice]") -> None:
-    """The first of some notices to stderr."""
+def _print_notices(notices: "Sequence[Notice]") -> None:
     for notice in notices[:SHOWN_WARNINGS]:
         where = f"{notice.where}: " if notice.where else ""
         print(one_line(f"warning: {where}{notice.message} [{notice.code}]"), file=sys.stderr)

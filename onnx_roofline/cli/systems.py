@@ -34,7 +34,7 @@ def run_systems(options: argparse.Namespace, outputs: list[Output], views: list[
     if asked:
         raise UsageError(f"{asked[0]}: it shows one system, and --system names {len(names)}; leave one of them out")
     found = [analyzed(argparse.Namespace(**{**vars(options), "system": name})) for name in names]
-    print_warnings(found[0])
+    print_warnings(*found)
     slugs = ", ".join(analysis.system.slug for analysis in found)
     print(one_line(first_line(found[0], named=f"systems: {slugs}")))
     print_table(HEADERS, [system_row(analysis) for analysis in found])

@@ -6,7 +6,7 @@ from onnx_roofline.base.errors import UsageError
 from onnx_roofline.cli.exit_codes import DONE
 from onnx_roofline.cli.model_runs import analyzed
 from onnx_roofline.cli.outputs import Output
-from onnx_roofline.cli.printing import one_line, print_notices, print_table, print_warnings
+from onnx_roofline.cli.printing import one_line, print_table, print_warnings
 
 
 def run_variants(options: argparse.Namespace, precisions: list[str], outputs: list[Output], views: list[str]) -> int:
@@ -19,11 +19,7 @@ def run_variants(options: argparse.Namespace, precisions: list[str], outputs: li
         raise UsageError(f"{asked[0]}: it shows one precision, and --quantize names {len(precisions)}; leave one of "
                          "them out")  # fmt: skip
     found = [analyzed(argparse.Namespace(**{**vars(options), "quantize": [name]})) for name in precisions]
-    print_warnings(found[0])
-    said = {notice.message for notice in found[0].model.warnings}
-    for analysis in found[1:]:
-        print_notices([notice for notice in analysis.model.warnings if notice.message not in said])
-        said.update(notice.message for notice in analysis.model.warnings)
+    print_warnings(*found)
     print(one_line(first_line(found[0], named=f"system: {found[0].system.slug}", variants=len(found))))
     print_table(HEADERS, [variant_row(analysis, found[0]) for analysis in found])
     return DONE

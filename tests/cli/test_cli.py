@@ -280,3 +280,12 @@ def test_names_from_a_file_do_not_reach_the_terminal_raw(tmp_path: Path, capsys:
     assert main(["analyze", str(path), "--json", "-"]) == 0
     document = json.loads(capsys.readouterr().out)
     assert document["graph"]["nodes"][0]["name"] == hostile
+
+
+def test_every_system_says_what_it_warns_of(capsys: pytest.CaptureFixture[str]) -> None:
+    """An A100 has no unit for float8, which only the second system says."""
+    model = ["analyze", str(SAMPLES / "bert_base.onnx"), "--dim", "batch=1", "--dim", "sequence=8"]
+    assert main([*model, "--quantize", "fp8", "--system", "h100-sxm,a100-sxm-80gb"]) == 0
+    warned = capsys.readouterr().err
+    assert warned.count("[no-unit]") == 1
+    assert warned.count("[not-quantized]") == 1
