@@ -1,6 +1,7 @@
 """Labels of a picture: names from a model as text that no renderer acts on, and one label for several ops."""
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 
 from onnx_roofline.report.fold import fold_names
@@ -79,14 +80,16 @@ def spot_labels(spots: Sequence[Spot]) -> list[str]:
     kinds = [[point.label for point in spot.points] for spot in spots]
     modules = [[point.module for point in spot.points] for spot in spots]
     labels = [layer_label(names, kind) for names, kind in zip(modules, kinds, strict=True)]
+    times = Counter(labels)
     labels = [
         f"{text} {clean_label(kind[0], 20)}"
-        if labels.count(text) > 1 and len(set(kind)) == 1 and kind[0] and all(names)
+        if times[text] > 1 and len(set(kind)) == 1 and kind[0] and all(names)
         else text
         for text, kind, names in zip(labels, kinds, modules, strict=True)
     ]
+    times = Counter(labels)
     ids = [spot.points[0].id for spot in spots]
     return [
-        f"{text}, {clean_label(key, MAX_LABEL_CHARACTERS // 2)}" if labels.count(text) > 1 and key else text
+        f"{text}, {clean_label(key, MAX_LABEL_CHARACTERS // 2)}" if times[text] > 1 and key else text
         for text, key in zip(labels, ids, strict=True)
     ]
