@@ -12,7 +12,7 @@ from onnx_roofline.cli.exit_codes import BAD_INPUT, DONE
 from onnx_roofline.cli.gate_runs import measure_jobs
 from onnx_roofline.cli.many_options import make_runner
 from onnx_roofline.cli.model_options import settings_of
-from onnx_roofline.cli.model_runs import profile_files
+from onnx_roofline.cli.model_runs import option_files
 from onnx_roofline.cli.outputs import STDOUT, Output, check_outputs, refuse_inputs
 from onnx_roofline.cli.printing import one_line, print_message, screen
 
@@ -63,7 +63,7 @@ def run_many(options: argparse.Namespace, paths: Sequence[str]) -> int:
     _refuse_options_of_one(options)
     named = (("--json", options.json), ("--parquet", options.parquet))
     outputs = [Output(option, path) for option, path in named if path is not None]
-    check_outputs(outputs, _inputs(options, paths))
+    check_outputs(outputs, [*paths, *option_files(options)])
     if options.parquet == STDOUT:
         raise UsageError("--parquet -: is no text; name a file")
     settings = settings_of(options)
@@ -88,14 +88,6 @@ def run_many(options: argparse.Namespace, paths: Sequence[str]) -> int:
         _print_rows(rows, screen(wide=options.wide), by_time=options.order == "time")
         print(one_line(_summary(jobs, outcomes)))
     return code
-
-
-def _inputs(options: argparse.Namespace, paths: Sequence[str]) -> Iterator[str]:
-    yield from paths
-    yield from profile_files(options.system)
-    yield options.backend
-    if options.observe:
-        yield options.observe
 
 
 def _refuse_options_of_one(options: argparse.Namespace) -> None:

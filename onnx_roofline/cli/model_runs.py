@@ -47,8 +47,13 @@ def json_output(options: argparse.Namespace) -> list[Output]:
 
 
 def input_files(options: argparse.Namespace) -> Iterator[str]:
-    """The files that the options of a model command name: the model, a system with its devices, a pack, inputs."""
+    """The files that a model command reads: the model, and those that its options name."""
     yield options.model
+    yield from option_files(options)
+
+
+def option_files(options: argparse.Namespace) -> Iterator[str]:
+    """The files that the options of an analysis name: a system with its devices, a pack, inputs."""
     yield from profile_files(options.system)
     yield options.backend
     if options.observe:
