@@ -14,7 +14,7 @@ from onnx import parser
 
 from onnx_roofline.analysis.analyze import Analysis, analyze
 from onnx_roofline.analysis.settings import Settings
-from onnx_roofline.base.errors import UsageError
+from onnx_roofline.base.errors import ProfileError, UsageError
 from onnx_roofline.cli.main import main
 from onnx_roofline.report.contract import schema_of
 from onnx_roofline.what_if.formula.fit import fit_over, parse_over
@@ -207,6 +207,11 @@ def test_unknown_is_no_formula(tmp_path: Path) -> None:
 def test_refusals_name_the_dim(name: str, over: str, options: dict, message: str) -> None:
     with pytest.raises(UsageError, match=message):
         fit_over(SAMPLES / f"{name}.onnx", Settings(dims=options), over)
+
+
+def test_a_figure_that_no_profile_has_is_refused() -> None:
+    with pytest.raises(ProfileError, match="found no such figure"):
+        fit_over(SAMPLES / "linear.onnx", Settings(figures={"nonsense.x": 1.0}), "batch")
 
 
 def test_ranges_are_read() -> None:

@@ -7,14 +7,13 @@ from typing import Literal, get_args
 from msgspec import Struct
 from msgspec.structs import replace
 
-from onnx_roofline.analysis.analyze import default_pipeline
+from onnx_roofline.analysis.analyze import default_pipeline, system_of
 from onnx_roofline.analysis.dim_search import run_valid
 from onnx_roofline.analysis.settings import Settings
 from onnx_roofline.analysis.weights import find_weights
 from onnx_roofline.base.errors import RooflineError, UsageError
 from onnx_roofline.base.module_paths import cut_path, shared_root
 from onnx_roofline.base.text import did_you_mean, shown
-from onnx_roofline.hardware import System, load_system
 from onnx_roofline.ir.graph import Model
 from onnx_roofline.ir.pipeline import Pipeline
 from onnx_roofline.ir.records import Executions, Kernel, Live, PeakActivations, Traffic, TypedOp, Work
@@ -53,8 +52,7 @@ class Sampler:
         """
         self.dims, self._settings, self._depth = dims, settings, depth
         self._parsed: ParsedModel = parse(source, settings.limits)
-        system = settings.system if isinstance(settings.system, System) else load_system(settings.system)
-        whole = default_pipeline(settings, system)
+        whole = default_pipeline(settings, system_of(settings))
         last = next(place for place, item in enumerate(whole.passes) if item.produces is Live)
         self._pipeline = Pipeline(whole.passes[: last + 1])
         self.base = self._run(settings)
