@@ -12,7 +12,7 @@ def run_fit(options: argparse.Namespace) -> int:
     """Whether a model fits the memory of each device, and up to which batch and length."""
     from onnx_roofline.load import parse
     from onnx_roofline.report.footprint import largest_rows, memory_rows
-    from onnx_roofline.what_if.largest import largest_fit, open_dims
+    from onnx_roofline.what_if.largest import largest_fits, open_dims
 
     analysis = warned(options)
     own = {name: dim for name, dim in analysis.model.dims.items() if not dim.is_computed}
@@ -22,10 +22,10 @@ def run_fit(options: argparse.Namespace) -> int:
         raise UsageError(f"{analysis.system.slug}: no device states a capacity_gb; name another with --system")
     parsed = parse(options.model, analysis.settings.limits) if dims and devices else None
     found = [
-        largest_fit(parsed, analysis.settings, analysis.system, name, device)
+        one
         for name in dims
-        for device in devices
         if parsed is not None
+        for one in largest_fits(parsed, analysis.settings, analysis.system, name, devices, own[name].value)
     ]
     print_first_line(analysis)
     header = ("device", "weights", "caches", "activations", "in all", "of", "fits")

@@ -62,7 +62,7 @@ def largest_rows(found: Sequence[Largest]) -> list[tuple[str, ...]]:
     rows: list[tuple[str, ...]] = []
     for one in found:
         if one.size is None:
-            cells = ("none", "–", one.reason)
+            cells = ("none" if one.is_known else "unknown", "–", one.reason)
         else:
             above = one.reason or f"{one.above_bytes:,} B"
             cells = (f"{one.size:,}", f"{one.size_bytes:,} B", above)

@@ -17,7 +17,7 @@ from onnx_roofline.ir.placed_records import PlacementSummary
 from onnx_roofline.load import parse
 from onnx_roofline.memory.footprint import Footprint
 from onnx_roofline.report.document import build_document
-from onnx_roofline.what_if.largest import largest_fit
+from onnx_roofline.what_if.largest import largest_fits
 
 FLOAT, HALF = TensorProto.FLOAT, TensorProto.FLOAT16
 SQUARE = 64 * 64 * 4
@@ -120,7 +120,7 @@ def test_a_cache_is_held_once_where_its_buffer_is_shared(tmp_path: Path) -> None
 def test_the_largest_batch_is_exact(tmp_path: Path, capacity: int, largest: int) -> None:
     system = with_capacity(capacity)
     parsed = parse(linear(tmp_path), Settings().limits)
-    found = largest_fit(parsed, Settings(), system, "batch", system.gpu)
+    (found,) = largest_fits(parsed, Settings(), system, "batch", (system.gpu,))
     assert (found.size, found.size_bytes) == (largest, 2_000_000 + 6_000 * largest)
     assert found.above_bytes == 2_000_000 + 6_000 * (largest + 1)
 
@@ -128,7 +128,7 @@ def test_the_largest_batch_is_exact(tmp_path: Path, capacity: int, largest: int)
 def test_a_model_that_fits_at_no_size(tmp_path: Path) -> None:
     system = with_capacity(2_005_999)
     parsed = parse(linear(tmp_path), Settings().limits)
-    found = largest_fit(parsed, Settings(), system, "batch", system.gpu)
+    (found,) = largest_fits(parsed, Settings(), system, "batch", (system.gpu,))
     assert (found.size, found.reason) == (None, "already 2,006,000 B at 1")
 
 
@@ -144,7 +144,7 @@ def test_a_llama_decoder_fits_an_rtx_4090_up_to_the_largest_size_and_no_further(
     """The whole analysis at the largest size and at one more, against the 24 GB of the card."""
     model, system = SAMPLES / "llama_decode.onnx", load_system("rtx-4090")
     settings = Settings(system="rtx-4090", assume_dtype="float16", dims=dims)
-    found = largest_fit(parse(model, settings.limits), settings, system, dim, system.gpu)
+    (found,) = largest_fits(parse(model, settings.limits), settings, system, dim, (system.gpu,))
     assert found.size is not None
     here, above = (analyze(model, replace(settings, dims={**dims, dim: found.size + more})) for more in (0, 1))
     assert (here.footprint.total_bytes, above.footprint.total_bytes) == (found.size_bytes, found.above_bytes)
@@ -153,6 +153,43 @@ def test_a_llama_decoder_fits_an_rtx_4090_up_to_the_largest_size_and_no_further(
     # 8 layers x keys and values x 3 heads of 64 in float16, for the tokens so far and the new one of each of the batch
     sizes = {**dims, dim: found.size}
     assert here.footprint.cache_bytes == sizes["batch"] * (sizes["past_sequence"] + 1) * 8 * 2 * 3 * 64 * 2
+
+
+def test_a_search_takes_few_analyses_and_devices_share_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+
+    def counted(parsed: object, settings: Settings, system: object) -> Footprint:
+        asked.append(settings.dims["batch"])
+        return footprint_of(parsed, settings, system)  # type: ignore[arg-type]
+
+    monkeypatch.setattr("onnx_roofline.what_if.largest.footprint_of", counted)
+    system = with_capacity(80_000_000_000)
+    small = replace(system.gpu, capacity_bytes=8_000_000)
+    parsed = parse(linear(tmp_path), Settings().limits)
+    found = largest_fits(parsed, Settings(), system, "batch", (small, system.gpu))
+    assert [one.size for one in found] == [1000, 13_333_000]
+    # 1 and 2 lie on a line that predicts the largest of either device, which is asked with its neighbour
+    assert sorted(asked) == [1, 2, 1000, 1001, 13_333_000, 13_333_001]
+
+
+def test_a_search_begins_where_the_model_is_valid(tmp_path: Path) -> None:
+    """A kernel of 7 x 1 takes no image of fewer than 7 rows: 4 B a pixel, of which the result has 6 rows fewer."""
+    node = helper.make_node("Conv", ["x", "w"], ["y"], kernel_shape=[7, 1])
+    inputs = {"x": (FLOAT, (1, 1, "rows", 100))}
+    outputs = {"y": (FLOAT, (1, 1, "less", 100))}
+    path = save(tmp_path, [node], inputs, outputs, [weight("w", 1, 1, 7, 1)])  # type: ignore[arg-type, list-item]
+    parsed, system = parse(path, Settings().limits), with_capacity(1_000_000)
+    (found,) = largest_fits(parsed, Settings(), system, "rows", (system.gpu,), start=7)
+    # 28 B of weight and rows * 400 + (rows - 6) * 400: 800 * rows - 2,372 <= 1,000,000
+    assert (found.size, found.size_bytes, found.above_bytes) == (1252, 999_228, 1_000_028)
+
+
+def test_what_has_no_size_is_unknown_and_not_none(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    node = helper.make_node("Foo", ["x"], ["y"], domain="local")
+    path = save(tmp_path, [node], {"x": (FLOAT, ("n", 4))}, {"y": (FLOAT, ("n", 4))})  # type: ignore[dict-item]
+    assert main(["fit", str(path), "--system", "rtx-4090"]) == 0
+    (row,) = (line.split() for line in capsys.readouterr().out.splitlines() if line.startswith(" n "))
+    assert row[:4] == ["n", "rtx-4090", "unknown", "–"]
 
 
 def test_the_short_way_to_a_footprint_is_that_of_an_analysis(tmp_path: Path) -> None:
