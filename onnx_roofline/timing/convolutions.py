@@ -2,19 +2,22 @@
 
 No kernel divides K over blocks here. A matrix unit takes channels in units of 16 bytes (8 in 16 bit, 4 in TF32), so
 few channels are padded; where plain multiply-adds are faster (the first convolution of a network), they count. A
-depthwise convolution has no channels to contract and runs on the vector units, bound by memory.
+depthwise convolution has no channels to contract and runs on the vector units, bound by memory; types that these do not
+multiply are widened as they are read, 8 bits and fewer to int32 or float16.
 Ignores Winograd and FFT kernels, which do fewer multiply-adds.
 Source: NVIDIA, "Convolutional Layers User's Guide" (implicit GEMM, channel alignment).
 """
 
 from msgspec.structs import replace
 
-from onnx_roofline.base.units import FLOPS_PER_MAC, ceil_div
+from onnx_roofline.base.units import DTYPE_BITS, FLOAT_DTYPES, FLOPS_PER_MAC, ceil_div
 from onnx_roofline.hardware.gpu_model import GpuModel
 from onnx_roofline.ir.kernel_work import Product
 from onnx_roofline.timing.products import Engine, ProductTime, engine_of, operand_bytes, product_time
 
 CHANNEL_UNIT_BYTES = 16
+# Widest element that vector units widen as they read it.
+_NARROW_BITS = 8
 
 
 def convolution_time(
@@ -30,6 +33,8 @@ def convolution_time(
         padded = with_padded_channels(convolution, channel_unit(operand_bytes(math)))
         found.append((product_time(matrix, padded, dram_s, convolution=True), matrix))
     vector = engine_of(gpu, math, matrix=False)
+    if vector is None and convolution.is_depthwise:
+        vector = engine_of(gpu, _widened(math), matrix=False)
     if vector is not None:
         if convolution.is_depthwise:
             arithmetic_s = FLOPS_PER_MAC * convolution.macs / vector.flops_per_s
@@ -39,6 +44,18 @@ def convolution_time(
         else:
             found.append((product_time(vector, convolution, dram_s, convolution=True), vector))
     return min(found, key=lambda one: one[0].total_s + layout_s * one[1].is_matrix, default=None)
+
+
+def _widened(math: str) -> str:
+    """What the vector units multiply in place of a narrow type. Ignores dp4a, four products of int8 at once: a
+    depthwise convolution sums over few taps, which no kernel packs for it.
+
+    >>> _widened("uint8"), _widened("float8e4m3fn")
+    ('int32', 'float16')
+    """
+    if DTYPE_BITS.get(math, _NARROW_BITS + 1) > _NARROW_BITS:
+        return math
+    return "float16" if math in FLOAT_DTYPES else "int32"
 
 
 def channel_unit(element_bytes: float) -> int:

@@ -186,6 +186,18 @@ def test_a_convolution_is_quantised_behind_its_activation_so_that_it_runs_in_int
     assert product_dtypes(found) == {"int8"}
 
 
+@pytest.mark.parametrize(("asked", "wanted"), [("w8a8", "int8"), ("fp8", "float8e4m3fn")])
+def test_a_depthwise_convolution_in_8_bits_has_a_time_though_no_vector_unit_multiplies_them(
+    asked: str, wanted: str
+) -> None:
+    text = (
+        "g (float[1, 32, 56, 56] x) => (float[1, 32, 56, 56] y) { y = Conv <group = 32, pads = [1, 1, 1, 1]> (x, w) }"
+    )
+    found = of(made(text, w=(32, 1, 3, 3)), asked, system="h100-sxm")
+    assert product_dtypes(found) == {wanted}
+    assert found.summary.time_placed.time_s is not None
+
+
 def cache_of(sample: str, quantize: str) -> Analysis:
     return of(str(SAMPLES / f"{sample}.onnx"), quantize, dims={"batch": 2, "past_sequence": 100})
 
