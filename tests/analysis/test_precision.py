@@ -135,6 +135,23 @@ def test_matrices_that_stay_are_named_with_the_reason() -> None:
     )
 
 
+def test_weights_that_no_dequantize_linear_makes_stay() -> None:
+    model = made("g (double[8, 64] x, float[8, 64] z) => (double[8, 32] y, float[8, 32] t) { y = MatMul (x, d) "
+                 "t = MatMul (z, w) }", w=(64, 32))  # fmt: skip
+    model.graph.initializer.append(numpy_helper.from_array(np.ones((64, 32)), "d"))
+    found = of(model, "w8a8")
+    (notice,) = [notice for notice in found.model.warnings if notice.code == "not-quantized"]
+    assert notice.message.endswith("'d' (float64[64, 32]) (float64, which no DequantizeLinear makes)")
+    # w: a byte a weight, a float32 scale and a zero point a column; d: 8 bytes a weight; the scale and zero point of z
+    assert found.footprint.weight_bytes == 2048 + 32 * 5 + 2048 * 8 + 5
+
+
+def test_a_product_of_which_nothing_is_known_is_named_so() -> None:
+    text = "g (float[8, 64] x) => (float[8, 32] y) { a = other.Foo (x) y = MatMul (a, w) }"
+    with pytest.raises(UsageError, match=r"'w' \(float32\[64, 32\]\) stays: read by 1:MatMul, whose work is unknown$"):
+        of(made(text, w=(64, 32)), "weights=int4")
+
+
 def test_a_backend_that_restores_weights_of_matmul_alone_leaves_gemm() -> None:
     text = "g (float[8, 64] x) => (float[8, 32] y) { h = MatMul (x, v) y = Gemm (h, w) }"
     found = of(made(text, v=(64, 64), w=(64, 32)), "weights=int4", backend="ort")

@@ -27,6 +27,8 @@ from onnx_roofline.ir.records import Contraction
 if TYPE_CHECKING:
     from onnx_roofline.ir.graph import Array
 
+# What a DequantizeLinear makes, as wide as its scale. Source: ONNX DequantizeLinear-21.
+_SCALED = ("float16", "bfloat16", "float32")
 # A vector is no matrix.
 _LEAST_RANK = 2
 
@@ -85,6 +87,9 @@ def find_matrices(uses: Uses, restores: tuple[str, ...] | None) -> tuple[list[Ma
         if not good:
             left.append(Left(stored, _reader(uses, others[0]) if others else "read by no op"))
             continue
+        if kind.dtype not in _SCALED:
+            left.append(Left(stored, f"{kind.dtype}, which no DequantizeLinear makes"))
+            continue
         first = good[0][1][0]
         summed = uses.contraction(first)
         assert summed is not None, "a product has a contraction"
@@ -104,8 +109,9 @@ def find_matrices(uses: Uses, restores: tuple[str, ...] | None) -> tuple[list[Ma
 
 def _reader(uses: Uses, key: str) -> str:
     """Who reads what stays."""
-    function = uses.rows[key].op.function
-    return f"read by {key}" + ("" if function is None else ", a function: inline it for its products to be found")
+    if uses.rows[key].op.function is not None:
+        return f"read by {key}, a function: inline it for its products to be found"
+    return f"read by {key}" + (", whose work is unknown" if uses.works[key].counts is None else "")
 
 
 def quantize_weights(uses: Uses, edit: ModelEdit, matrices: list[Matrix], precision: Precision, limit: int) -> None:
