@@ -57,7 +57,8 @@ def waste_lines(analysis: Analysis, top: int) -> Iterator[str]:
     held = plural(sum(row.count for row in rows[:count]), "kernel") + (f" of {count} kinds" if count > 1 else "")
     whole = format_si(whole_s, "s")
     yield f"wasted, time x (1 - share of the roof): {whole}; {format_share(MOST)} of it in {held}"
-    shown = rows[:top]
+    # Of a kernel without a time nobody knows what it wastes; the first line counts these.
+    shown = [row for row in rows if row.wasted_s is not None][:top]
     longest_s = shown[0].wasted_s or 0.0
     bounds = [_bound(analysis, row) for row in shown]
     width, bound_width = max(len(visible(row.first, NAME_WIDTH)) for row in shown), max(map(len, bounds))

@@ -12,6 +12,9 @@ from onnx_roofline.hardware import System
 from onnx_roofline.load import Source
 from onnx_roofline.what_if.rerun import can_rerun, rerun, saved_s
 
+# A change that takes less of the time than this shows in no figure of three digits.
+LEAST_SHARE = 0.001
+
 
 class Gain(Struct, frozen=True):
     """A change: what it is, the option that makes it, and the seconds before and after, both for one item.
@@ -31,7 +34,7 @@ class Gain(Struct, frozen=True):
 
 
 def gains(source: Source, analysis: Analysis) -> tuple[Gain, ...]:
-    """Changes that make the run shorter, the largest effect first; nothing where no kernel has a time."""
+    """Changes that make the run shorter by LEAST_SHARE or more, the largest effect first."""
     before_s = analysis.summary.time_placed.known_s
     found = []
     for what, option, settings, items in _changes(analysis):
@@ -43,8 +46,9 @@ def gains(source: Source, analysis: Analysis) -> tuple[Gain, ...]:
             # Such as a batch that the file fixes, or a type that no device has a peak for.
             continue
         after_s = after.summary.time_placed.known_s / items
-        if saved_s(analysis, after) is not None and after_s < before_s:
-            found.append(Gain(what, option, before_s, after_s))
+        gain = Gain(what, option, before_s, after_s)
+        if saved_s(analysis, after) is not None and gain.share >= LEAST_SHARE:
+            found.append(gain)
     return tuple(sorted(found, key=lambda one: one.after_s))
 
 

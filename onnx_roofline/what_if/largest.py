@@ -18,7 +18,7 @@ from onnx_roofline.base.text import did_you_mean, visible
 from onnx_roofline.hardware import Device, System
 from onnx_roofline.load import ParsedModel
 
-# Sizes are looked for below this; a model that fits there is not bounded by memory.
+# Sizes are looked for up to this.
 LIMIT = 1 << 30
 # Known sizes that a prediction goes through: attention's scores grow with the square of a length.
 _THROUGH = 3
@@ -90,7 +90,8 @@ def _largest(sizes: _Sizes, dim: str, device: Device, start: int) -> Largest:
     above = None if size >= LIMIT else sizes.at(size + 1)
     reason = ""
     if size >= LIMIT:
-        reason = "the memory does not bound it"
+        is_constant = sizes.at(size) == least
+        reason = "the memory does not bound it" if is_constant else "larger ones are not tried"
     elif above is None:
         reason = f"the model takes no {size + 1:,}" if size + 1 in sizes.refusals else f"unknown at {size + 1:,}"
     return Largest(dim, device.slug, size, sizes.at(size), above, reason)

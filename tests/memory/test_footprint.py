@@ -193,6 +193,22 @@ def test_what_has_no_size_is_unknown_and_not_none(tmp_path: Path, capsys: pytest
     assert row[:4] == ["n", "rtx-4090", "unknown", "–"]
 
 
+@pytest.mark.parametrize(
+    ("kind", "ops", "wanted"),
+    [
+        (FLOAT, [], 3 * 4 * 4),  # the only tensor is input and output
+        (FLOAT, [helper.make_node("Identity", ["x"], ["y"])], 3 * 4 * 4),  # a view of the input
+        (TensorProto.STRING, [helper.make_node("Identity", ["x"], ["y"])], None),  # strings have no width
+    ],
+)
+def test_an_input_that_no_op_reads_a_byte_of_is_there_where_it_is_an_output(
+    tmp_path: Path, kind: int, ops: list[object], wanted: int | None
+) -> None:
+    made = {"y" if ops else "x": (kind, ("n", 4))}
+    path = save(tmp_path, ops, {"x": (kind, ("n", 4))}, made)  # type: ignore[arg-type]
+    assert analyze(path, Settings(dims={"n": 3})).footprint == Footprint(0, 0, wanted)
+
+
 def test_the_short_way_to_a_footprint_is_that_of_an_analysis(tmp_path: Path) -> None:
     path, settings, system = decode(tmp_path), Settings(dims={"past": 7}, system="a100-attacc"), with_capacity(1)
     assert footprint_of(parse(path, settings.limits), settings, system) == analyze(path, settings).footprint
