@@ -8,7 +8,7 @@ from onnx_roofline.cli.exit_codes import DONE
 from onnx_roofline.cli.model_options import settings_of
 from onnx_roofline.cli.model_runs import input_files, json_output
 from onnx_roofline.cli.outputs import STDOUT, check_outputs, write_output
-from onnx_roofline.cli.printing import one_line
+from onnx_roofline.cli.printing import one_line, print_first
 
 if TYPE_CHECKING:
     from onnx_roofline.what_if.formula.ridge import RidgeFlip
@@ -24,6 +24,7 @@ def run_formula(options: argparse.Namespace) -> int:
     check_outputs(json_output(options), input_files(options))
     settings = settings_of(options)
     found = fit_over(options.model, settings, options.over, options.depth)
+    print_first(found.basis.notices)
     flips: tuple[RidgeFlip, ...] = ()
     if options.flips:
         from onnx_roofline.analysis.analyze import analyze

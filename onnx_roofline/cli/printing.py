@@ -33,8 +33,12 @@ def print_warnings(*analyses: "Analysis") -> None:
     for analysis in analyses:
         found = [notice for notice in analysis.model.warnings if notice.message not in said]
         said.update(notice.message for notice in found)
-        # Absent weights are no cause for a warning to someone whose weights are not read; the JSON has it.
-        _print_notices([notice for notice in found if notice.code != "external-data-missing"])
+        print_first(found)
+
+
+def print_first(notices: "Sequence[Notice]") -> None:
+    """The first notices but for one: absent weights warn nobody whose weights are not read; the JSON has it."""
+    _print_notices([notice for notice in notices if notice.code != "external-data-missing"])
 
 
 def _print_notices(notices: "Sequence[Notice]") -> None:

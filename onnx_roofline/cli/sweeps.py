@@ -10,7 +10,7 @@ from onnx_roofline.cli.exit_codes import DONE
 from onnx_roofline.cli.model_options import settings_of
 from onnx_roofline.cli.model_runs import input_files, profile_files
 from onnx_roofline.cli.outputs import STDOUT, Output, check_outputs, write_output
-from onnx_roofline.cli.printing import one_line, screen
+from onnx_roofline.cli.printing import one_line, print_first, screen
 from onnx_roofline.cli.progress import Progress
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ def run_sweep(options: argparse.Namespace, outputs: Sequence[Output]) -> int:
     gc.disable()
     with Progress() as progress:
         found = sweep(options.model, settings_of(options), wanted, options.flips, progress)
+    print_first(found.basis.notices)
     is_csv = options.format == "csv"
     is_printed = is_csv or STDOUT in (options.json, options.html)
     for line in (first_line(found), *open_bodies(found.open)):

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from onnx_roofline.report import contract
 from onnx_roofline.report.encoding import encode_indented
 from onnx_roofline.report.fold import fold_names, folded, numberless
+from onnx_roofline.report.header import basis_parts, open_bodies
 from onnx_roofline.what_if.formula.fit import named
 from onnx_roofline.what_if.formula.pieces import Fit, Formula, Piece
 from onnx_roofline.what_if.formula.ridge import RidgeFlip
@@ -15,6 +16,8 @@ def formula_lines(fit: Fit, by: Metric) -> Iterator[str]:
     """The figures of the model, then one figure by module and by class of kernels; equal neighbours in one line."""
     others = f"; with {', '.join(f'{name}={size:,}' for name, size in fit.sizes.items())}" if fit.sizes else ""
     yield f"over {named(fit.ranges)}{others}: exact at each of {fit.points:,} analysed points"
+    if rests := rests_on(fit):
+        yield f"rests on: {' · '.join(rests)}"
     found = {formula.key: formula for formula in fit.formulas}
     sections: list[tuple[str, list[tuple[str, Formula]]]] = [
         ("model", [(metric, found[Key("model", "", metric)]) for metric in METRICS])
@@ -30,6 +33,11 @@ def formula_lines(fit: Fit, by: Metric) -> Iterator[str]:
         yield from ("", title)
         for name, one in rows:
             yield from _lines(f"  {name:<{width}}  ", one, fit)
+
+
+def rests_on(fit: Fit) -> list[str]:
+    """What the figures rest on that nobody states, or that is no exact count."""
+    return [*basis_parts(fit.basis, fit.settings), *open_bodies(fit.basis.open)]
 
 
 def _lines(head: str, formula: Formula, fit: Fit) -> Iterator[str]:
@@ -99,6 +107,7 @@ def formula_document(fit: Fit, flips: Sequence[RidgeFlip] = ()) -> str:
             )
             for one in flips
         ),
+        rests_on=tuple(rests_on(fit)),
     )
     return encode_indented(contract.FormulaDocument(contract.SCHEMA_VERSION, contract.TOOL, whole))
 

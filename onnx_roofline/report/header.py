@@ -4,13 +4,15 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from onnx_roofline import plugin
 from onnx_roofline.analysis.analyze import Analysis
+from onnx_roofline.analysis.settings import Settings
 from onnx_roofline.analysis.summary import Summary
 from onnx_roofline.base.quantities import format_share, format_si
 from onnx_roofline.base.text import visible
 from onnx_roofline.ir.graph import Dim
 from onnx_roofline.ir.kernel_work import KernelWork
 from onnx_roofline.ir.open_records import DataLength, DataLengths, OpenBodies, OpenBody
-from onnx_roofline.ir.records import TypedOp
+from onnx_roofline.ir.records import STATUSES, TypedOp
+from onnx_roofline.what_if.basis import Basis
 
 # Loops and branches, and lengths that data decide, that the first line names.
 SHOWN_BODIES = 4
@@ -115,6 +117,29 @@ def open_lengths(found: Iterable[DataLength]) -> list[str]:
         hang = f"{plural(one.ops, 'op')} hang{'s' if one.ops == 1 else ''} on {visible(one.key, NAME_WIDTH)}"
         taken = f"length unknown, ASSUMED {one.value:,}" if one.origin == "assumed" else f"length AT MOST {one.value:,}"
         parts.append(f"{hang}, {taken}: {visible(one.option, 2 * NAME_WIDTH)}, or --observe")
+    if len(opened) > SHOWN_LENGTHS:
+        parts.append(f"{len(opened) - SHOWN_LENGTHS} more lengths that data decide")
+    return parts
+
+
+def basis_parts(basis: Basis, settings: Settings) -> list[str]:
+    """What the figures of many runs rest on beside dims and systems: the precision, and what nobody states or knows.
+
+    Of a length that data decide each size may have another bound, so that none is named.
+    """
+    parts = []
+    if settings.assume_dtype:
+        parts.append(f"floating tensors ASSUMED {settings.assume_dtype}")
+    if settings.quantize:
+        parts.append(f"QUANTIZED as {settings.quantize}")
+    unsure = [f"{basis.statuses[one]:,} {one}" for one in STATUSES if one != "exact" and basis.statuses.get(one)]
+    if unsure:
+        parts.append(f"of {plural(sum(basis.statuses.values()), 'op')} {', '.join(unsure)}")
+    opened = [one for one in basis.lengths if one.origin != "bound"]
+    for one in opened[:SHOWN_LENGTHS]:
+        hang = f"{plural(one.ops, 'op')} hang{'s' if one.ops == 1 else ''} on {visible(one.key, NAME_WIDTH)}"
+        taken = "length unknown, ASSUMED" if one.origin == "assumed" else "length AT MOST"
+        parts.append(f"{hang}, {taken}: {visible(one.option, 2 * NAME_WIDTH)}")
     if len(opened) > SHOWN_LENGTHS:
         parts.append(f"{len(opened) - SHOWN_LENGTHS} more lengths that data decide")
     return parts

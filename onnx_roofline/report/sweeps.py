@@ -10,7 +10,7 @@ from onnx_roofline.base.text import csv_cell, visible
 from onnx_roofline.report import contract
 from onnx_roofline.report.csv_table import Cell, Row
 from onnx_roofline.report.encoding import encode_indented
-from onnx_roofline.report.header import NAME_WIDTH, plural
+from onnx_roofline.report.header import NAME_WIDTH, basis_parts, open_bodies, plural
 from onnx_roofline.report.text_table import Column, Screen, Table
 from onnx_roofline.what_if.axes import Value
 from onnx_roofline.what_if.points import BoundShare, Point
@@ -119,8 +119,7 @@ def held_lines(sweep: Sweep) -> list[str]:
     parts = [f"dims: {', '.join(stated)}"] if stated else []
     if sweep.assumed:
         parts.append(f"ASSUMED dims: {', '.join(visible(one, NAME_WIDTH) for one in sweep.assumed)}")
-    if settings.assume_dtype:
-        parts.append(f"floating tensors ASSUMED {settings.assume_dtype}")
+    parts += basis_parts(sweep.basis, settings)
     if settings.figures:
         parts.append("SET " + ", ".join(f"{path}={value:g}" for path, value in settings.figures.items()))
     return parts
@@ -228,6 +227,7 @@ def sweep_document(sweep: Sweep) -> str:
         points=tuple(map(_point, sweep.points)),
         flip_axis=sweep.flip_axis or None,
         flips=tuple(_flip(one) for one in sweep.flips),
+        rests_on=(*held_lines(sweep), *open_bodies(sweep.open)),
     )
     return encode_indented(contract.SweepDocument(contract.SCHEMA_VERSION, contract.TOOL, whole))
 

@@ -1,4 +1,4 @@
-"""What the figures of many runs of a model rest on, taken from one of them: what a single report says above its tables."""
+"""What the figures of many runs of a model rest on, taken from one of them: what a report says above its tables."""
 
 from collections import Counter
 from collections.abc import Mapping

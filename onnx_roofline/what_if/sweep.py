@@ -15,6 +15,7 @@ from onnx_roofline.ir.open_records import OpenBodies, OpenBody, dims_of
 from onnx_roofline.ir.records import Kernel, TypedOp
 from onnx_roofline.load import Source
 from onnx_roofline.what_if.axes import Axis, Value, find_axes, points_of, settings_at
+from onnx_roofline.what_if.basis import Basis, basis_of
 from onnx_roofline.what_if.items import Items, find_items
 from onnx_roofline.what_if.points import Point, point_of
 from onnx_roofline.what_if.sweep_flips import SweepFlip, flips_along
@@ -25,7 +26,8 @@ class Sweep(Struct, frozen=True):
 
     `model` is its file, `settings` hold at every point. `points` are every combination, the last axis fastest. `flips`
     are what changes along `flip_axis`, "" where nobody asked for one. `labels` names kernels for a reader, `items` what
-    a run handles, `assumed` dims and `open` loops and branches that nobody stated. `runs` analyses it took.
+    a run handles, `assumed` dims and `open` loops and branches that nobody stated. `basis` is that of the first point.
+    `runs` analyses it took.
     """
 
     model: str
@@ -38,6 +40,7 @@ class Sweep(Struct, frozen=True):
     items: Items | None = None
     assumed: tuple[str, ...] = ()
     open: tuple[OpenBody, ...] = ()
+    basis: Basis = Basis({})
     runs: int = 0
 
 
@@ -52,6 +55,7 @@ class _Runs:
         self.labels: dict[str, str] = {}
         self.assumed: dict[str, None] = {}
         self.open: dict[OpenBody, None] = {}
+        self.basis: Basis | None = None
         self.first_refusal: ShapeError | None = None
         self._found: dict[tuple[Value, ...], Point] = {}
         self._check_hardware()
@@ -92,6 +96,7 @@ class _Runs:
             if found.origin == "assumed" and not found.is_computed
         )
         self.open.update(dict.fromkeys(model.whole(OpenBodies).found))
+        self.basis = self.basis or basis_of(model)
         rows = model.column(TypedOp)
         for key, kernel in model.column(Kernel).items():
             if kernel.id == key and key not in self.labels:
@@ -153,5 +158,6 @@ def sweep(
         items=runs.items,
         assumed=tuple(runs.assumed),
         open=tuple(runs.open),
+        basis=runs.basis or Basis({}),
         runs=runs.runs,
     )

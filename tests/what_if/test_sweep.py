@@ -7,6 +7,7 @@ import math
 from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
 import onnx
 import pytest
 
@@ -469,3 +470,36 @@ def test_a_sweep_reads_the_file_and_shares_what_systems_share() -> None:
 def test_errors_of_a_point_other_than_its_shape_end_the_sweep() -> None:
     with pytest.raises(RooflineError, match="assume-dtype"):
         sweep(BERT, Settings(assume_dtype="float12"), {"batch": (1,)})
+
+
+LOOP = """<ir_version: 10, opset_import: ["": 21]>
+g (int64 n, float[batch, 64] x) => (float[batch, 64] y, int64[2, found] z) {
+  t = Constant <value = bool {1}> ()
+  y = Loop (n, t, x) <body = b (int64 i, bool c, float[batch, 64] v) => (bool d, float[batch, 64] w) {
+    d = Identity (c) w = MatMul (v, k) }>
+  z = NonZero (x)
+}"""
+
+
+@pytest.mark.parametrize("command", [["analyze", "--sweep", "batch=2,4"], ["formula", "--over", "batch"]])
+def test_figures_of_many_sizes_say_what_they_rest_on(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], command: list[str]
+) -> None:
+    """The body runs 1 time by assumption, data decide how long z is, and a matrix is stored in another type."""
+    model = onnx.parser.parse_model(LOOP)
+    model.graph.initializer.append(onnx.numpy_helper.from_array(np.ones((64, 64), np.float32), "k"))
+    onnx.save(model, tmp_path / "loop.onnx")
+    written = tmp_path / "out.json"
+    assert main([*command, str(tmp_path / "loop.onnx"), "--quantize", "weights=int8", "--json", str(written)]) == 0
+    out, err = capsys.readouterr()
+    head = " ".join(out.splitlines()[:3])
+    told = [
+        "QUANTIZED as weights=int8",
+        "1 bounded",
+        "1 op hangs on 2:NonZero, length AT MOST: --dim z.1=N",
+        "ASSUMED trips: 1:Loop=1 (--trip 1:Loop=N)",
+    ]
+    assert [one for one in told if one not in head] == []
+    assert "warning: 1:Loop: nothing says how often its body runs" in err
+    (whole,) = (part for name, part in json.loads(written.read_text()).items() if name in ("sweep", "formula"))
+    assert [one for one in told if one not in " · ".join(whole["rests_on"])] == []

@@ -274,6 +274,7 @@ class Formulas(Record, frozen=True):
     flips: Annotated[
         tuple[FormulaFlip, ...], Meta(description="where classes of kernels change their bound; none without `--flips`")
     ]
+    rests_on: Annotated[tuple[str, ...], Meta(description="what is assumed or bounded at each point, in words")]
 
 
 class FormulaDocument(Record, frozen=True):

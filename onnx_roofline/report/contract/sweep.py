@@ -89,6 +89,7 @@ class Sweep(Record, frozen=True):
     points: Annotated[tuple[SweepPoint, ...], Meta(description="every combination, the last axis fastest")]
     flip_axis: Annotated[str | None, Meta(description="the dim along which flips were looked for")]
     flips: Annotated[tuple[SweepFlip, ...], Meta(description="of the model, then of devices, then of bounds")]
+    rests_on: Annotated[tuple[str, ...], Meta(description="what is stated, assumed or bounded at each point, in words")]
 
 
 class SweepDocument(Record, frozen=True):

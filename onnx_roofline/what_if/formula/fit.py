@@ -17,6 +17,7 @@ from onnx_roofline.analysis.settings import Settings
 from onnx_roofline.base.errors import UsageError
 from onnx_roofline.base.text import shown
 from onnx_roofline.load import Source
+from onnx_roofline.what_if.basis import basis_of
 from onnx_roofline.what_if.formula.pieces import Fit, Formula, Piece, Range, joined
 from onnx_roofline.what_if.formula.polynomial import Point, Polynomial, Value, degree, interpolated
 from onnx_roofline.what_if.formula.sampling import Key, Sampler
@@ -94,7 +95,7 @@ def fit(sampler: Sampler, ranges: Sequence[Range]) -> Fit:
     # A class of kernels may appear in one case only.
     keys = dict.fromkeys(key for case in cases for key in case.figures())
     formulas = [_over_cases(found, cases[1:]) for found in cases[0].formulas(keys)]
-    return Fit(tuple(ranges), sampler.pinned, tuple(formulas), sampler.points)
+    return Fit(tuple(ranges), sampler.pinned, tuple(formulas), sampler.points, sampler.settings, basis_of(sampler.base))
 
 
 def _over_cases(found: Formula, cases: "Sequence[_Case]") -> Formula:

@@ -7,6 +7,8 @@ from itertools import product
 from msgspec import Struct
 from msgspec.structs import replace
 
+from onnx_roofline.analysis.settings import Settings
+from onnx_roofline.what_if.basis import Basis
 from onnx_roofline.what_if.formula.polynomial import Point, Polynomial
 from onnx_roofline.what_if.formula.sampling import Key
 
@@ -48,12 +50,17 @@ class Formula(Struct, frozen=True):
 
 
 class Fit(Struct, frozen=True):
-    """The formulas of a model; `sizes` are the other dims, as assumed, `points` the analyses that it rests on."""
+    """The formulas of a model; `sizes` are the other dims, as assumed, `points` the analyses that it rests on.
+
+    `settings` hold at every point, `basis` is that of the sizes that the model has.
+    """
 
     ranges: tuple[Range, ...]
     sizes: Mapping[str, int]
     formulas: tuple[Formula, ...]
     points: int
+    settings: Settings
+    basis: Basis
 
 
 def joined(pieces: Sequence[Piece]) -> list[Piece]:

@@ -50,7 +50,7 @@ class Sampler:
 
         Raises UsageError where the model has no such dim, and what an analysis raises.
         """
-        self.dims, self._settings, self._depth = dims, settings, depth
+        self.dims, self.settings, self._depth = dims, settings, depth
         self._parsed: ParsedModel = parse(source, settings.limits)
         whole = default_pipeline(settings, system_of(settings))
         last = next(place for place, item in enumerate(whole.passes) if item.produces is Live)
@@ -88,10 +88,10 @@ class Sampler:
     def at(self, point: Point) -> Figures | None:
         """The figures at a size for each dim; None where the model is not valid there."""
         if point not in self._known:
-            sizes = {**self._settings.dims, **self.pinned, **dict(zip(self.dims, point, strict=True))}
+            sizes = {**self.settings.dims, **self.pinned, **dict(zip(self.dims, point, strict=True))}
             self.points += 1
             try:
-                self._known[point] = figures_of(self._run(replace(self._settings, dims=sizes)), self._depth)
+                self._known[point] = figures_of(self._run(replace(self.settings, dims=sizes)), self._depth)
             except RooflineError as error:
                 self._known[point] = None
                 self.refusal = str(error)
