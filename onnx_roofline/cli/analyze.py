@@ -78,10 +78,12 @@ def run_analyze(options: argparse.Namespace) -> int:
     refuse_options_of_many(options)
     options.model = paths[0]
     precisions = [str(one) for one in several_precisions(options.quantize)]
-    if len(several(options.system)) > 1:
+    systems = several(options.system)
+    if len(systems) > 1:
         if len(precisions) > 1:
             raise UsageError("--quantize: found several variants and several systems; a table has one of them as rows")
         return run_systems(options, _outputs(options), _views(options))
+    options.system = systems[0]
     if len(precisions) > 1:
         return run_variants(options, precisions, _outputs(options), _views(options))
     if options.convention:

@@ -2,12 +2,20 @@
 
 import argparse
 import os
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from onnx_roofline.base.errors import UsageError
 from onnx_roofline.cli.exit_codes import DONE
 from onnx_roofline.cli.model_runs import analyzed
 from onnx_roofline.cli.outputs import Output
-from onnx_roofline.cli.printing import one_line, print_table, print_warnings
+from onnx_roofline.cli.printing import one_line, print_first, print_table
+
+if TYPE_CHECKING:
+    from onnx_roofline.analysis.analyze import Analysis
+    from onnx_roofline.ir.graph import Notice
 
 
 def several(text: str) -> tuple[str, ...]:
@@ -34,8 +42,19 @@ def run_systems(options: argparse.Namespace, outputs: list[Output], views: list[
     if asked:
         raise UsageError(f"{asked[0]}: it shows one system, and --system names {len(names)}; leave one of them out")
     found = [analyzed(argparse.Namespace(**{**vars(options), "system": name})) for name in names]
-    print_warnings(*found)
+    _print_warnings(found)
     slugs = ", ".join(analysis.system.slug for analysis in found)
-    print(one_line(first_line(found[0], named=f"systems: {slugs}")))
+    print(one_line(first_line(found[0], named=f"systems: {slugs}", beside=found[1:])))
     print_table(HEADERS, [system_row(analysis) for analysis in found])
     return DONE
+
+
+def _print_warnings(found: "Sequence[Analysis]") -> None:
+    """The warnings of all systems once, then what is said of some, with their names."""
+    said: dict[Notice, list[str]] = {}
+    for analysis in found:
+        for notice in analysis.model.warnings:
+            said.setdefault(notice, []).append(analysis.system.slug)
+    print_first([notice for notice, names in said.items() if len(names) == len(found)])
+    print_first([replace(notice, where=f"{', '.join(names)}: {notice.where}") for notice, names in said.items()
+                 if len(names) < len(found)])  # fmt: skip

@@ -25,10 +25,11 @@ SHOWN_BROUGHT = 4
 NAME_WIDTH = 44
 
 
-def first_line(analysis: Analysis, named: str = "", variants: int = 1) -> str:
+def first_line(analysis: Analysis, named: str = "", variants: int = 1, beside: Sequence[Analysis] = ()) -> str:
     """Coverage, assumed dims and system: what the figures below rest on. `named` stands for the one system.
 
-    Of several `variants` of precision the analysis is the first, and the line says of none what it is.
+    Of several `variants` of precision the analysis is the first, and the line says of none what it is. Those `beside` it
+    are of other systems.
     """
     summary = analysis.summary
     known = summary.ops - summary.unknown_ops
@@ -64,8 +65,13 @@ def first_line(analysis: Analysis, named: str = "", variants: int = 1) -> str:
     if not named:
         parts += misfits(analysis)
     parts.append(named or f"system: {analysis.system.slug}")
-    if math := _float32_math(analysis):
-        parts.append(f"float32 products as {math} (--math)")
+    maths: dict[str, list[str]] = {}
+    for one in (analysis, *beside):
+        maths.setdefault(_float32_math(one), []).append(one.system.slug)
+    for math, slugs in maths.items():
+        if math:
+            on = f" on {', '.join(slugs)}" if len(maths) > 1 else ""
+            parts.append(f"float32 products as {math}{on} (--math)")
     parts += [f"plugin {visible(name, 40)}: {_brought(what)}" for name, what in plugin.brought().items()]
     return " · ".join(parts)
 

@@ -67,7 +67,8 @@ class _Runs:
             try:
                 self._repeated.system_of(settings_at(self._settings, self.axes, values))
             except ProfileError as error:
-                raise ProfileError(re.sub("^--set ", "--sweep ", str(error))) from None
+                is_swept = any(axis.kind == "figure" and axis.name in str(error) for axis in self.axes)
+                raise ProfileError(re.sub("^--set ", "--sweep ", str(error)) if is_swept else str(error)) from None
 
     @property
     def runs(self) -> int:

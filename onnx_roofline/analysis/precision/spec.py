@@ -34,6 +34,8 @@ KINDS: Mapping[str, tuple[str, ...]] = {
 # MatMulNBitsQuantizer of onnxruntime 1.32 takes.
 DEFAULT_GROUP = 128
 _NARROW_BITS = 4
+# Of a number of elements.
+_DIGITS = 7
 _OPTION = "--quantize"
 _EXAMPLE = "weights=int4,cache=float8e4m3fn,activations=float16,group=128"
 _SHORT = re.compile(r"w(2|4|8|16)a(8|16)(kv8)?")
@@ -189,6 +191,8 @@ def _type(kind: str, dtype: str) -> str:
 def _group(value: str) -> str:
     if value in ("channel", "tensor"):
         return value
-    if value.isascii() and value.isdecimal() and 0 < int(value[:10]) < 1 << 24:
+    if value.isascii() and value.isdecimal() and 0 < int(value[-_DIGITS:]) == int(value):
         return str(int(value))
-    raise UsageError(f"{_OPTION} group={value}: wanted a number of elements from 1, channel or tensor")
+    raise UsageError(
+        f"{_OPTION} group={value}: wanted a number of elements from 1 to {10**_DIGITS - 1:,}, channel or tensor"
+    )

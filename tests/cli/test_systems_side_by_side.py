@@ -1,0 +1,45 @@
+"""Several systems in one command: what holds of all is said once, what holds of some with their names."""
+
+from pathlib import Path
+
+import pytest
+
+from onnx_roofline.cli.main import main
+
+MODEL = str(Path(__file__).resolve().parents[2] / "sample_models" / "conv_layer.onnx")
+
+
+def test_what_is_said_of_some_systems_names_them(capsys: pytest.CaptureFixture[str]) -> None:
+    """An A100 has no peak in 8-bit floats and an H100 has one; a CPU has no TF32."""
+    asked = ["analyze", MODEL, "--quantize", "fp8", "--system"]
+    for names in ("h100,a100,epyc-host", "epyc-host,a100,h100"):
+        assert main([*asked, names]) == 0
+        out, err = capsys.readouterr()
+        (unit,) = (line for line in err.splitlines() if "[no-unit]" in line)
+        assert unit.startswith("warning: ") and "h100" not in unit and "a100-sxm-80gb" in unit and "epyc-host" in unit
+        assert "float32 products" not in out.splitlines()[0] or "epyc-host (--math)" not in out.splitlines()[0]
+
+
+def test_math_that_some_systems_have_names_them(capsys: pytest.CaptureFixture[str]) -> None:
+    for names, wanted in (
+        ("epyc-host,h100", "float32 products as tf32 on h100-sxm (--math)"),
+        ("h100,a100", "tf32 (--math)"),
+    ):
+        assert main(["analyze", MODEL, "--system", names]) == 0
+        assert capsys.readouterr().out.splitlines()[0].endswith(wanted)
+
+
+def test_one_system_named_twice_is_one(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["analyze", MODEL, "--system", "h100,h100"]) == 0
+    assert "system: h100-sxm" in capsys.readouterr().out.splitlines()[0]
+
+
+@pytest.mark.parametrize("command", [["fit"], ["lint"], ["explain"], ["formula", "--over", "batch", "--flips"]])
+def test_commands_of_one_system_say_so(capsys: pytest.CaptureFixture[str], command: list[str]) -> None:
+    assert main([*command, MODEL, "--system", "h100,a100"]) == 2
+    assert "found several systems, 'h100,a100', wanted one: analyze alone" in capsys.readouterr().err
+
+
+def test_a_figure_that_is_set_is_not_called_a_sweep(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["analyze", MODEL, "--sweep", "system=h100,a100", "--set", "h100-sxm.launch_us=0"]) == 2
+    assert "--set 'h100-sxm.launch_us': found no such figure in a100-sxm-80gb" in capsys.readouterr().err
