@@ -372,8 +372,8 @@ def _own_root(name_or_path: str | os.PathLike[str]) -> tuple[str, Node, Path | N
     guess = did_you_mean(text, shipped, listed=False)
     where = f"onnx-roofline hw list names the {len(shipped)} that there are; a file's path ends in .yaml"
     if "," in text:
-        raise ProfileError(f"found several systems, {shown(text)}, wanted one: analyze alone puts several side by side, of "
-                           "one model")  # fmt: skip
+        advice = "analyze alone puts several side by side, of one model"
+        raise ProfileError(f"found several systems, {shown(text)}, wanted one: {advice}")
     raise ProfileError(f"found no shipped profile {shown(text)}{guess} ({where})")
 
 

@@ -28,8 +28,8 @@ NAME_WIDTH = 44
 def first_line(analysis: Analysis, named: str = "", variants: int = 1, beside: Sequence[Analysis] = ()) -> str:
     """Coverage, assumed dims and system: what the figures below rest on. `named` stands for the one system.
 
-    Of several `variants` of precision the analysis is the first, and the line says of none what it is. Those `beside` it
-    are of other systems.
+    Of several `variants` of precision the analysis is the first, and the line says of none what it is. Analyses
+    `beside` it are of other systems.
     """
     summary = analysis.summary
     known = summary.ops - summary.unknown_ops

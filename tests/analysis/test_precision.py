@@ -259,7 +259,8 @@ def test_attention_that_takes_scales_reads_a_narrow_cache_as_it_is() -> None:
          "activations=float16"),
         ("cache=int4", "--quantize cache=int4: wanted int8, uint8, float8e4m3fn or float8e5m2; did you mean 'int8'?"),
         ("weights=int4,weights=int8", "--quantize 'weights=int4,weights=int8': found weights twice"),
-        ("weights=int4,group=0", "--quantize group=0: wanted a number of elements from 1 to 9,999,999, channel or tensor"),
+        ("weights=int4,group=0", "--quantize group=0: wanted a number of elements from 1 to 9,999,999, channel or "
+         "tensor"),
         ("cache=int8,group=32", "--quantize 'cache=int8,group=32': found a group and no weights; a cache has one scale "
          "a tensor"),
         ("w4", "--quantize 'w4': wanted as-exported, fp8, w8a8, w4a16, w8a16 and the like, or KIND=TYPE,..."),

@@ -14,19 +14,16 @@ def test_what_is_said_of_some_systems_names_them(capsys: pytest.CaptureFixture[s
     asked = ["analyze", MODEL, "--quantize", "fp8", "--system"]
     for names in ("h100,a100,epyc-host", "epyc-host,a100,h100"):
         assert main([*asked, names]) == 0
-        out, err = capsys.readouterr()
+        err = capsys.readouterr().err
         (unit,) = (line for line in err.splitlines() if "[no-unit]" in line)
-        assert unit.startswith("warning: ") and "h100" not in unit and "a100-sxm-80gb" in unit and "epyc-host" in unit
-        assert "float32 products" not in out.splitlines()[0] or "epyc-host (--math)" not in out.splitlines()[0]
+        assert set(unit.split(": ")[1].split(", ")) == {"a100-sxm-80gb", "epyc-host"}
 
 
 def test_math_that_some_systems_have_names_them(capsys: pytest.CaptureFixture[str]) -> None:
-    for names, wanted in (
-        ("epyc-host,h100", "float32 products as tf32 on h100-sxm (--math)"),
-        ("h100,a100", "tf32 (--math)"),
-    ):
-        assert main(["analyze", MODEL, "--system", names]) == 0
-        assert capsys.readouterr().out.splitlines()[0].endswith(wanted)
+    assert main(["analyze", MODEL, "--system", "epyc-host,h100"]) == 0
+    assert capsys.readouterr().out.splitlines()[0].endswith("float32 products as tf32 on h100-sxm (--math)")
+    assert main(["analyze", MODEL, "--system", "h100,a100"]) == 0
+    assert capsys.readouterr().out.splitlines()[0].endswith("float32 products as tf32 (--math)")
 
 
 def test_one_system_named_twice_is_one(capsys: pytest.CaptureFixture[str]) -> None:
