@@ -64,7 +64,8 @@ def largest_rows(found: Sequence[Largest]) -> list[tuple[str, ...]]:
         if one.size is None:
             cells = ("none" if one.is_known else "unknown", "–", one.reason)
         else:
-            above = one.reason or f"{one.above_bytes:,} B"
+            at = f" at {one.size + one.step:,}" if one.step > 1 else ""
+            above = one.reason or f"{one.above_bytes:,} B{at}"
             cells = (f"{one.size:,}", f"{one.size_bytes:,} B", above)
         rows.append((one.dim, one.device, *cells))
     return rows

@@ -2,6 +2,7 @@
 
 A footprint is a polynomial of a dim as far as the same tensors are alive at its peak, so that a size is predicted from
 the nearest three that are known, and it and its neighbour are asked: most searches take six analyses and not forty.
+Models that halve an image again and again take sizes of one remainder alone: these are then searched.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -20,6 +21,8 @@ from onnx_roofline.load import ParsedModel
 
 # Sizes are looked for up to this.
 LIMIT = 1 << 30
+# Distances between sizes that a model may take: strides multiply to powers of two.
+STEPS = (1, 2, 4, 8, 16, 32, 64)
 # Known sizes that a prediction goes through: attention's scores grow with the square of a length.
 _THROUGH = 3
 
@@ -28,8 +31,9 @@ class Largest(Struct, frozen=True):
     """The largest size of a dim that fits one device, the other dims as they are stated.
 
     `size` is None where not even the smallest one fits, `is_known` false where that is because a tensor has no size.
-    `above_bytes` is the footprint at one more, which does not fit; None with a `reason` where the model takes no larger
-    size, its footprint is unknown there, or none was found that does not fit.
+    Sizes are those that the model takes, every `step`-th. `above_bytes` is the footprint at the next one, which does
+    not fit; None with a `reason` where the model takes it not, its footprint is unknown there, or none was found that
+    does not fit.
     """
 
     dim: str
@@ -39,6 +43,7 @@ class Largest(Struct, frozen=True):
     above_bytes: int | None = None
     reason: str = ""
     is_known: bool = True
+    step: int = 1
 
 
 class _Sizes:
@@ -59,42 +64,66 @@ class _Sizes:
                 self.refusals[value] = error
         return self.known.get(value)
 
+    def step_at(self, start: int) -> int:
+        """The smallest distance at which the next two sizes are valid; 1 where none is."""
+        for step in STEPS:
+            for value in (start + step, start + 2 * step):
+                self.at(value)
+            if not {start + step, start + 2 * step} & self.refusals.keys():
+                return step
+        return 1
+
 
 def largest_fits(
     parsed: ParsedModel, settings: Settings, system: System, dim: str, devices: Sequence[Device], start: int = 1
 ) -> tuple[Largest, ...]:
     """The largest size of `dim` at which the whole model fits each device; the footprint must not fall as the dim
-    grows. The search begins at 1, or at `start` where the model is not valid at 1.
+    grows. `start` is a size at which the model is valid: it says which sizes are taken, the smallest of which comes
+    first where it is valid too.
 
     Raises UsageError for a device without a capacity, and what the analysis raises where the model is not valid at
-    `start` either.
+    `start`.
     """
     sizes = _Sizes(parsed, settings, system, dim)
-    return tuple(_largest(sizes, dim, device, start) for device in devices)
+    sizes.at(start)
+    if start in sizes.refusals:
+        raise sizes.refusals[start]
+    step = sizes.step_at(start)
+    first = (start - 1) % step + 1
+    sizes.at(first)
+    low = start if first in sizes.refusals else first
+    return tuple(_largest(sizes, dim, device, low, step) for device in devices)
 
 
-def _largest(sizes: _Sizes, dim: str, device: Device, start: int) -> Largest:
-    capacity = device.capacity_bytes
+def _largest(sizes: _Sizes, dim: str, device: Device, low: int, step: int) -> Largest:
+    capacity, least = device.capacity_bytes, sizes.at(low)
     if capacity is None:
         raise UsageError(f"{device.slug}: states no capacity_gb, so that anything fits")
-    sizes.at(1)
-    low = start if 1 in sizes.refusals else 1
-    least = sizes.at(low)
-    if low in sizes.refusals:
-        raise sizes.refusals[low]
     if least is None:
         return Largest(dim, device.slug, None, None, reason="some tensors have no size", is_known=False)
     if least > capacity:
         return Largest(dim, device.slug, None, least, reason=f"already {least:,} B at {low:,}")
-    size = largest_where(sizes.at, capacity, low, LIMIT, sizes.known)
-    above = None if size >= LIMIT else sizes.at(size + 1)
+    # By the number of the size among those that are taken, from 1.
+    known = {
+        (value - low) // step + 1: size
+        for value, size in sizes.known.items()
+        if value >= low and (value - low) % step == 0
+    }
+
+    def at(number: int) -> int | None:
+        known[number] = sizes.at(low + (number - 1) * step)
+        return known[number]
+
+    size = low + (largest_where(at, capacity, 1, max(1, (LIMIT - low) // step + 1), known) - 1) * step
+    after = size + step
+    above = None if after > LIMIT else sizes.at(after)
     reason = ""
-    if size >= LIMIT:
+    if after > LIMIT:
         is_constant = sizes.at(size) == least
         reason = "the memory does not bound it" if is_constant else "larger ones are not tried"
     elif above is None:
-        reason = f"the model takes no {size + 1:,}" if size + 1 in sizes.refusals else f"unknown at {size + 1:,}"
-    return Largest(dim, device.slug, size, sizes.at(size), above, reason)
+        reason = f"the model takes no {after:,}" if after in sizes.refusals else f"unknown at {after:,}"
+    return Largest(dim, device.slug, size, sizes.at(size), above, reason, step=step)
 
 
 def largest_where(

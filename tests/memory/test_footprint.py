@@ -168,8 +168,8 @@ def test_a_search_takes_few_analyses_and_devices_share_them(tmp_path: Path, monk
     parsed = parse(linear(tmp_path), Settings().limits)
     found = largest_fits(parsed, Settings(), system, "batch", (small, system.gpu))
     assert [one.size for one in found] == [1000, 13_333_000]
-    # 1 and 2 lie on a line that predicts the largest of either device, which is asked with its neighbour
-    assert sorted(asked) == [1, 2, 1000, 1001, 13_333_000, 13_333_001]
+    # 1, 2 and 3 say that every size is taken, and predict the largest on either device: it and the next are asked
+    assert sorted(asked) == [1, 2, 3, 1000, 1001, 13_333_000, 13_333_001]
 
 
 def test_a_search_begins_where_the_model_is_valid(tmp_path: Path) -> None:
@@ -182,6 +182,31 @@ def test_a_search_begins_where_the_model_is_valid(tmp_path: Path) -> None:
     (found,) = largest_fits(parsed, Settings(), system, "rows", (system.gpu,), start=7)
     # 28 B of weight and rows * 400 + (rows - 6) * 400: 800 * rows - 2,372 <= 1,000,000
     assert (found.size, found.size_bytes, found.above_bytes) == (1252, 999_228, 1_000_028)
+
+
+def test_sizes_that_the_model_does_not_take_are_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An image that is halved and doubled again is added to itself: its rows are even. 4 B a pixel, 100 a row."""
+    nodes = [
+        helper.make_node("MaxPool", ["x"], ["half"], kernel_shape=[2, 1], strides=[2, 1]),
+        helper.make_node("Concat", ["half", "half"], ["twice"], axis=2),
+        helper.make_node("Add", ["x", "twice"], ["y"]),
+    ]
+    path = save(tmp_path, nodes, {"x": (FLOAT, (1, 1, "rows", 100))}, {"y": (FLOAT, (1, 1, "rows", 100))})  # type: ignore[dict-item]
+    parsed, system = parse(path, Settings().limits), with_capacity(1_000_000)
+    (found,) = largest_fits(parsed, Settings(backend="none"), system, "rows", (system.gpu,), start=640)
+    # x, twice and y are alive at once: 3 * 400 B a row
+    assert (found.size, found.step, found.size_bytes, found.above_bytes) == (832, 2, 998_400, 1_000_800)
+    (tmp_path / "gpu.yaml").write_text(
+        "schema: 1\nname: GPU\nkind: gpu\npeak_tflops: {float32: 1}\nbandwidth_gb_per_s: {external: 100}\n"
+        "capacity_gb: 0.001\nlaunch_us: 5\nefficiency: {compute: 1, memory: 0.5}\n"
+        "sources: {all: {source: made up, label: assumed}}\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    assert main(["fit", str(path), "--system", "gpu.yaml", "--backend", "none", "--largest", "rows"]) == 0
+    assert capsys.readouterr().out.splitlines()[-2].split() == ["rows", "gpu", "832", "998,400", "B", "1,000,800", "B",
+                                                                "at", "834"]  # fmt: skip
 
 
 def test_what_has_no_size_is_unknown_and_not_none(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
