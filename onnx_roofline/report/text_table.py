@@ -11,11 +11,15 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from msgspec import Struct
 
+from onnx_roofline.base.text import visible
+
 # Select Graphic Rendition: bold, cyan, magenta, yellow, blue, red. Source: ECMA-48, 8.3.117.
 _CODES: Mapping[str, str] = {
     "bold": "1", "memory": "36", "compute": "35", "launch": "33", "GPU": "34", "PIM": "31"
 }  # fmt: skip
 _GAP = "  "
+# Characters of a cell with escapes.
+_LONGEST = 2000
 # Narrowest that a column whose cells wrap becomes where not even its longest word fits, and the longest word it keeps.
 _NARROWEST, _LONGEST_WORD = 6, 40
 # Where a word ends; a space behind a digit stands before a unit.
@@ -64,9 +68,13 @@ class Table(Struct, frozen=True):
 
 
 def table_lines(table: Table, screen: Screen) -> Iterator[str]:
-    """The lines of a table, none with blanks at its end, and an empty one after it."""
-    filled = [column for column in table.columns if any(row.get(column.key) for row in table.rows)]
-    columns, widths = _fitting(filled, table.rows, screen, table.has_headers)
+    """The lines of a table, none with blanks at its end, and an empty one after it.
+
+    No name from a file can forge a line or move the cursor: control characters of a cell are escaped.
+    """
+    rows = [{key: _plain(cell) for key, cell in row.items()} for row in table.rows]
+    filled = [column for column in table.columns if any(row.get(column.key) for row in rows)]
+    columns, widths = _fitting(filled, rows, screen, table.has_headers)
     title = screen.paint(table.title, "bold") if table.title else ""
     hidden = len(filled) - len(columns)
     if title and hidden:
@@ -76,9 +84,13 @@ def table_lines(table: Table, screen: Screen) -> Iterator[str]:
     if table.has_headers:
         yield from _row_lines({column.key: column.header for column in columns}, columns, widths, screen)
         yield " " + "─" * (sum(widths) + len(_GAP) * (len(widths) - 1))
-    for row in table.rows:
+    for row in rows:
         yield from _row_lines(row, columns, widths, screen)
     yield ""
+
+
+def _plain(cell: str) -> str:
+    return cell if cell.isprintable() else visible(cell, _LONGEST)
 
 
 def _row_lines(

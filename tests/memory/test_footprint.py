@@ -209,6 +209,18 @@ def test_sizes_that_the_model_does_not_take_are_left_out(
                                                                 "at", "834"]  # fmt: skip
 
 
+def test_the_name_of_a_dim_can_not_move_the_cursor(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    name = "n\x1b[2J\nforged 1 2 3"
+    path = save(
+        tmp_path, [helper.make_node("Relu", ["x"], ["y"])], {"x": (FLOAT, (name, 4))}, {"y": (FLOAT, (name, 4))}
+    )  # type: ignore[dict-item]
+    assert main(["fit", str(path), "--system", "rtx-4090"]) == 0
+    out = capsys.readouterr().out
+    assert "\x1b" not in out
+    assert [line for line in out.splitlines() if line.strip().startswith("forged 1 2 3")] == []
+    assert r"n\x1b[2J\x0aforged" in out
+
+
 def test_what_has_no_size_is_unknown_and_not_none(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     nodes = [helper.make_node("Foo", ["x"], ["a"], domain="local"), helper.make_node("Relu", ["a"], ["y"])]
     path = save(tmp_path, nodes, {"x": (FLOAT, ("n", 4))}, {"y": (FLOAT, ("n", 4))})  # type: ignore[dict-item]
