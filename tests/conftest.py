@@ -13,6 +13,9 @@ from onnx_roofline.analysis.settings import Settings
 
 # No test sees what another run has kept, and none leaves anything; tests of the cache have folders of their own.
 os.environ["ONNX_ROOFLINE_CACHE"] = "off"
+# Nor does the console that they are started from decide what is printed.
+for _name in ("COLUMNS", "LINES", "FORCE_COLOR", "NO_COLOR"):
+    os.environ.pop(_name, None)
 
 ROOT = Path(__file__).resolve().parents[1]
 SAMPLES = ROOT / "sample_models"

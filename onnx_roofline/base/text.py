@@ -81,3 +81,8 @@ def ascii_form(text: str) -> str:
     '12 us - 3 x 4 ... \\xe4'
     """
     return text.translate(_IN_ASCII).encode("ascii", "backslashreplace").decode("ascii")
+
+
+def plural(count: int, noun: str) -> str:
+    """A count with its noun."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"

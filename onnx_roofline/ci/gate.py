@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from onnx_roofline.base.errors import UsageError
 from onnx_roofline.base.quantities import format_change
-from onnx_roofline.base.text import did_you_mean, shown
+from onnx_roofline.base.text import did_you_mean, plural, shown
 from onnx_roofline.ci.assumptions import assumed_message
 from onnx_roofline.ci.budgets import Budget, Budgets, Ignore, Level, Place
 from onnx_roofline.ci.diff import NodeChange, causes_of, diff_nodes, figure_text
@@ -116,8 +116,9 @@ class _Judge:
                 self._judge_budget(snapshot, budget)
         if snapshot.totals["unknown_ops"] and self.target.entry.unknown != "off":
             types = ", ".join(snapshot.unknown_op_types[:5])
-            text = f"{snapshot.totals['unknown_ops']:,} ops have unknown counts or bytes ({types}); "
-            text += "--allow-unknown accepts them"
+            count = snapshot.totals["unknown_ops"]
+            text = f"{plural(count, 'op')} {'has' if count == 1 else 'have'} unknown counts or bytes ({types}); "
+            text += "--allow-unknown accepts that"
             severity = _SEVERITIES[self.target.entry.unknown]
             self._add("OR106", severity, int(severity == "error"), "unknown_ops", text)
         for note in snapshot.lint:

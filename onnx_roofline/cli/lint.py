@@ -43,8 +43,8 @@ def run_lint(options: argparse.Namespace) -> int:
 
 
 def _print(analysis: "Analysis", found: "tuple[LintFinding, ...]") -> None:
+    from onnx_roofline.base.text import plural
     from onnx_roofline.lint.words import lint_message
-    from onnx_roofline.report.header import plural
 
     print_first_line(analysis)
     for one in found:

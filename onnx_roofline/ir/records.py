@@ -315,13 +315,13 @@ def op_status(work: Work, traffic: Traffic, executions: Executions) -> Status:
     """How sure the figures of an op are: the least sure of its counts, its bytes and how often it runs.
 
     The counts' status is that of the shapes as well, from which the bytes follow; bytes that nobody knows leave an op
-    without a roofline, however exact its counts are.
+    without a roofline, however exact its counts are, unless it never runs.
 
     >>> work, known, unknown = Work(Counts(adds=4), (4,), (4,)), (16, 16), (None, 16)
     >>> [op_status(work, Traffic(sizes, (), total(sizes), total(sizes)), Executions(1)) for sizes in (known, unknown)]
     ['exact', 'unknown']
     """
-    if traffic.naive_bytes is None:
+    if traffic.naive_bytes is None and executions.count:
         return "unknown"
     return max(work.status, executions.status, key=STATUSES.index)
 

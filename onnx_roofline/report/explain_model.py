@@ -4,12 +4,12 @@ from collections.abc import Iterator, Sequence
 
 from onnx_roofline.analysis.analyze import Analysis
 from onnx_roofline.base.quantities import format_share, format_si
-from onnx_roofline.base.text import visible
+from onnx_roofline.base.text import plural, visible
 from onnx_roofline.ir.placed_records import Placement
 from onnx_roofline.lint.records import LintFinding
 from onnx_roofline.lint.words import worth
 from onnx_roofline.report.footprint import memory_parts
-from onnx_roofline.report.header import NAME_WIDTH, plural, without_time
+from onnx_roofline.report.header import NAME_WIDTH, without_time
 from onnx_roofline.report.kernel_rows import MOST, KernelRow, kernel_rows, most_wasted
 from onnx_roofline.report.text_table import bar, cut
 from onnx_roofline.what_if.changes import Gain

@@ -7,7 +7,7 @@ from onnx_roofline.analysis.analyze import Analysis
 from onnx_roofline.analysis.settings import Settings
 from onnx_roofline.analysis.summary import Summary
 from onnx_roofline.base.quantities import format_share, format_si
-from onnx_roofline.base.text import visible
+from onnx_roofline.base.text import plural, visible
 from onnx_roofline.ir.graph import Dim
 from onnx_roofline.ir.kernel_work import KernelWork
 from onnx_roofline.ir.open_records import DataLength, DataLengths, OpenBodies, OpenBody
@@ -198,8 +198,3 @@ def model_line(analysis: Analysis) -> str:
 def without_time(kernels: int) -> str:
     """`103 kernels without a time`: what a sum of times leaves out."""
     return f"{plural(kernels, 'kernel')} without a time"
-
-
-def plural(count: int, noun: str) -> str:
-    """A count with its noun."""
-    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"

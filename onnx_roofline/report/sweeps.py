@@ -6,11 +6,11 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from functools import partial
 
 from onnx_roofline.base.quantities import format_percent, format_si
-from onnx_roofline.base.text import csv_cell, visible
+from onnx_roofline.base.text import csv_cell, plural, visible
 from onnx_roofline.report import contract
 from onnx_roofline.report.csv_table import Cell, Row
 from onnx_roofline.report.encoding import encode_indented
-from onnx_roofline.report.header import NAME_WIDTH, basis_parts, open_bodies, plural
+from onnx_roofline.report.header import NAME_WIDTH, basis_parts, open_bodies
 from onnx_roofline.report.text_table import Column, Screen, Table
 from onnx_roofline.what_if.axes import Value
 from onnx_roofline.what_if.points import BoundShare, Point

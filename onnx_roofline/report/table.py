@@ -11,12 +11,12 @@ from msgspec import Struct
 from onnx_roofline.analysis.analyze import Analysis
 from onnx_roofline.analysis.summary import Group
 from onnx_roofline.base.quantities import format_share, format_si
-from onnx_roofline.base.text import visible
+from onnx_roofline.base.text import plural, visible
 from onnx_roofline.ir.placed_records import Placement, Roof, Roofline
 from onnx_roofline.ir.records import Executions, Kernel, Work
 from onnx_roofline.report.caches import caches_line
 from onnx_roofline.report.columns import GROUP_COLUMNS, kernel_columns
-from onnx_roofline.report.header import NAME_WIDTH, first_line, model_line, plural
+from onnx_roofline.report.header import NAME_WIDTH, first_line, model_line
 from onnx_roofline.report.kernel_rows import MOST, KernelRow, Order, kernel_counts, kernel_rows, most_wasted
 from onnx_roofline.report.modules import module_rows_within, sum_groups
 from onnx_roofline.report.text_table import Screen, Table, bar, table_lines

@@ -4,12 +4,13 @@ from collections.abc import Iterator
 
 from onnx_roofline.analysis.analyze import Analysis
 from onnx_roofline.base.quantities import format_si
+from onnx_roofline.base.text import plural
 from onnx_roofline.ir.kernel_work import KernelWork
 from onnx_roofline.ir.placed_records import Alternative, PlacementSummary, Roofline
 from onnx_roofline.ir.records import Executions
 from onnx_roofline.report.columns import PLACEMENT_COLUMNS, TOTAL_COLUMNS
 from onnx_roofline.report.footprint import memory_parts, memory_share
-from onnx_roofline.report.header import plural, without_time
+from onnx_roofline.report.header import without_time
 from onnx_roofline.report.text_table import Table
 from onnx_roofline.report.time_rows import time_rows
 

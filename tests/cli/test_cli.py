@@ -130,9 +130,11 @@ def test_a_time_without_the_bytes_of_every_op_is_unknown(tmp_path: Path, capsys:
     graph = helper.make_graph([helper.make_node("Concat", ["x", "x"], ["y"], axis=0)], "g", kinds[:1], kinds[1:])
     path = tmp_path / "strings.onnx"
     onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)]), path)
-    assert main(["check", str(path), "--max", "flops=0"]) == 0
+    assert main(["check", str(path), "--max", "flops=0"]) == 1
+    assert "1 op has unknown counts or bytes (Concat)" in capsys.readouterr().out
+    assert main(["check", str(path), "--max", "flops=0", "--allow-unknown"]) == 0
     capsys.readouterr()
-    assert main(["check", str(path), "--max", "time_s.placement=1s"]) == 1
+    assert main(["check", str(path), "--max", "time_s.placement=1s", "--allow-unknown"]) == 1
     assert "time_s.placement is unknown" in capsys.readouterr().out
 
 

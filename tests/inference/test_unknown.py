@@ -430,7 +430,7 @@ def test_an_op_of_exact_counts_and_unknown_bytes_is_not_covered(
     first = capsys.readouterr().out.splitlines()[0]
     assert "coverage: 50 % of 2 ops (1 exact, 1 unknown) · unknown: Equal (bytes), an unknown share of the byt" in first
     assert main(["check", str(path), "--max", "ops=2"]) == 1
-    assert "1 ops have unknown counts or bytes (Equal); --allow-unknown accepts them" in capsys.readouterr().out
+    assert "1 op has unknown counts or bytes (Equal); --allow-unknown accepts that" in capsys.readouterr().out
     assert main(["check", str(path), "--max", "ops=2", "--allow-unknown"]) == 0
 
 

@@ -4,11 +4,12 @@ from collections import Counter
 from typing import Literal, get_args
 
 from onnx_roofline.analysis.analyze import Analysis
+from onnx_roofline.base.text import plural
 from onnx_roofline.ir.find_op import row_labels
 from onnx_roofline.ir.kernel_work import KernelWork
 from onnx_roofline.ir.placed_records import Placement, Roofline
 from onnx_roofline.ir.records import Executions, Kernel, TypedOp, Work
-from onnx_roofline.report.header import first_line, plural
+from onnx_roofline.report.header import first_line
 from onnx_roofline.report.plot.figure import draw_roofline
 from onnx_roofline.report.plot.marks import PlotPoint
 
