@@ -14,12 +14,14 @@ from onnx_roofline.base.errors import UsageError
 from onnx_roofline.base.text import shown
 from onnx_roofline.base.units import ceil_div
 from onnx_roofline.inference.open_axes import (
+    alike,
     data_decide,
     in_order,
     is_huge,
     is_opaque,
     refuse_no_multiple,
     refuse_other_elements,
+    refuse_unlike,
     room,
     rows_of_reshape,
     stated_beside,
@@ -155,17 +157,24 @@ class Lengths:
             size, label = kind.shape[axis], f"{name}.{axis}"
             if label in self._watched:
                 self.seen[label] = size, axis in kind.known_axes()
-            beside = stated_beside(op, inputs, op.outputs.index(name), axis, self._stated) if self._stated else None
+            place = op.outputs.index(name)
+            beside = stated_beside(op, inputs, place, axis, self._stated) if self._stated else None
+            first = next((one for one in alike(op, place, axis) if one != label and one in self._found), None)
             if label not in self._stated and beside is not None and axis not in sure:
                 shape[axis] = self._as_beside(beside, size, label, key, op, kind)
                 sure.add(axis)
                 own.add(label)
             elif label in self._stated:
+                refuse_unlike(self._path, label, key, op, place, axis, self._stated)
                 refuse_no_multiple(self._path, label, self._stated[label], key, op, inputs, axis)
                 shape[axis] = self._as_stated(label, key, op, kind, axis, hangs)
                 sure.add(axis)
                 own.add(label)
                 self._resolve(op, inputs, axis, tuple(shape), frozenset())
+            elif first is not None and axis not in sure and (is_open_here or is_bound_here):
+                shape[axis] = self._found[first].value
+                assumed = assumed or self._found[first].origin == "assumed"
+                own.add(first)
             elif size is None and is_open_here:
                 shape[axis], origin, names = self._size_of(
                     label, name, axis, scope, own, room(op, inputs, shape), usual(op, inputs, axis, len(shape))

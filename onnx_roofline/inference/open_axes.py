@@ -40,26 +40,40 @@ def usual(op: Op, inputs: tuple[Known | None, ...], axis: int, rank: int) -> int
     return size if size is not None and (size > 1 or op.op_type != "Tile") else None
 
 
+def alike(op: Op, output: int, axis: int) -> tuple[str, ...]:
+    """The names of the axes of an op's outputs that are as long as this one whatever the data are, in their order."""
+    if op.domain:
+        return ()
+    if op.op_type == "TopK":
+        places = [(other, axis) for other in (0, 1)]
+    elif op.op_type == "Unique":
+        found = op.attributes.get("axis", 0)
+        # The first occurrences and the counts have one for each slice that is kept.
+        places = [(0, found if isinstance(found, int) else 0), (1, 0), (3, 0)]
+    else:
+        return ()
+    if (output, axis) not in places:
+        return ()
+    return tuple(f"{op.outputs[other]}.{at}" for other, at in places if other < len(op.outputs) and op.outputs[other])
+
+
 def stated_beside(
     op: Op, inputs: tuple[Known | None, ...], output: int, axis: int, stated: Mapping[str, int]
 ) -> int | None:
     """The size of an axis that follows from what is stated of another output of the op."""
-    if op.domain:
-        return None
-    if op.op_type == "TopK":
-        alike = [(other, axis) for other in (0, 1)]
-    elif op.op_type == "Unique":
-        found = op.attributes.get("axis", 0)
-        # The first occurrences and the counts have one for each slice that is kept.
-        alike = [(0, found if isinstance(found, int) else 0), (1, 0), (3, 0)]
-    elif op.op_type == "Split" and axis == op.attributes.get("axis", 0):
+    if op.op_type == "Split" and not op.domain and axis == op.attributes.get("axis", 0):
         return _rest_of_split(op, inputs, output, axis, stated)
-    else:
-        return None
-    if (output, axis) not in alike:
-        return None
-    labels = [f"{op.outputs[other]}.{at}" for other, at in alike if other < len(op.outputs) and op.outputs[other]]
-    return next((stated[label] for label in labels if label in stated), None)
+    return next((stated[label] for label in alike(op, output, axis) if label in stated), None)
+
+
+def refuse_unlike(path: str, label: str, key: str, op: Op, output: int, axis: int, stated: Mapping[str, int]) -> None:
+    """Raises UsageError where another size is stated of an axis of the op's outputs that is as long as this one."""
+    for other in alike(op, output, axis):
+        if stated.get(other, stated[label]) != stated[label]:
+            raise UsageError(
+                f"{path}: found --dim {shown(other)}={stated[other]} and {shown(label)}={stated[label]}, but node "
+                f"{key} makes both of one length; drop or correct one of them"
+            )
 
 
 def _rest_of_split(

@@ -13,7 +13,7 @@ from onnx_roofline.analysis.analyze import Analysis, analyze
 from onnx_roofline.analysis.settings import Settings
 from onnx_roofline.base.errors import UsageError
 from onnx_roofline.ir.graph import TensorType
-from onnx_roofline.ir.open_records import DataLengths
+from onnx_roofline.ir.open_records import DataLengths, dims_of
 from onnx_roofline.ir.records import TypedOp
 
 HEAD = '<ir_version: 10, opset_import: ["": 21]>\n'
@@ -211,6 +211,35 @@ def test_outputs_of_one_op_that_contradict_are_refused(tmp_path: Path) -> None:
     path = save(HEAD + "g (float[100, 64] x, int64[2] n) => (v, i) { v, i = Split <axis = 0> (x, n) }", tmp_path)
     with pytest.raises(UsageError, match=r"--dim 'v.0': found 101, but node 0:Split makes it at most 100"):
         analyze(path, Settings(dims={"v.0": 101}))
+
+
+@pytest.mark.parametrize(
+    ("ops", "stated", "message"),
+    [
+        ("v, i = TopK <axis = 0> (x, n)", {"v.0": 5, "i.0": 6}, "'i.0'=6 and 'v.0'=5, but node 0:TopK"),
+        ("v, i, r, c = Unique <axis = 0> (x)", {"v.0": 5, "c.0": 6}, "'c.0'=6 and 'v.0'=5, but node 0:Unique"),
+        ("v, i, r, c = Unique (x)", {"i.0": 5, "c.0": 6}, "'c.0'=6 and 'i.0'=5, but node 0:Unique"),
+    ],
+)
+def test_one_length_of_two_outputs_is_stated_once(
+    ops: str, stated: dict[str, int], message: str, tmp_path: Path
+) -> None:
+    path = save(HEAD + f"g (float[100, 64] x, int64[1] n) => (v, i) {{ {ops} }}", tmp_path)
+    with pytest.raises(UsageError, match=f"{message} makes both of one length; drop or correct one of them"):
+        analyze(path, Settings(dims=stated))
+
+
+@pytest.mark.parametrize(
+    ("ops", "lengths"),
+    [
+        ("v, i = TopK <axis = 0> (x, n)", {"v.0": 100}),
+        ("v, i, r, c = Unique (x)", {"v.0": 6400}),
+    ],
+)
+def test_one_length_of_two_outputs_is_listed_once(ops: str, lengths: dict[str, int], tmp_path: Path) -> None:
+    path = save(HEAD + f"g (float[100, 64] x, int64[1] n) => (o) {{ {ops} o = Neg (n) }}", tmp_path)
+    dims = dims_of(analyze(path).model)
+    assert {name: dim.value for name, dim in dims.items()} == lengths
 
 
 @pytest.mark.parametrize(("rows", "padded"), [(8, 104), (7, 105), (100, 100)])
