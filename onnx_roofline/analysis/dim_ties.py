@@ -180,6 +180,8 @@ class _Solver:
         self.order = {key: place for place, key in enumerate(now.dims)}
         # what is solved while shapes are inferred with primes, and what that means for dims that nobody stated
         self.eliminated: dict[str, ComputedDim] = {}
+        # sums that are 0 although no primes can make them so: `past + sequence - 10`
+        self.out_of_reach: list[Form] = []
         self.solved: dict[str, ComputedDim] = {}
 
     def step(self, inference: "ShapeInference") -> bool:
@@ -204,7 +206,7 @@ class _Solver:
     def _solve(self, equation: Equation, forms: Mapping[int, Form]) -> bool:
         length, wanted = (forms.get(one, Form(constant=one)) for one in (equation.length, equation.wanted))
         rest = length - wanted
-        if not rest.terms or any(name in self.eliminated for name in rest.terms):
+        if not rest.terms or rest in self.out_of_reach or any(name in self.eliminated for name in rest.terms):
             return False
         if not equation.fixes_constants and not (length.terms and wanted.terms):
             return False
@@ -223,12 +225,33 @@ class _Solver:
 
         # While shapes are inferred the longest one is the sum of the others, whoever states what.
         longest = max(candidates, key=lambda name: (name in alone, preference(name)))
-        self.eliminated[longest] = _without(rest, longest, equation.where)
+        eliminated = _without(rest, longest, equation.where)
+        if Form(eliminated.terms, eliminated.constant).value(self.probes) > 0:
+            self.eliminated[longest] = eliminated
+        else:
+            self.out_of_reach.append(rest)
         unstated = [name for name in candidates if name not in self.stated and name not in self.solved]
         if unstated:
             chosen = max(unstated, key=preference)
             self.solved[chosen] = _without(rest, chosen, equation.where)
+            if equation.is_demanded and len(unstated) == 1:
+                self._refuse_negative(equation, chosen, (length, wanted))
         return True
+
+    def _refuse_negative(self, equation: Equation, name: str, sides: tuple[Form, Form]) -> None:
+        """Raises UsageError where stated dims leave less than nothing for the one that they fix."""
+        solved = self.solved[name]
+        if any(other not in self.stated for other in solved.terms) or (equation.room and not equation.is_strict):
+            return
+        value = Form(solved.terms, solved.constant).value(self.stated)
+        fixed = [side.value(self.stated) for side in sides if all(other in self.stated for other in side.terms)]
+        if value >= 0 or (1 in fixed and not equation.is_strict):
+            return
+        stated = ", ".join(f"{other!r}={self.stated[other]}" for other in solved.terms)
+        raise UsageError(
+            f"{self.parsed.info.path}: found {stated}, which leave {value} for {name!r} = {solved} by "
+            f"{equation.where}; correct one of them"
+        )
 
     def _refuse_contradiction(self, equation: Equation, length: Form, wanted: Form, forms: Mapping[int, Form]) -> None:
         found, other = length.value(self.stated), wanted.value(self.stated)

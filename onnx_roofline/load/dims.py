@@ -41,9 +41,12 @@ class ComputedDim(Struct, frozen=True):
 
     def __str__(self) -> str:
         """`past + sequence`."""
-        parts = [f"{'-' if times < 0 else '+'} {abs(times)}*{name}" for name, times in self.terms.items()]
+        ordered = sorted(self.terms.items(), key=lambda term: term[1] < 0)
+        parts = [f"{'-' if times < 0 else '+'} {abs(times)}*{name}" for name, times in ordered]
         if self.constant or not parts:
-            parts.append(f"{'-' if self.constant < 0 else '+'} {abs(self.constant)}")
+            constant = f"{'-' if self.constant < 0 else '+'} {abs(self.constant)}"
+            # A difference starts with what it is taken from: `10 - s`.
+            parts.insert(0 if parts and parts[0].startswith("-") else len(parts), constant)
         return re.sub(r"\b1\*", "", " ".join(parts)).removeprefix("+ ")
 
 

@@ -23,6 +23,18 @@ _SUPPRESSIONS = frozenset({"NonMaxSuppression", "EfficientNMS_TRT", "BatchedNMSD
                            "TRTBatchedNMS", "NMSRotated", "RoiAlign"})  # fmt: skip
 # Ops that sample an image at places which they are given.
 _PLACES = frozenset({"GridSample", "AffineGrid", "RoiAlign"})
+# Where ops of attention take their caches: keys and values apart, [B, h, P, d], or together, [2, B, h, P, d].
+_PASTS: Mapping[tuple[str, str], tuple[int, ...]] = {
+    ("", "Attention"): (4, 5),
+    ("com.microsoft", "Attention"): (4,),
+    ("com.microsoft", "QAttention"): (8,),
+    ("com.microsoft", "DecoderMaskedSelfAttention"): (4,),
+    ("com.microsoft", "DecoderMaskedMultiHeadAttention"): (5, 6),
+    ("com.microsoft", "MultiHeadAttention"): (6, 7),
+    ("com.microsoft", "DecoderAttention"): (6, 7),
+    ("com.microsoft", "GroupQueryAttention"): (3, 4),
+    ("com.microsoft", "SparseAttention"): (3, 4),
+}
 # Levels of a feature pyramid.
 _LEVELS = 3
 # Ops looked at while following an input; real files tell within a few.
@@ -267,6 +279,8 @@ def _told_by(
         yield rank - 1, Use("sequence", None, f"indexes {op.id}")
     elif op.op_type in _PLACES:
         yield from _told_by_places(op, position, rank, weight, reason)
+    elif position in _PASTS.get((op.domain, op.op_type), ()):
+        yield from _told_by_past(op, rank, reason)
     elif op.op_type in ("Attention", "RotaryEmbedding"):
         yield from _told_by_tokens(op, position, rank, reason)
 
@@ -296,8 +310,20 @@ def _told_by_places(
             yield axis, Use("image", None, reason)
 
 
+def _told_by_past(op: Op, rank: int, reason: str) -> Iterator[tuple[int, Use]]:
+    """What attention tells of its cache: [B, h, P, d], or keys and values together, [2, B, h, P, d].
+
+    Source: ONNX Attention-24; onnxruntime ContribOperators.md.
+    """
+    if rank in (4, 5):
+        yield rank - 4, Use("batch", None, reason)
+        yield rank - 3, Use("unknown", None, f"heads of {op.id}")
+        yield rank - 2, Use("past", None, reason)
+        yield rank - 1, Use("features", None, reason)
+
+
 def _told_by_tokens(op: Op, position: int, rank: int, reason: str) -> Iterator[tuple[int, Use]]:
-    """What attention and its rotation tell: X [B, S, D] or [B, h, S, d], positions [B, S], past [B, h, P, d].
+    """What attention and its rotation tell: X [B, S, D] or [B, h, S, d], positions [B, S].
 
     Source: ONNX Attention-24, RotaryEmbedding-23; onnxruntime ContribOperators.md.
     """
@@ -307,10 +333,10 @@ def _told_by_tokens(op: Op, position: int, rank: int, reason: str) -> Iterator[t
             yield 1, Use("sequence", None, reason)
         if position not in (0, positions):
             return
-    is_past = op.op_type == "Attention" and not op.domain and position in (4, 5)
-    if position < (1 if op.domain else 3) or is_past or op.op_type == "RotaryEmbedding":
+    is_token = position < (1 if op.domain else 3)
+    if is_token or op.op_type == "RotaryEmbedding":
         yield 0, Use("batch", None, reason)
-    if rank == 4 and (position < (1 if op.domain else 3) or is_past):
+    if rank == 4 and is_token:
         yield 1, Use("unknown", None, f"heads of {op.id}")
-        yield 2, Use("past" if is_past else "sequence", None, reason)
+        yield 2, Use("sequence", None, reason)
         yield 3, Use("features", None, reason)

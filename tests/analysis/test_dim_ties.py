@@ -303,3 +303,64 @@ def test_a_tie_follows_a_dim_that_an_expression_fixes(stated: dict[str, int], n:
                  [tensor("y")])  # fmt: skip
     dims = dims_of(path, **stated)
     assert (dims["n"], dims["n+1"], dims["m"]) == ((n, "bound"), (m, "bound"), (m, "bound"))
+
+
+def test_the_two_caches_of_one_op_are_of_one_length(tmp_path: Path) -> None:
+    """P keys and 1 new one; the values may have a name of their own."""
+    attention_op = node("MultiHeadAttention", "q,k,v,,,,pk,pv", "y,ok,ov", "com.microsoft", num_heads=8)
+    inputs = [tensor("q", ("b", "s", 512)), tensor("k", ("b", "l", 512)), tensor("v", ("b", "l", 512)),
+              tensor("pk", ("b", 8, "P", 64)), tensor("pv", ("b", 8, "P2", 64))]  # fmt: skip
+    path = write(tmp_path, [attention_op], inputs, [tensor("y"), tensor("ok"), tensor("ov")])
+    assert dims_of(path, b=2, s=1, l=1, P=9)["P2"] == (9, "bound")
+    assert dims_of(path)["P2"] == dims_of(path)["P"] == (128, "assumed")
+
+
+@pytest.mark.parametrize(
+    ("domain", "op", "inputs", "past"),
+    [
+        ("com.microsoft", "GroupQueryAttention", "q,k,v,past,past,len,total", ("s0", 2, "s2", 64)),
+        ("com.microsoft", "MultiHeadAttention", "q,k,v,,,,past,past", ("s0", 8, "s2", 64)),
+        ("com.microsoft", "Attention", "q,w,,,past", (2, "s0", 8, "s2", 64)),
+        ("", "Attention", "q,k,v,,past,past", ("s0", 8, "s2", 64)),
+    ],
+)
+def test_what_takes_it_for_a_cache_tells_its_axes(
+    domain: str, op: str, inputs: str, past: Dims, tmp_path: Path
+) -> None:
+    """torch names dims s0, s1, ..., which tell nothing."""
+    heads = {"kv_num_heads": 2} if op == "GroupQueryAttention" else {}
+    counts = {"q_num_heads": 8, "kv_num_heads": 8} if not domain else {"num_heads": 8, **heads}
+    width = 128 if heads else 512
+    tokens = [tensor("q", ("s0", "s1", 512)), *(tensor(name, ("s0", "s1", width)) for name in "kv")]
+    lengths = [tensor("len", ("s0",), TensorProto.INT32), tensor("total", (), TensorProto.INT32)]
+    path = write(
+        tmp_path, [node(op, inputs, "y,a,b" if "v" in inputs else "y,a", domain, **counts)],
+        [*tokens, tensor("w", (512, 1536)), tensor("past", past), *lengths], [tensor("y")],
+    )  # fmt: skip
+    model = analyze(path).model
+    assert {name: model.dims[name].value for name in ("s0", "s1", "s2")} == {"s0": 1, "s1": 128, "s2": 128}
+    assert model.dims["s2"].reason == f"past: feeds 0:{op}"
+
+
+def test_a_total_that_is_stated_leaves_the_rest_for_the_cache(tmp_path: Path) -> None:
+    """10 keys in all, fewer than any prime that shapes are inferred with: 10 - 1 lie in both caches."""
+    attention_op = node(
+        "GroupQueryAttention", "qkv,,,pk,pv,lens,total", "y,ok,ov", "com.microsoft", num_heads=8, kv_num_heads=2
+    )
+    inputs = [tensor("qkv", ("s0", "s1", 768)), tensor("pk", ("s0", 2, "s2", 64)), tensor("pv", ("s0", 2, "s3", 64)),
+              tensor("lens", ("s0",), TensorProto.INT32), tensor("total", (), TensorProto.INT32)]  # fmt: skip
+    path = write(tmp_path, [attention_op], inputs, [tensor("y"), tensor("ok"), tensor("ov")])
+    model = analyze(path, Settings(dims={"s0": 1, "s1": 1}, values={"total": (10,)})).model
+    assert {name: model.dims[name].value for name in ("s2", "s3")} == {"s2": 9, "s3": 9}
+    assert model.dims["s2"].reason == "computed: 10 - s1, by 0:GroupQueryAttention (total sequence length)"
+
+
+def test_less_than_nothing_is_left(tmp_path: Path) -> None:
+    """Past and 4 new positions are added to one vector of 3 of them; a single one is repeated."""
+    nodes = [node("Concat", "past,new", "c", axis=1), node("Add", "c,pos", "y")]
+    inputs = [tensor("past", ("b", "P", 8)), tensor("new", ("b", "S", 8)), tensor("pos", ("b", "T", 8))]
+    path = write(tmp_path, nodes, inputs, [tensor("y")])
+    assert dims_of(path, b=1, S=4, T=9)["P"] == (5, "bound")
+    assert dims_of(path, b=1, S=4, T=1)["P"] == (128, "assumed")
+    with pytest.raises(UsageError, match="found 'S'=4, 'T'=3, which leave -1 for 'P' = T - S by 1:Add; correct one"):
+        dims_of(path, b=1, S=4, T=3)

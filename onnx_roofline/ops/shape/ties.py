@@ -102,6 +102,8 @@ def _multi_head(op: OpView) -> Iterator[Tie]:
     total = held if op.has(8) else held + new
     if op.has(2) and op.input(2).rank == 3:
         yield Tie(op.input(2).shape[1], new, "values")
+    if op.has(7):
+        yield Tie(op.input(7).shape[2], held, "past values")
     yield from _batches(op, batch, 1, 2, 6, 7)
     if op.has(4) and op.input(4).rank > 1:
         yield Tie(op.input(4).shape[0], batch, "batch of input 4")
