@@ -100,11 +100,13 @@ def _is_signal(graph_input: GraphInput, axis: int, rank: int) -> bool:
 
 def _kind_of(key: str, graph_input: GraphInput, axis: int, rank: int, use: Use | None) -> tuple[str, str]:
     name = "" if key == f"{graph_input.name}.{axis}" or _MADE_UP.search(key) else key
-    if use is not None and (use.kind == "sequence" or (use.kind == "image" and name in _LETTERS)):
+    named = next((kind for pattern, kind in _NAMES if name and pattern.search(name)), "")
+    # What indexes rows is as long as a sequence, unless it is called what a graph has.
+    is_of_graph = named in ("nodes", "edges")
+    if use is not None and ((use.kind == "sequence" and not is_of_graph) or (use.kind == "image" and name in _LETTERS)):
         return use.kind, use.reason
-    for pattern, kind in _NAMES:
-        if name and pattern.search(name):
-            return kind, f"by its name {shown(name)}"
+    if named:
+        return named, f"by its name {shown(name)}"
     if use is not None:
         return use.kind, use.reason
     if rank == 3 and axis == 1 and STATE_NAME.search(graph_input.name):

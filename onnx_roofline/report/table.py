@@ -15,12 +15,13 @@ from onnx_roofline.base.text import plural, visible
 from onnx_roofline.ir.placed_records import Placement, Roof, Roofline
 from onnx_roofline.ir.records import Executions, Kernel, Work
 from onnx_roofline.report.caches import caches_line
+from onnx_roofline.report.cells import number, sum_cell
 from onnx_roofline.report.columns import GROUP_COLUMNS, kernel_columns
 from onnx_roofline.report.header import NAME_WIDTH, first_line, model_line
 from onnx_roofline.report.kernel_rows import MOST, KernelRow, Order, kernel_counts, kernel_rows, most_wasted
 from onnx_roofline.report.modules import module_rows_within, sum_groups
 from onnx_roofline.report.text_table import Screen, Table, bar, table_lines
-from onnx_roofline.report.totals import number, placements_table, sum_cell, totals_table
+from onnx_roofline.report.totals import placements_table, totals_table
 from onnx_roofline.what_if.sensitivity import assumed_figures
 
 # Characters of the longest bar, and rows of the module tree for each row of the other tables.

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from onnx_roofline.base.quantities import format_percent, format_share, format_si
 from onnx_roofline.ir.placed_records import Alternative, PlacementSummary
+from onnx_roofline.report.cells import sum_cell
 
 
 def time_rows(placed: PlacementSummary, optimum: Alternative, *, is_pair: bool) -> Iterator[tuple[str, str, str]]:
@@ -26,7 +27,7 @@ def time_rows(placed: PlacementSummary, optimum: Alternative, *, is_pair: bool) 
                  "static": energy.static_j}  # fmt: skip
         yield (
             "energy",
-            format_si(energy.total_j, "J"),
+            sum_cell(energy.total_j, "J", placed.untimed_kernels),
             ", ".join(f"{name} {format_si(value, 'J')}" for name, value in parts.items() if value),
         )
         yield from _saved(placed, optimum, energy.total_j)

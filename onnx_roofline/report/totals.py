@@ -8,6 +8,7 @@ from onnx_roofline.base.text import plural
 from onnx_roofline.ir.kernel_work import KernelWork
 from onnx_roofline.ir.placed_records import Alternative, PlacementSummary, Roofline
 from onnx_roofline.ir.records import Executions
+from onnx_roofline.report.cells import number, sum_cell
 from onnx_roofline.report.columns import PLACEMENT_COLUMNS, TOTAL_COLUMNS
 from onnx_roofline.report.footprint import memory_parts, memory_share
 from onnx_roofline.report.header import without_time
@@ -61,18 +62,6 @@ def _total_rows(analysis: Analysis) -> Iterator[tuple[str, str, str]]:
     yield from time_rows(placed, optimum, is_pair=system.pim is not None)
 
 
-def sum_cell(value: float | None, unit: str, missing: int) -> str:
-    """A sum over what is known, with a mark where something is missing from it; `?` where nothing of it is known."""
-    if missing and not value:
-        return "?"
-    return format_si(value, unit) + (" + ?" if missing else "")
-
-
-def number(value: float | None) -> str:
-    """Four digits; a dash for what is unknown."""
-    return "–" if value is None else format_si(value) if value >= 10_000 else f"{value:.4g}"
-
-
 def _placed_note(placed: PlacementSummary, optimum: Alternative) -> str:
     """What the placement is: what it is best for, how sure that is, and what crosses."""
     note = f"{plural(optimum.on_pim, 'kernel')} on the PIM, {format_si(optimum.transfer_s, 's')} of transfers"
@@ -96,7 +85,7 @@ def placements_table(analysis: Analysis) -> Table:
             "on the PIM": f"{item.on_pim:,}",
         }
         if has_energy and item.energy is not None:
-            row["energy"] = format_si(item.energy.total_j, "J")
+            row["energy"] = sum_cell(item.energy.total_j, "J", placed.untimed_kernels)
         rows.append(row)
     none = dict.fromkeys(("kernels", "transfers", "on the PIM", *(["energy"] if has_energy else [])), "–")
     for name, seconds in (("both at once", placed.makespan_s), ("with splits", placed.with_splits_s)):

@@ -457,6 +457,13 @@ ASSUMED: dict[str, tuple[onnx.ModelProto, dict[str, Shape]]] = {
         {"x": (1024, 16), "edge_index": (2, 4096), "batch": (1024,)},
     ),
     "edges of a graph by any name": (plain(value("e", [2, "num_edges"], INT64)), {"e": (2, 4096)}),
+    "edges that index the nodes": (
+        model(
+            [node("Gather", ["x", "source"], ["y"])],
+            [value("x", ["num_nodes", 16]), value("source", ["num_edges"], INT64)],
+        ),
+        {"x": (1024, 16), "source": (4096,)},
+    ),
     "residues are no image": (
         plain(value("pair", ["num_residues", "num_residues", 64]), value("res", ["resolution", 1])),
         {"pair": (128, 128, 64), "res": (224, 1)},

@@ -429,3 +429,20 @@ def test_the_summary_names_modules(bert: Analysis, decoder: Analysis) -> None:
     # One device needs no name.
     assert not any("h100" in line for line in lines)
     assert any("launch of attacc  " in line for line in waste_lines(decoder, 3))
+
+
+def test_joules_of_unknown_work_are_no_zero(tmp_path: Path) -> None:
+    """Nothing is known of two ops: no time, and no energy either."""
+    nodes = [helper.make_node(kind, [a], [b], domain=domain)
+             for kind, domain, a, b in (("Strange", "us", "x", "h"), ("Relu", "", "h", "y"))]  # fmt: skip
+    ends = [
+        helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, dims) for name, dims in (("x", [4]), ("y", None))
+    ]
+    imports = [helper.make_opsetid("", 18), helper.make_opsetid("us", 1)]
+    path = tmp_path / "strange.onnx"
+    model = helper.make_model(helper.make_graph(nodes, "g", ends[:1], ends[1:]), opset_imports=imports, ir_version=10)
+    onnx.save(model, path)
+    lines = printed(analyze(path, Settings()))
+    assert [line.split() for line in lines if line.startswith(" energy")] == [["energy", "?"]]
+    rows = section(lines, "Placements")
+    assert [row.split()[-1] for row in rows if row.startswith(" all ")] == ["?", "?"]
