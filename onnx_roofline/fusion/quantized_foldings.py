@@ -3,25 +3,24 @@
 from msgspec import Struct
 from msgspec.structs import replace
 
-from onnx_roofline.base.units import ceil_div
 from onnx_roofline.fusion.quantized import Part, QuantizedParts, quantized_parts
+from onnx_roofline.fusion.quantized_scales import Scale, behind, scale_of
 from onnx_roofline.fusion.quantized_tensors import Place
 from onnx_roofline.ir.graph import Notice, TensorType
 from onnx_roofline.ir.records import Folding, TypedOp
-from onnx_roofline.ops.cost.lookup import traits_of
 
 
 class _Lazy(Struct, frozen=True):
     """A tensor that is still quantised: what is read of it, and the rows that restore it, whose work is to be done."""
 
     kind: TensorType
-    scales: dict[Place, TensorType]
+    scales: dict[Place, Scale]
     restored_by: tuple[str, ...]
 
     @property
     def types(self) -> tuple[TensorType, ...]:
         """The data, then what restores it."""
-        return (self.kind, *self.scales.values())
+        return (self.kind, *(scale.kind for scale in self.scales.values()))
 
 
 def foldings_of(found: QuantizedParts) -> dict[str, Folding]:
@@ -58,40 +57,43 @@ class _Build:
         elif part.kind == "computes":
             self._between(key, row, part)
         elif part.kind == "picks":
-            self.foldings[key] = self._reading(row, part, "dequantises what it picks")
+            self.foldings[key] = self._picking(row, part)
         elif part.kind in ("renames", "moves", "scales"):
             self._pass_on(key, row, part, taken)
 
     def _restored(self, key: str, row: TypedOp, part: Part) -> _Lazy:
         data = row.inputs[0]
         assert data is not None, "a DQ op without data is no part"
-        scales: dict[Place, TensorType] = {}
+        scales: dict[Place, Scale] = {}
         restored_by: tuple[str, ...] = (key,)
+        given = row.op.attributes.get("axis", 1)
+        axis = given if isinstance(given, int) else 1
         for position, place in self.names.inputs(row):
             kind = row.inputs[position]
             if position and place in part.takes:
                 inner = self.lazy[place]
-                scales |= {place: inner.kind, **inner.scales}
+                scales |= {place: scale_of(inner.kind, data, axis)}
+                scales |= {one: scale_of(scale.kind, data, axis) for one, scale in inner.scales.items()}
                 restored_by = (*inner.restored_by, key)
             elif position and kind is not None:
-                scales[place] = kind
+                scales[place] = scale_of(kind, data, axis)
         return _Lazy(data, scales, restored_by)
 
     def _pass_on(self, key: str, row: TypedOp, part: Part, taken: list[_Lazy]) -> None:
-        scales = {place: kind for one in taken for place, kind in one.scales.items()}
+        scales = {place: scale for one in taken for place, scale in one.scales.items()}
         restored_by = dict.fromkeys(restorer for one in taken for restorer in one.restored_by)
+        source = taken[0].kind
         if part.kind == "scales":
             places = dict(self.names.inputs(row))
             at = next(at for at, place in places.items() if place in part.takes)
-            scales |= {place: kind for other, place in places.items()
+            scales |= {place: scale_of(kind, source, 0) for other, place in places.items()
                        if other != at and (kind := row.inputs[other]) is not None}  # fmt: skip
             restored_by[key] = None
-        elif traits_of(row.op).selects:
-            scales = {place: _picked(kind, taken[0].kind, row.outputs) for place, kind in scales.items()}
-        dtype = taken[0].kind.dtype
+        dtype = source.dtype
         for name, kind in zip(row.op.outputs, row.outputs, strict=True):
             if name and (row.scope, name) in self.found.sources:
-                self.lazy[row.scope, name] = _Lazy(replace(kind, dtype=dtype), scales, tuple(restored_by))
+                here = {place: behind(scale, row, source, kind) for place, scale in scales.items()}
+                self.lazy[row.scope, name] = _Lazy(replace(kind, dtype=dtype), here, tuple(restored_by))
         if part.kind == "moves":
             is_stored = all(self.found.sources[made].is_stored for made in part.makes)
             self.foldings[key] = Folding(
@@ -115,30 +117,57 @@ class _Build:
         restored_by = dict.fromkeys(key for place in part.takes for key in self.lazy[place].restored_by)
         return Folding(inputs=self._inputs(row, part), restored_by=tuple(restored_by), note=note)
 
+    def _picking(self, row: TypedOp, part: Part) -> Folding:
+        """The folding of a row that selects and restores: of the scales it reads those of what it selects."""
+        folding = self._reading(row, part, "dequantises what it picks")
+        if len(row.outputs) > 1:
+            return folding
+        (place,) = part.takes
+        lazy = self.lazy[place]
+        picked = (lazy.kind, *(behind(scale, row, lazy.kind, row.outputs[0]).kind for scale in lazy.scales.values()))
+        return replace(folding, inputs=tuple(None if types is None else picked for types in folding.inputs))
+
     def _product(self, key: str, row: TypedOp, part: Part) -> None:
         dtype = self.found.compute_dtype(row, part)
         note = f"computes on {dtype}" if dtype else "dequantises its operands as it reads them"
         folding = replace(self._reading(row, part, note), compute_dtype=dtype)
-        self._with_result(key, folding, self.found.requantization(row) if self.found.is_whole(row, part) else "")
+        self._with_result(key, folding, part, self.found.requantization(row) if self.found.is_whole(row, part) else "")
 
     def _between(self, key: str, row: TypedOp, part: Part) -> None:
         """Arithmetic or a move between Q and DQ ops; or a Q op right behind them."""
         dtype = self.found.compute_dtype(row, part)
         if part.requantizes:
             note = f"computes on {dtype}" if dtype else "dequantises its operands and quantises its result"
-            self._with_result(key, replace(self._reading(row, part, note), compute_dtype=dtype), part.requantizes)
+            self._with_result(key, replace(self._reading(row, part, note), compute_dtype=dtype), part, part.requantizes)
             return
         folding = self._reading(row, part, "requantises")
         if all(self.found.is_inverse(self.rows[restorer], row) for restorer in folding.restored_by):
             folding = replace(folding, moves_nothing=True, note="the quantised tensor again")
         self.foldings[key] = folding
 
-    def _with_result(self, key: str, folding: Folding, after: str) -> None:
+    def _with_result(self, key: str, folding: Folding, part: Part, after: str) -> None:
         """Note a folding with the QuantizeLinear that alone reads the result, if there is one."""
         if after:
-            folding = replace(folding, outputs=self.rows[after].outputs[:1], counted=(after,))
+            made = self.rows[after]
+            folding = replace(folding, inputs=self._with_parameters(folding, part, made), outputs=made.outputs[:1],
+                              counted=(after,))  # fmt: skip
             self.foldings[after] = Folding(folded_into=key, note=f"folded into {key}")
         self.foldings[key] = folding
+
+    def _with_parameters(
+        self, folding: Folding, part: Part, after: TypedOp
+    ) -> tuple[tuple[TensorType, ...] | None, ...]:
+        """What is read, and with the first quantised operand the scale and zero point of the result, once each."""
+        known = {place for taken in part.takes for place in self.lazy[taken].scales}
+        more = tuple(
+            kind
+            for position, place in self.names.inputs(after)
+            if position and place not in known and (kind := after.inputs[position]) is not None
+        )
+        first = next((at for at, types in enumerate(folding.inputs) if types is not None), None)
+        return tuple(
+            types if types is None or at != first else (*types, *more) for at, types in enumerate(folding.inputs)
+        )
 
     def _takers(self) -> dict[str, list[str]]:
         """By row that restores a tensor those that read it quantised."""
@@ -164,14 +193,6 @@ class _Build:
             next((at for at, place in self.names.inputs(row) if place in part.takes), 0) if part.kind == "scales" else 0
         )
         self.foldings[key] = Folding(folded_into=taker, keeps_work=not beside, aliases=at, note=f"folded into {taker}")
-
-
-def _picked(scale: TensorType, source: TensorType, pieces: tuple[TensorType, ...]) -> TensorType:
-    """The scales of what is selected: in proportion where blocks have their own, else all."""
-    made, elements = sum(kind.elements or 0 for kind in pieces), source.elements
-    if scale.shape is None or len(scale.shape) < 2 or not elements or not scale.elements or made >= elements:
-        return scale
-    return TensorType(scale.dtype, (ceil_div(scale.elements * made, elements),), scale.exact)
 
 
 def hidden_operands(

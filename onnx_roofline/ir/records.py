@@ -73,12 +73,12 @@ class Folding(Struct, frozen=True, eq=False):
     """Column of the quantisation pass: how an op computes once the Q and DQ ops around it are folded into it.
 
     `compute_dtype` is the quantised element type it computes in ("": its own). `inputs` holds for each input what is
-    read instead (the stored tensor, its scale, its zero point), or None where it is read as it is; `outputs` for each
-    output the quantised type that is written, or None. `restored_by` are the rows that restore what it reads,
-    `counted` those whose work is counted here: every Q and DQ op's is counted once. `folded_into` is set on a row that
-    vanishes into another; `keeps_work` where that runs in another scope, so that the work stays. `moves_nothing`: the
-    result is the quantised input again; `runs_once`: the op only rearranges stored values. `aliases` is the input whose
-    bytes the result of such a row is. `note` says what a reader should know.
+    read instead (the stored tensor, its scale, its zero point; with the first those of the result), or None where it is
+    read as it is; `outputs` for each output the quantised type that is written, or None. `restored_by` are the rows
+    that restore what it reads, `counted` those whose work is counted here: every Q and DQ op's is counted once.
+    `folded_into` is set on a row that vanishes into another; `keeps_work` where that runs in another scope, so that the
+    work stays. `moves_nothing`: the result is the quantised input again; `runs_once`: the op only rearranges stored
+    values. `aliases` is the input whose bytes the result of such a row is. `note` says what a reader should know.
     """
 
     compute_dtype: str = ""

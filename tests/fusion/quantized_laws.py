@@ -81,14 +81,20 @@ def _add(sums: dict[str, Fraction], counts: Counts, times: Fraction) -> None:
 
 
 def assert_read_as_written(model: Model) -> None:
-    """No row reads more bytes of an operand than were written of it, its scales and zero points included."""
+    """No row reads more bytes of an operand than were written of it, its scales and zero points included.
+
+    With the first operand come the scale and the zero point that quantise the result.
+    """
     written = _Written(model)
-    names = written.names
+    names, foldings = written.names, model.column(Folding)
     for key, traffic in model.column(Traffic).items():
         row = names.rows[key]
+        quantizers = [names.rows[one] for one in foldings[key].counted if traits_of(names.rows[one].op).quantizes]
+        result = sum(kind.bytes or 0 for one in quantizers for kind in one.inputs[1:] if kind is not None)
         for position, place in names.inputs(row):
             size, there = traffic.read_bytes[position], written.of(place)
             if size and there is not None:
+                there += result
                 assert size <= there, f"{key} reads {size} B of {place}, {there} B were written"
     for output in model.graph.outputs:
         there, kind = written.data(("", output.name)), written.types.get(("", output.name))

@@ -403,7 +403,8 @@ def test_a_convolution_multiplies_quantised_tensors_where_its_result_is_quantise
     stored = {"w": (kind, (8, 8, 3, 3)), "s": (T.FLOAT, ()), "z": (kind, ())}
     analysis = analysed(tmp_path, text, inputs, stored)
     assert work_of(analysis, "c").compute_dtype == dtype
-    assert traffic_of(analysis, "c").read_bytes == (512 * width + 4, 576 * width + 4)
+    # Both with the scale s, and with the first the zero point of y.
+    assert traffic_of(analysis, "c").read_bytes == (512 * width + 4 + width, 576 * width + 4)
     assert traffic_of(analysis, "c").write_bytes == (512 * width,)
     counts = analysis.summary.counts
     # x and w dequantised; the result quantised
@@ -411,7 +412,8 @@ def test_a_convolution_multiplies_quantised_tensors_where_its_result_is_quantise
     # Without a QuantizeLinear behind, the products are those of floats, of operands read as they are stored.
     analysis = analysed(tmp_path, "\n".join(text.strip().splitlines()[:3]), inputs, stored)
     assert work_of(analysis, "c").compute_dtype == "float32"
-    assert traffic_of(analysis, "c").read_bytes == (512 * width + 4, 576 * width + 4)
+    # Both with the scale s, and with the first the zero point of y.
+    assert traffic_of(analysis, "c").read_bytes == (512 * width + 4 + width, 576 * width + 4)
     assert traffic_of(analysis, "c").write_bytes == (2048,)
 
 
@@ -566,3 +568,62 @@ def test_onnxruntime_leaves_a_dequantized_weight_of_a_convolution(tmp_path: Path
     assert analysis.summary.naive_bytes == rest + (576 + 5 + 2304) + 2304
     (notice,) = (one for one in analysis.model.warnings if one.code == "dequantized-operand")
     assert "float tensor is written and read" in notice.message
+
+
+# (axis and block size, shape of the scales, what selects, {result: bytes read of the piece and of its scales})
+PIECES = {
+    # 2 of 6 rows of 8: 16 B, and one scale each
+    "rows of their own scale": ("axis = 0", (6,), "y = Gather <axis = 0> (d, i)", {"y": 16 + 8}),
+    # 2 of 8 columns of 6: 12 B, and one scale each
+    "columns of their own scale": ("axis = 1", (8,), "y = Gather <axis = 1> (d, i)", {"y": 12 + 8}),
+    # the columns need the scales of all rows
+    "columns of rows with scales": ("axis = 0", (6,), "y = Gather <axis = 1> (d, i)", {"y": 12 + 24}),
+    # 2 rows of 2 blocks
+    "rows of blocks": ("axis = 1, block_size = 4", (6, 2), "y = Gather <axis = 0> (d, i)", {"y": 16 + 16}),
+    # 2 indices can't need more than the 2 blocks of each of 6 rows
+    "columns of blocks": ("axis = 1, block_size = 4", (6, 2), "y = Gather <axis = 1> (d, i)", {"y": 12 + 48}),
+    # 2 of the rows, which are columns now
+    "behind a Transpose": ("axis = 0", (6,), "t = Transpose (d)\ny = Gather <axis = 1> (t, i)", {"y": 16 + 8}),
+    # [6, 8] as [6, 2, 4]: the rows are still there
+    "behind a Reshape": ("axis = 0", (6,), "t = Reshape (d, sh)\ny = Gather <axis = 0> (t, i)", {"y": 16 + 8}),
+    # [6, 8] as [6, 2, 4]: a scale of 8 columns lies along parts of two axes, so that all are read
+    "columns cut in two": ("axis = 1", (8,), "t = Reshape (d, sh)\ny = Gather <axis = 0> (t, i)", {"y": 16 + 32}),
+    # 48 B in two halves of 4 columns, each with the scales of its own
+    "halves": (
+        "axis = 1", (8,), "a, b = Split <axis = 1, num_outputs = 2> (d)\nq = MatMul (x, a)\ny = MatMul (x, b)",
+        {"q": 24 + 16, "y": 24 + 16},
+    ),
+    "halves of blocks": (
+        "axis = 1, block_size = 4", (6, 2),
+        "a, b = Split <axis = 1, num_outputs = 2> (d)\nq = MatMul (x, a)\ny = MatMul (x, b)",
+        {"q": 24 + 24, "y": 24 + 24},
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", PIECES)
+def test_a_piece_is_restored_by_its_own_scales(case: str, tmp_path: Path) -> None:
+    """int8 [6, 8] and float32 scales; a product reads the piece as its second operand."""
+    where, scales, ops, wanted = PIECES[case]
+    analysis = analysed(
+        tmp_path, f"d = DequantizeLinear <{where}> (w, s)\n{ops}", {"x": (T.FLOAT, (3, 6)), "i": (T.INT64, (2,))},
+        {"w": (T.INT8, (6, 8)), "s": (T.FLOAT, scales)}, values={"sh": (6, 2, 4)},
+    )  # fmt: skip
+    read = {name: traffic_of(analysis, name).read_bytes for name in wanted}
+    assert {name: sizes["MatMul" in ops] for name, sizes in read.items()} == wanted
+
+
+@pytest.mark.parametrize(
+    ("scale", "more"),
+    [("s, z", 0), ("t, z", 4), ("s, u", 1), ("t, u", 5)],
+)
+def test_what_quantises_a_result_is_read_too(scale: str, more: int, tmp_path: Path) -> None:
+    """256 int8 values with s and z, 5 B; the result's scale and zero point besides, unless they are the same."""
+    text = f"""
+        d = DequantizeLinear (x, s, z)
+        m = MaxPool <kernel_shape = [2, 2], strides = [2, 2]> (d)
+        y = QuantizeLinear (m, {scale})
+    """
+    stored = {"s": (T.FLOAT, ()), "t": (T.FLOAT, ()), "z": (T.INT8, ()), "u": (T.INT8, ())}
+    analysis = analysed(tmp_path, text, {"x": (T.INT8, (1, 4, 8, 8))}, stored)
+    assert analysis.summary.naive_bytes == 256 + 5 + more + 64
