@@ -53,7 +53,7 @@ def behind(scale: Scale, row: TypedOp, source: TensorType, made: TensorType) -> 
     if traits.permutes:
         order = row.op.attributes.get("perm", tuple(reversed(range(len(before)))))
         assert isinstance(order, tuple)
-        return Scale(scale.kind, tuple(along[int(place)] for place in order))  # type: ignore[arg-type]
+        return Scale(scale.kind, tuple(along[int(place)] for place in order))
     if row.op.op_type == "Gather":
         found = _gathered(along, before, after, row)
         return _in_proportion(scale, source, made) if found is None else scale.reaching(found)
