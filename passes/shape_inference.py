@@ -19,7 +19,7 @@ from onnx_roofline.inference.user_values import stated_values
 from onnx_roofline.inference.walk import WalkOptions
 from onnx_roofline.ir.graph import Model, TensorType
 from onnx_roofline.ir.pipeline import PassResult
-from onnx_roofline.ir.records import TypedOp
+from onnx_roofline.ir.records import FileTypes, TypedOp
 
 
 class ShapeInference(Struct, frozen=True):
@@ -65,11 +65,13 @@ class ShapeInference(Struct, frozen=True):
         walk = infer(model, options, said)
         is_whole = not walk.left_out and not self.leaves_contradictions
         rows: Mapping[str, TypedOp] = walk.rows if is_whole else _reached(walk.rows)
-        if self.assume_dtype:
-            rows = {key: _recast(row, self.assume_dtype) for key, row in rows.items()}
         outside = notices_of_external_constants(model, rows, self.value_elements)
         unused = notices_of_unused(model, said, rows) + walk.lengths.notices_of_unused(lengths)
-        return PassResult(rows, walk.all_notices() + unused + outside, (walk.lengths.report(),))
+        wholes: tuple[object, ...] = (walk.lengths.report(),)
+        if self.assume_dtype:
+            wholes = (*wholes, FileTypes(rows))
+            rows = {key: _recast(row, self.assume_dtype) for key, row in rows.items()}
+        return PassResult(rows, walk.all_notices() + unused + outside, wholes)
 
 
 def _input_dims(model: Model) -> set[str]:

@@ -55,7 +55,6 @@ class _FileSource(Struct, frozen=True, dict=True):
 
     parsed: ParsedModel
     main: str
-    dtype: str = ""
 
     @cached_property
     def _kinds(self) -> dict[tuple[str, str], TensorType]:

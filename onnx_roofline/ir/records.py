@@ -69,6 +69,12 @@ class TypedOp(Struct, frozen=True, eq=False):
     alike: int = -1
 
 
+class FileTypes(Struct, frozen=True, eq=False):
+    """What the shape inference says of the whole model under an assumed width: its rows at the types of the file."""
+
+    rows: Mapping[str, TypedOp]
+
+
 class Folding(Struct, frozen=True, eq=False):
     """Column of the quantisation pass: how an op computes once the Q and DQ ops around it are folded into it.
 

@@ -15,6 +15,7 @@ def model_annotations(analysis: Analysis) -> Mapping[str, Figure]:
     figures: dict[str, Figure | None] = {
         "system": analysis.system.slug,
         "pipeline": analysis.pipeline,
+        "assume_dtype": analysis.settings.float_dtype or None,
         "macs": summary.counts.macs,
         "flops": summary.counts.flops,
         "parameters": summary.parameters,

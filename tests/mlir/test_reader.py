@@ -26,10 +26,10 @@ IMPORTED = sorted(path.stem for path in (HERE / "iree").glob("*.mlir"))
 COLUMNS = (Work, Traffic, Executions, Live, Reuse, Roofline, Placement)
 
 
-def through_mlir(analysis: Analysis, folder: Path) -> Analysis:
+def through_mlir(analysis: Analysis, folder: Path, settings: Settings | None = None) -> Analysis:
     path = folder / "m.mlir"
     path.write_text("".join(write_mlir(analysis)), "ascii")
-    return analyze(path)
+    return analyze(path, settings)
 
 
 def totals(analysis: Analysis) -> dict[str, object]:
@@ -68,6 +68,27 @@ def test_a_sample_through_mlir_has_every_figure_again(name: str, analyzed_sample
     assert totals(again) == totals(analysis)
     assert again.model.info.opsets == analysis.model.info.opsets
     assert_same_rows(analysis, again)
+
+
+# Each has what a width that is taken for another could contradict: a Cast, a ConstantOfShape, the lowest float32.
+@pytest.mark.parametrize("name", ["gcn_cora", "message_passing", "sdpa_decode", "gat_cora"])
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float64"])
+def test_a_sample_at_an_assumed_width_has_every_figure_again(name: str, dtype: str, tmp_path: Path) -> None:
+    settings = Settings(assume_dtype=dtype)
+    analysis = analyze(ROOT / f"sample_models/{name}.onnx", settings)
+    again = through_mlir(analysis, tmp_path, settings)
+    assert totals(again) == totals(analysis)
+    assert_same_rows(analysis, again)
+    (notice,) = (one for one in again.model.warnings if one.code == "width-was-assumed")
+    assert f"--assume-dtype {dtype}" in notice.message
+
+
+@pytest.mark.parametrize("precision", ["weights=int4", "w4a16", "w8a8", "fp8"])
+def test_a_sample_that_is_quantized_has_every_total_again(precision: str, tmp_path: Path) -> None:
+    """The file is of opset 18, int4 is of 21 and float8 of 19."""
+    analysis = analyze(ROOT / "sample_models/lenet5.onnx", Settings(quantize=precision))
+    again = through_mlir(analysis, tmp_path, Settings(assume_dtype=analysis.settings.float_dtype))
+    assert totals(again) == totals(analysis)
 
 
 @pytest.mark.parametrize("name", [name for name in TEXTS if name != "functions"])

@@ -122,10 +122,22 @@ def parsed_floats(*values: float) -> list:
     return [FloatAttr(value, f32) for value in values]
 
 
-def test_a_width_that_is_assumed_is_that_of_every_float(tmp_path: Path) -> None:
-    text = mlir_of("branch", tmp_path, Settings(assume_dtype="float16"))
-    assert "xf32>" not in text
-    assert "tensor<2x4xf16>" in text
+def test_types_are_the_files_own_where_a_width_is_assumed(tmp_path: Path) -> None:
+    """A Cast to f32 whose result is f16 is no op of ONNX; the module says that its figures are of another width."""
+    module = parsed(mlir_of("branch", tmp_path, Settings(assume_dtype="float16")))
+    assert str(module.attributes["onnx_roofline.assume_dtype"]) == '"float16"'
+    (negation,) = (op for op in module.walk() if named(op) == "onnx.Neg")
+    assert str(negation.results[0].type) == "tensor<2x4xf32>"
+    assert figure(negation, "naive_bytes") == 2 * 2 * 4 * 2  # read and written, 2*4 elements of 2 bytes
+
+
+def test_an_op_of_another_opset_than_the_file_says_its_own(tmp_path: Path) -> None:
+    """DequantizeLinear takes int4 from opset 21 on; the file is of 18."""
+    path = ROOT / "sample_models/lenet5.onnx"
+    module = parsed("".join(write_mlir(analyze(path, Settings(quantize="weights=int4")))))
+    found = {(named(op), figure(op, "version")) for op in module.walk()}
+    assert ("onnx.DequantizeLinear", 21) in found
+    assert ("onnx.Conv", None) in found
 
 
 def test_bytes_that_two_tensors_share_have_one_key() -> None:

@@ -22,6 +22,7 @@ from onnx_roofline.load.mlir.nodes import (
     op_name,
     text,
     texts,
+    versions,
 )
 from onnx_roofline.load.mlir.types import ValueType, is_none, value_type
 
@@ -122,6 +123,12 @@ class Importer:
                 f"{self.label}: holds no op of ONNX (the first are {found_names}); wanted the onnx dialect, or "
                 'torch.operator "onnx.*"; analyse the module before it is lowered'
             )
+        if assumed := text(found.get(f"{OURS}assume_dtype")):
+            self._note(
+                "width-was-assumed",
+                f"the module's figures are of floating tensors assumed {assumed}, its types are the file's; "
+                f"--assume-dtype {assumed} gives those figures again",
+            )
         if self.guessed:
             names = ", ".join(self.guessed)
             self._note("domain-assumed", f"the module does not say the domain of {names}; com.microsoft is assumed")
@@ -151,8 +158,8 @@ class Importer:
 
         stated = integer(found.get("torch.onnx_meta.opset_version"))
         opsets = {"": stated} if stated else {}
-        opsets.update(_versions(found.get("torch.onnx_meta.opset_versions")))
-        opsets.update(_versions(found.get(f"{OURS}opset_versions")))
+        opsets.update(versions(found.get("torch.onnx_meta.opset_versions")))
+        opsets.update(versions(found.get(f"{OURS}opset_versions")))
         if "" not in opsets:
             opsets[""] = onnx.defs.onnx_opset_version()
             self._note(
@@ -190,7 +197,7 @@ class Importer:
 
         op = self.functions[symbol]
         found = all_attributes(op)
-        own = _versions(found.get(f"{OURS}opset_versions")) or opsets
+        own = versions(found.get(f"{OURS}opset_versions")) or opsets
         proto.domain, proto.name = self.keys[symbol]
         proto.overload = self.overloads[symbol]
         proto.opset_import.extend(onnx.helper.make_opsetid(name, version) for name, version in own.items())
@@ -372,12 +379,6 @@ def _function_key(op: "Operation", symbol: str) -> tuple[str, str]:
     """Domain and name of a function: as the file had them, else its symbol in a domain of its own."""
     domain, found, name = text(all_attributes(op).get(f"{OURS}function")).partition("::")
     return (domain, name.partition(":")[0]) if found else ("func", symbol)
-
-
-def _versions(value: "Attribute | None") -> dict[str, int]:
-    """Versions by domain of a dictionary of integers."""
-    found = {("" if domain == "ai.onnx" else domain): integer(version) for domain, version in entries(value).items()}
-    return {domain: version for domain, version in found.items() if version is not None}
 
 
 def _dim_names(listed: str) -> dict[int, str]:

@@ -25,7 +25,7 @@ _TORCH = "torch.onnx."
 class Head(Struct, frozen=True):
     """The operator that an op stands for, its attributes by ONNX's names, and the names of its regions in order.
 
-    `version` is set where onnx-mlir names an older one. `callee` is the symbol of a function that is called.
+    `version` is set where it is not that of the module: onnx-mlir names an older one, `onnx_roofline.version` any. `callee` is the symbol of a function that is called.
     """
 
     domain: str
@@ -80,6 +80,12 @@ def entries(value: "Attribute | None") -> "Mapping[str, Attribute]":
     return value.data if isinstance(value, DictionaryAttr) else {}
 
 
+def versions(value: "Attribute | None") -> dict[str, int]:
+    """Versions by domain of a dictionary attribute of integers."""
+    found = {("" if domain == "ai.onnx" else domain): integer(version) for domain, version in entries(value).items()}
+    return {domain: version for domain, version in found.items() if version is not None}
+
+
 def head_of(op: "Operation", opsets: Mapping[str, int]) -> Head:
     """The operator of an op; one of another dialect is an op of a domain of that name, which no rule knows."""
     name, found = op_name(op), all_attributes(op)
@@ -101,12 +107,13 @@ def head_of(op: "Operation", opsets: Mapping[str, int]) -> Head:
         and not key.startswith(OURS)
         and not key.lower().endswith(("segmentsizes", "segment_sizes"))
     }
+    stated = integer(found.get(f"{OURS}version"))
     dialect, _, op_type = name.partition(".")
     bodies = texts(found.get(f"{OURS}bodies")) or (("then_branch", "else_branch") if op_type == "If" else ("body",))
     if callee := text(found.get("callee")):
         return Head("", op_type, kept, bodies, callee=callee)
     if name == "onnx.Custom":
-        return Head(text(found.get("domain_name")), text(found.get("function_name")), kept, bodies)
+        return Head(text(found.get("domain_name")), text(found.get("function_name")), kept, bodies, stated)
     if dialect != "onnx":
         return Head(dialect, op_type, kept, bodies)
     if op_type == "Dim":
@@ -118,8 +125,8 @@ def head_of(op: "Operation", opsets: Mapping[str, int]) -> Head:
     if versioned and not _is_known(op_type, ""):
         return Head("", versioned[1], kept, bodies, int(versioned[2]))
     if not _is_known(op_type, "") and _is_known(op_type, "ai.onnx.ml"):
-        return Head("ai.onnx.ml", op_type, kept, bodies)
-    return Head("", op_type, kept, bodies)
+        return Head("ai.onnx.ml", op_type, kept, bodies, stated)
+    return Head("", op_type, kept, bodies, stated)
 
 
 def _end(axis: "Attribute") -> "dict[str, Attribute]":

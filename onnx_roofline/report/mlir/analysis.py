@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from onnx_roofline import __version__
 from onnx_roofline.analysis.analyze import Analysis
 from onnx_roofline.ir.graph import Graph, Op, TensorType
-from onnx_roofline.ir.records import TypedOp
+from onnx_roofline.ir.records import FileTypes, TypedOp
 from onnx_roofline.report.annotations import PREFIX, model_annotations
 from onnx_roofline.report.mlir.syntax import figure, identifier, integer, string, unique
 from onnx_roofline.report.mlir.writer import Call, ModuleWriter
@@ -37,14 +37,12 @@ class _AnalysisSource(Struct, frozen=True, dict=True):
 
     analysis: Analysis
 
-    @property
-    def dtype(self) -> str:
-        """The width that floating tensors are taken at; "" is their own."""
-        return self.analysis.settings.float_dtype
-
     @cached_property
     def _rows(self) -> Mapping[str, TypedOp]:
-        return self.analysis.model.column(TypedOp)
+        """The rows at the types of the file: at those of an assumed width an op may not be valid."""
+        model = self.analysis.model
+        own = model.wholes.get(FileTypes)
+        return own.rows if isinstance(own, FileTypes) else model.column(TypedOp)
 
     @cached_property
     def _figures(self) -> NodeFigures:
@@ -58,16 +56,14 @@ class _AnalysisSource(Struct, frozen=True, dict=True):
     def _kinds(self) -> dict[tuple[str, str], TensorType | None]:
         """The types of the tensors of every scope: those that ops make, and those that formals are given."""
         main = self.analysis.model.graph
-        found: dict[tuple[str, str], TensorType | None] = {
-            ("", one.name): one.type.at_width_of(self.dtype) for one in main.inputs
-        }
+        found: dict[tuple[str, str], TensorType | None] = {("", one.name): one.type for one in main.inputs}
         formals: dict[tuple[str, str], TensorType] = {}
         declared = {("", name): one.type for name, one in main.declared.items()}
         for row in self._rows.values():
             for body in row.bodies:
                 graph = self._graph_of(row.op, body.attribute)
                 declared.update(((body.scope, name), one.type) for name, one in graph.declared.items())
-                formals.update(((body.scope, one.name), one.type.at_width_of(self.dtype)) for one in graph.inputs)
+                formals.update(((body.scope, one.name), one.type) for one in graph.inputs)
                 if row.op.function is not None:
                     given = (*row.inputs, *(None,) * (len(graph.inputs) - len(row.inputs)))
                     found.update(
@@ -76,7 +72,7 @@ class _AnalysisSource(Struct, frozen=True, dict=True):
                     )
         for row in self._rows.values():
             for name, kind in zip(row.op.outputs, row.outputs, strict=True):
-                stated = declared.get((row.scope, name), _UNKNOWN).at_width_of(self.dtype)
+                stated = declared.get((row.scope, name), _UNKNOWN)
                 found[row.scope, name] = _joined(kind.certain(), stated)
             for name, given_kind in zip(row.op.inputs, row.inputs, strict=True):
                 # The formal of a loop's body: what its first reader found.

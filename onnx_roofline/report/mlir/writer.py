@@ -11,7 +11,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Protocol
 
 from msgspec import Struct, field
-from msgspec.structs import replace
 
 from onnx_roofline.ir.graph import Graph, Op, StoredTensor, TensorType
 from onnx_roofline.report.annotations import PREFIX
@@ -47,11 +46,6 @@ class Call(Struct, frozen=True):
 class Source(Protocol):
     """What the writer asks of what it writes; `None` stands for an absent value or type."""
 
-    @property
-    def dtype(self) -> str:
-        """The width that floating tensors are taken at; "" is their own."""
-        ...
-
     def op(self, scope: str, op: Op) -> Op:
         """The op as it is in a scope, with the attributes that a call gives."""
         ...
@@ -85,6 +79,8 @@ class ModuleWriter(Struct):
     resources: Resources = field(default_factory=Resources)
     pending: list[Call] = field(default_factory=list)
     written: set[str] = field(default_factory=set)
+    # opset versions of the function that is being written
+    opsets: Mapping[str, int] = field(default_factory=dict[str, int])
 
     def module(self, main: Call, attributes: Mapping[str, str], versions: Mapping[str, int]) -> Iterator[str]:
         """The lines of a module around its main function."""
@@ -111,7 +107,8 @@ class ModuleWriter(Struct):
             ),
             "res_attrs": array(dictionary({"onnx.name": string(name)}) for name, _ in outputs),
         }
-        attributes = {f"{PREFIX}opset_versions": _versions(versions or _imports(graph))}
+        self.opsets = versions or _imports(graph)
+        attributes = {f"{PREFIX}opset_versions": _versions(self.opsets)}
         if versions is None:
             properties["sym_visibility"] = string("private")
             attributes[f"{PREFIX}function"] = string(call.key)
@@ -128,19 +125,20 @@ class ModuleWriter(Struct):
             formals = [values[one.name] for one in graph.inputs]
             yield f"{indent[:-2]}^bb0({', '.join(f'{ssa}: {tensor_type(kind)}' for ssa, kind in formals)}):\n"
         for name, stored in graph.stored.items():
-            kind = stored.type.at_width_of(self.source.dtype)
-            values[name] = (ssa := _value_name(name, taken), kind)
-            yield indent + self._initializer(name, stored, ssa, kind)
+            values[name] = (ssa := _value_name(name, taken), stored.type)
+            yield indent + self._initializer(name, stored, ssa)
         for op in graph.ops:
             yield from self._op(self.source.op(scope, op), scope, values, taken, indent)
         results = [values[output.name] for output in graph.outputs]
         yield f'{indent}"{terminator}"({_names(results)}) : ({_types(results)}) -> ()\n'
 
-    def _initializer(self, name: str, stored: StoredTensor, ssa: str, kind: TensorType) -> str:
-        attributes = {"value": stored_tensor(stored, kind, name, self.resources)}
+    def _initializer(self, name: str, stored: StoredTensor, ssa: str) -> str:
+        attributes = {"value": stored_tensor(stored, stored.type, name, self.resources)}
         if stored.sparse_values is not None:
             attributes[f"{PREFIX}sparse_values"] = integer(stored.sparse_values)
-        return f'{ssa} = "onnx.Constant"() {dictionary(attributes)} : () -> {tensor_type(kind)}{_location(name)}\n'
+        return (
+            f'{ssa} = "onnx.Constant"() {dictionary(attributes)} : () -> {tensor_type(stored.type)}{_location(name)}\n'
+        )
 
     def _op(self, op: Op, scope: str, values: _Values, taken: set[str], indent: str) -> Iterator[str]:
         inputs, outputs, properties = list(op.inputs), list(op.outputs), ""
@@ -186,8 +184,6 @@ class ModuleWriter(Struct):
             name = "onnx.Custom"
             attributes["domain_name"], attributes["function_name"] = string(op.domain), string(op.op_type)
         for key, value in op.attributes.items():
-            if isinstance(value, StoredTensor):
-                value = replace(value, type=value.type.at_width_of(self.source.dtype))
             label = next(filter(None, op.outputs), op.op_type)
             text = attribute(value, f"{label}_{key}", self.resources)
             if (op.op_type, key) in _TYPE_ATTRIBUTES and not op.domain and isinstance(value, int):
@@ -197,6 +193,9 @@ class ModuleWriter(Struct):
             attributes["onnx_node_name"] = string(op.name)
         if op.bodies and region_order(op) not in (_BRANCHES, ("body",)):
             attributes[f"{PREFIX}bodies"] = array(map(string, region_order(op)))
+        if op.function is None and op.version != self.opsets.get(op.domain or "ai.onnx", op.version):
+            # An op that --quantize inserts may be of a newer opset than the file.
+            attributes[f"{PREFIX}version"] = integer(op.version)
         attributes[f"{PREFIX}outputs"] = array(map(string, op.outputs))
         attributes.update(self.source.figures(scope, op))
         return name, attributes
@@ -247,10 +246,12 @@ def _versions(versions: Mapping[str, int]) -> str:
 
 
 def _imports(graph: Graph) -> dict[str, int]:
-    """The opsets that the ops of a function use."""
-    pending, versions = [graph], {}
+    """The opsets that the ops of a function use; what was inserted says its own beside the op."""
+    pending: list[Graph] = [graph]
+    versions: dict[str, int] = {}
     while pending:
         for op in pending.pop().ops:
-            versions[op.domain or "ai.onnx"] = op.version
+            if not op.is_inserted:
+                versions[op.domain or "ai.onnx"] = op.version
             pending.extend(op.bodies.values())
     return dict(sorted(versions.items()))
