@@ -25,7 +25,8 @@ _TORCH = "torch.onnx."
 class Head(Struct, frozen=True):
     """The operator that an op stands for, its attributes by ONNX's names, and the names of its regions in order.
 
-    `version` is set where it is not that of the module: onnx-mlir names an older one, `onnx_roofline.version` any. `callee` is the symbol of a function that is called.
+    `version` is set where it is not that of the module: onnx-mlir names an older one, `onnx_roofline.version` any.
+    `callee` is the symbol of a function that is called.
     """
 
     domain: str
