@@ -11,7 +11,7 @@ import pytest
 from headless import Browser
 from large_model import layers
 from msgspec.structs import replace
-from onnx import TensorProto, helper
+from onnx import TensorProto, helper, parser
 
 from onnx_roofline.analysis.analyze import Analysis, analyze
 from onnx_roofline.analysis.settings import Settings
@@ -392,18 +392,33 @@ def test_a_model_without_a_kernel_has_a_page(browser: Browser, tmp_path: Path) -
     assert count(browser) == 0
 
 
-def test_what_is_unknown_is_a_question_mark(browser: Browser, tmp_path: Path) -> None:
-    ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, (4,)) for name in "xy"]
-    graph = helper.make_graph([helper.make_node("Mystery", ["x"], ["y"], domain="nobody")], "g", ends[:1], ends[1:])
-    onnx.save(helper.make_model(graph), tmp_path / "m.onnx")
+def test_what_is_unknown_is_a_question_mark_and_never_0(browser: Browser, tmp_path: Path) -> None:
+    """Nobody knows what Mystery makes, so that nothing is known of what follows it; the graph is known all the same."""
+    text = """<ir_version: 10, opset_import: ["": 21, "nobody": 1]>
+    g (float[4, 4] x) => (z) { y = nobody.Mystery (x) z = MatMul (y, x) }"""
+    onnx.save(parser.parse_model(text), tmp_path / "m.onnx")
     browser.open(written(analyze(tmp_path / "m.onnx"), tmp_path / "page.html"))
     assert browser.errors == []
-    (row,) = rows(browser)
     titles = browser.ask("[...document.querySelectorAll('#table-rows th')].map((one) => one.textContent)")
-    cells = dict(zip(titles, row, strict=True))
-    assert [cells[title] for title in ("MACs", "FLOPs", "time ▼", "place", "status")] == [
-        "?", "?", "?", "not placed", "unknown"]  # fmt: skip
-    assert "+ ?" in browser.ask("document.querySelector('#cards').textContent")
+    for row in rows(browser):
+        cells = dict(zip(titles, row, strict=True))
+        assert [cells[title] for title in ("MACs", "FLOPs", "time ▼", "place", "status")] == [
+            "?", "?", "?", "not placed", "unknown"]  # fmt: skip
+    cards = browser.ask("[...document.querySelectorAll('.card')].map((one) => [...one.children].map((part) => "
+                        "part.textContent))")  # fmt: skip
+    shown = {name: value for name, value, _ in cards}
+    assert [shown[name] for name in ("placed", "on teaching-gpu", "MACs", "naive", "moved")] == ["?"] * 5
+    placements = browser.ask("[...document.querySelectorAll('#placements tbody tr')].map((one) => "
+                             "[...one.cells].slice(1, 3).map((cell) => cell.textContent).join())")  # fmt: skip
+    assert set(placements) == {"?,?"}
+    module = browser.ask("[...document.querySelector('#module-tree tbody tr').cells].map((one) => "
+                         "one.textContent.trim())")  # fmt: skip
+    assert module[1:7] == ["2", "?", "?", "?", "?", "?"]
+    boxes = browser.ask("[...document.querySelectorAll('#graph-chart [data-place]')].map((one) => "
+                        "one.querySelector('text.soft').textContent)")  # fmt: skip
+    assert boxes == ["?, ?"] * 2
+    assert browser.ask("[...document.querySelectorAll('#graph-chart .edge title')].map((one) => one.textContent)") == [
+        "of unknown size"]  # fmt: skip
 
 
 def test_the_pictures_of_the_docs(browser: Browser, page: Path, tmp_path: Path) -> None:

@@ -32,7 +32,7 @@ class Part(Struct):
 
 class View(Struct, frozen=True):
     """What a module is made of. `boxes` are (x, y, index of its own view or -1, kernels, name); `edges` are (from, to,
-    bytes), with -1 for what comes from outside or goes there.
+    bytes), with -1 for what comes from outside or goes there and None for bytes of which some are unknown.
     """
 
     path: str
@@ -40,10 +40,10 @@ class View(Struct, frozen=True):
     width: int
     height: int
     boxes: tuple[tuple[int, int, int, tuple[int, ...], str], ...]
-    edges: tuple[tuple[int, int, int], ...]
+    edges: tuple[tuple[int, int, int | None], ...]
 
 
-def lay_out(modules: Sequence[str], edges: Iterable[tuple[int, int, int]]) -> list[View]:
+def lay_out(modules: Sequence[str], edges: Iterable[tuple[int, int, int | None]]) -> list[View]:
     """Views from the whole model down; `modules` has the module of each kernel, `edges` (maker, reader, bytes) with -1
     for outside.
     """
@@ -126,17 +126,20 @@ def _run_name(group: Sequence[Part], start: int) -> str:
     return f"{first} – {last}"
 
 
-def _between(edges: Iterable[tuple[int, int, int]], owner: Mapping[int, int]) -> dict[tuple[int, int], int]:
+def _between(
+    edges: Iterable[tuple[int, int, int | None]], owner: Mapping[int, int]
+) -> dict[tuple[int, int], int | None]:
     """Bytes between the parts of a view, and between them and outside (-1)."""
-    found: dict[tuple[int, int], int] = {}
+    found: dict[tuple[int, int], int | None] = {}
     for maker, reader, size in edges:
         pair = owner.get(maker, -1), owner.get(reader, -1)
         if pair[0] != pair[1]:
-            found[pair] = found.get(pair, 0) + size
+            known = found.get(pair, 0)
+            found[pair] = None if known is None or size is None else known + size
     return found
 
 
-def _positions(count: int, joined: Mapping[tuple[int, int], int]) -> list[tuple[int, int]]:
+def _positions(count: int, joined: Mapping[tuple[int, int], int | None]) -> list[tuple[int, int]]:
     """Left upper corner of each box."""
     before: list[list[int]] = [[] for _ in range(count)]
     after: list[list[int]] = [[] for _ in range(count)]

@@ -39,6 +39,12 @@ function si(value, unit = '') {
   return `${shown}${prefix || unit ? ' ' : ''}${prefix}${unit}`;
 }
 
+// A sum of which parts are unknown; of nothing known it is a question mark alone.
+function partial(value, unit, missing) {
+  if (!missing) return si(value, unit);
+  return value ? `${si(value, unit)} + ?` : '?';
+}
+
 const percent = (share) => (share === null || !Number.isFinite(share) ? '?' : `${(100 * share).toFixed(1)} %`);
 const grouped = (value) => (value === null || value === undefined ? '?' : value.toLocaleString('en'));
 const seconds = (value) => si(value, 's');

@@ -21,13 +21,14 @@ function viewOf(kernel) {
 }
 
 function boxSums(runs) {
-  const sum = { gpu: 0, pim: 0, other: 0, time: 0, kernels: 0 };
+  const sum = { gpu: 0, pim: 0, other: 0, time: 0, kernels: 0, untimed: 0 };
   for (const kernel of membersOf(runs)) {
     sum[sideOf(kernel)] += TIMES[kernel] || 0;
     sum.time += TIMES[kernel] || 0;
     sum.kernels += 1;
+    sum.untimed += TIMES[kernel] === null ? 1 : 0;
   }
-  return sum;
+  return { ...sum, text: partial(sum.time, 's', sum.untimed), share: sum.untimed && !sum.time ? null : sum.time / (TOTAL_TIME || 1) };
 }
 
 function drawGraph() {
@@ -62,7 +63,7 @@ function edgeOf(from, to, size, largest) {
     ? `M${x1} ${y1}C${x1} ${y1 + bend} ${x2} ${y2 - bend} ${x2} ${y2}`
     : `M${from[0] + BOX.width} ${from[1] + BOX.height / 2}C${from[0] + BOX.width + 40} ${from[1] + BOX.height / 2} ${to[0] - 40} ${to[1] + BOX.height / 2} ${to[0]} ${to[1] + BOX.height / 2}`;
   const edge = draw('path', { d: line, class: 'edge', 'stroke-width': (1 + 2.5 * Math.sqrt(size / largest)).toFixed(1), 'marker-end': 'url(#arrow)' });
-  edge.append(draw('title', {}, `${si(size, 'B')} a run`));
+  edge.append(draw('title', {}, size === null ? 'of unknown size' : `${si(size, 'B')} a run`));
   return edge;
 }
 
@@ -77,7 +78,7 @@ function boxOf([x, y, inner, runs, name], place, edges, most) {
   const title = single >= 0 ? TEXTS[OPS.type[KERNELS.root[single]]] + (KERNELS.members[single].length > 1 ? ` +${KERNELS.members[single].length - 1}` : '') : name;
   const group = draw('g', {
     transform: `translate(${x} ${y})`, class: shown ? null : 'dim', tabindex: 0, role: 'button', 'data-place': place, 'data-kernel': single >= 0 ? single : null,
-    'aria-label': `${title}, ${kernels.length} kernels, ${seconds(sum.time)}`,
+    'aria-label': `${title}, ${kernels.length} kernels, ${sum.text}`,
     onclick: () => (inner >= 0 ? showView(inner) : single >= 0 && choose(single, 'graph')),
     onkeydown: (event) => {
       if (event.key === 'Enter' || event.key === ' ') { event.preventDefault(); if (inner >= 0) showView(inner, true); else if (single >= 0) choose(single, 'graph'); }
@@ -98,7 +99,7 @@ function boxOf([x, y, inner, runs, name], place, edges, most) {
   if (outside[0]) group.append(draw('path', { d: `M${BOX.width / 2 - 5} -8h10l-5 6z`, class: 'arrow' }));
   if (outside[1]) group.append(draw('path', { d: `M${BOX.width / 2 - 5} ${BOX.height + 2}h10l-5 6z`, class: 'arrow' }));
   group.append(draw('text', { x: 8, y: 17 }, cut((inner >= 0 ? '▸ ' : '') + title, 25)),
-    draw('text', { x: 8, y: 32, class: 'soft' }, cut(`${seconds(sum.time)}, ${percent(TOTAL_TIME ? sum.time / TOTAL_TIME : 0)}${single < 0 ? `, ${kernels.length} ker.` : ''}`, 29)));
+    draw('text', { x: 8, y: 32, class: 'soft' }, cut(`${sum.text}, ${percent(sum.share)}${single < 0 ? `, ${kernels.length} ker.` : ''}`, 29)));
   if (single < 0) group.append(draw('title', {}, name));
   return group;
 }

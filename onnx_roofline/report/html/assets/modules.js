@@ -1,5 +1,5 @@
 // The module tree: every module with what it and all inside it do.
-const ZERO = () => ({ ops: 0, macs: 0, flops: 0, bytes: 0, time: 0, pim: 0, unknown: 0 });
+const ZERO = () => ({ ops: 0, macs: 0, flops: 0, bytes: 0, time: 0, pim: 0, uncounted: 0, unsized: 0, untimed: 0 });
 
 function buildTree() {
   const root = { name: 'the whole model', path: '', parts: new Map(), sum: ZERO(), depth: 0 };
@@ -26,7 +26,9 @@ function buildTree() {
       sum.bytes += (OPS.naive[op] || 0) * runs;
       sum.time += time || 0;
       if (kernel >= 0 && KERNELS.device[kernel] === 1) sum.pim += time || 0;
-      sum.unknown += OPS.macs[op] === null || time === null ? 1 : 0;
+      sum.uncounted += OPS.macs[op] === null ? 1 : 0;
+      sum.unsized += OPS.naive[op] === null ? 1 : 0;
+      sum.untimed += time === null ? 1 : 0;
     }
   });
   return root;
@@ -51,7 +53,6 @@ function treeRows() {
 
 function drawTree() {
   const titles = ['module', 'ops', 'MACs', 'FLOPs', 'naive', 'time', 'share', ...(IS_PAIR ? ['on the PIM'] : [])];
-  const unsure = (text, sum) => (sum.unknown ? `${text} + ?` : text);
   byId('module-tree').replaceChildren(
     make('thead', {}, make('tr', {}, ...titles.map((title) => make('th', { scope: 'col' }, title)))),
     make('tbody', { class: 'tree' }, ...treeRows().map((node) => {
@@ -66,8 +67,8 @@ function drawTree() {
       const share = TOTAL_TIME ? sum.time / TOTAL_TIME : 0;
       return make('tr', {
         class: `row${node.path && state.module === node.path ? ' chosen' : ''}`, role: 'row', 'aria-level': node.depth + 1, 'aria-expanded': node.parts.size ? String(isOpen) : null,
-      }, cell, ...[grouped(sum.ops), unsure(si(sum.macs), sum), unsure(si(sum.flops), sum), si(sum.bytes, 'B'), unsure(seconds(sum.time), sum)].map((text) => make('td', {}, text)),
-        make('td', {}, `${percent(share)} `, shareBar(TOTAL_TIME ? (sum.time - sum.pim) / TOTAL_TIME : 0, TOTAL_TIME ? sum.pim / TOTAL_TIME : 0)),
+      }, cell, ...[grouped(sum.ops), partial(sum.macs, '', sum.uncounted), partial(sum.flops, '', sum.uncounted), partial(sum.bytes, 'B', sum.unsized), partial(sum.time, 's', sum.untimed)].map((text) => make('td', {}, text)),
+        make('td', {}, `${sum.untimed && !sum.time ? '?' : percent(share)} `, shareBar(TOTAL_TIME ? (sum.time - sum.pim) / TOTAL_TIME : 0, TOTAL_TIME ? sum.pim / TOTAL_TIME : 0)),
         IS_PAIR ? make('td', {}, sum.time ? percent(sum.pim / sum.time) : '–') : null);
     })),
   );

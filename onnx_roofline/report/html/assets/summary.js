@@ -1,12 +1,10 @@
 // Totals, placements and what they rest on.
-function partial(value, unit, missing) { return missing ? `${si(value, unit)} + ?` : si(value, unit); }
-
-function timed([known, untimed]) { return untimed ? `${seconds(known)} + ?` : seconds(known); }
+const timed = ([known, untimed]) => partial(known, 's', untimed);
 
 // What the least and the most of the three traffic figures would give, all kernels on one device.
 function band(side) {
   const ends = [0, 1].map((end) => KERNELS.band.reduce((sum, pair, kernel) => sum + (pair[side][end] || 0) * OPS.runs[KERNELS.root[kernel]], 0));
-  return `plain roofline, ${seconds(ends[0])} to ${seconds(ends[1])}`;
+  return ends[1] === 0 ? 'plain roofline' : `plain roofline, ${seconds(ends[0])} to ${seconds(ends[1])}`;
 }
 
 function drawSummary() {
@@ -16,7 +14,7 @@ function drawSummary() {
       : ['time', timed(HEAD.placed), `${KERNELS.root.length} kernels one after the other`],
     ...DEVICES.map((device, side) => [`on ${device.slug}`, timed(HEAD.alone[side]), band(side)]),
     ['FLOPs', partial(HEAD.flops, '', HEAD.uncounted), '2 x MACs and the rest'],
-    ['MACs', partial(HEAD.macs, '', HEAD.uncounted), grouped(HEAD.macs)],
+    ['MACs', partial(HEAD.macs, '', HEAD.uncounted), grouped(HEAD.macs) + (HEAD.uncounted ? ' that are known' : '')],
     ['naive', partial(HEAD.naive, 'B', HEAD.unsized), 'each op alone'],
     ['compulsory', partial(HEAD.compulsory, 'B', HEAD.unsized), 'after fusion'],
     ['moved', partial(HEAD.moved[0], 'B', HEAD.unsized), `on ${DEVICES[0].slug}`],
@@ -32,7 +30,7 @@ function drawSummary() {
   byId('placements').replaceChildren(
     make('thead', {}, make('tr', {}, ...titles.map((title) => make('th', { scope: 'col' }, title)))),
     make('tbody', {}, ...HEAD.placements.map(([name, total, kernels, transfers, onPim]) => make('tr', {},
-      ...[name, seconds(total), seconds(kernels), seconds(transfers), grouped(onPim)].slice(0, titles.length).map((cell) => make('td', {}, cell))))),
+      ...[name, timed([total, HEAD.placed[1]]), timed([kernels, HEAD.placed[1]]), seconds(transfers), grouped(onPim)].slice(0, titles.length).map((cell) => make('td', {}, cell))))),
   );
   byId('proof').textContent = `${HEAD.proof}; ${HEAD.settings}`;
 

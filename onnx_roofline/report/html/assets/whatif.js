@@ -76,7 +76,7 @@ function drawPoint() {
   byId('whatif-value').textContent = SWEEP.axes.map(([name, values], axis) => `${name} = ${typeof values[whatIf.at[axis]] === 'number' ? grouped(values[whatIf.at[axis]]) : values[whatIf.at[axis]]}`).join(', ');
   byId('whatif-table').replaceChildren(
     make('thead', {}, make('tr', {}, ...['placement', 'time', 'to the best'].map((title) => make('th', { scope: 'col' }, title)))),
-    make('tbody', {}, ...columns.map(([name, column]) => make('tr', {}, make('td', {}, name), make('td', {}, `${seconds(column[point])}${SWEEP.untimed[point] ? ' + ?' : ''}`), make('td', {}, `${Number((column[point] / fastest).toPrecision(3))} x`)))),
+    make('tbody', {}, ...columns.map(([name, column]) => make('tr', {}, make('td', {}, name), make('td', {}, partial(column[point], 's', SWEEP.untimed[point])), make('td', {}, `${Number((column[point] / fastest).toPrecision(3))} x`)))),
   );
   if (!IS_PAIR) {
     byId('whatif-note').textContent = said;
