@@ -52,8 +52,12 @@ class Browser:
         """Load a file and wait until its script is done."""
         self.resize(width, height)
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
-        self._call("Emulation.setEmulatedMedia", features=[scheme])
+        self._call("Emulation.setEmulatedMedia", media="", features=[scheme])
         self.visit(path.resolve().as_uri())
+
+    def print(self) -> None:
+        """Show the page as it is printed, until the next page."""
+        self._call("Emulation.setEmulatedMedia", media="print", features=[])
 
     def visit(self, url: str) -> None:
         """Load a page and wait until it says that it is ready."""

@@ -43,9 +43,12 @@ def test_the_tree_shows_what_differs(browser: Browser, page: Path) -> None:
     assert browser.errors == []
     assert browser.requests == [page.resolve().as_uri()]
     found = rows(browser)
-    assert set(found) == {"both models", "a", "MatMul", "2:MatMul /a/w"}
+    assert set(found) == {"what differs", "a", "MatMul", "2:MatMul /a/w"}
     what, before, after = found["2:MatMul /a/w"][:3]
     assert (what, before, after) == ("+ only new", "–", "1.024 k")  # 2 * 8 * 8 * 8
+    # The sums are of what is shown, and their row says so.
+    assert found["what differs"][1:3] == ["0", "1.024 k"]
+    assert browser.ask("document.querySelector('h1').textContent") == "old.onnx → new.onnx"
     assert browser.ask("document.querySelector('#conditions').textContent") == "both under the same settings"
 
 
@@ -58,7 +61,7 @@ def test_all_ops_and_a_filter(browser: Browser, page: Path) -> None:
     assert browser.ask("document.querySelectorAll('#tree i').length") == 0
     browser.click("#tree-filter")
     browser.type("softmax")
-    assert set(rows(browser)) == {"both models", "b", "Softmax", "3:Softmax /b/<i onclick=x>"}
+    assert set(rows(browser)) == {"what is found", "b", "Softmax", "3:Softmax /b/<i onclick=x>"}
 
 
 def test_arrow_keys_close_and_open(browser: Browser, page: Path) -> None:
@@ -66,7 +69,7 @@ def test_arrow_keys_close_and_open(browser: Browser, page: Path) -> None:
     browser.ask("document.querySelector('[data-path=\"\"]').focus()")
     browser.press("ArrowDown")
     browser.press("ArrowLeft")
-    assert set(rows(browser)) == {"both models", "a"}
+    assert set(rows(browser)) == {"what differs", "a"}
     browser.press("ArrowRight")
     assert "2:MatMul /a/w" in rows(browser)
     browser.press("ArrowDown", 2)

@@ -237,6 +237,19 @@ def test_the_theme_follows_the_system_and_the_button(browser: Browser, page: Pat
     assert browser.ask(back) == light
 
 
+def test_what_is_printed_is_light_and_nothing_covers_anything(browser: Browser, page: Path) -> None:
+    ink = "getComputedStyle(document.body).color"
+    browser.open(page, width=760)
+    light = browser.ask(ink)
+    browser.click("#theme")
+    assert browser.ask(ink) != light
+    browser.print()
+    assert browser.ask(ink) == light
+    chart = browser.ask("document.querySelector('#roofline-chart svg').getBoundingClientRect().bottom")
+    assert chart <= browser.ask("document.querySelector('#roofline-chart ~ p').getBoundingClientRect().top")
+    assert browser.ask("getComputedStyle(document.querySelector('.bar .gpu')).printColorAdjust") == "exact"
+
+
 def test_the_timeline_zooms_and_every_span_is_drawn(opened: Browser, decoder: Analysis) -> None:
     spans = timeline(decoder)
     assert opened.ask("document.querySelectorAll('#timeline-chart .span').length") == len(spans)

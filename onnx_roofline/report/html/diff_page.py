@@ -36,4 +36,17 @@ class DiffData(Struct, frozen=True):
 
 def write_diff_page(data: DiffData) -> Iterator[str]:
     """The whole file in parts."""
-    return filled("diff.html", visible(f"{data.old} → {data.new}", 400), data.verdict, data, SCRIPTS)
+    old, new = apart(data.old, data.new)
+    return filled("diff.html", visible(f"{old} → {new}", 400), data.verdict, data, SCRIPTS)
+
+
+def apart(old: str, new: str) -> tuple[str, str]:
+    """Two paths by as many of their last parts as tell them apart.
+
+    >>> apart("/home/a/old.onnx", "/home/a/new.onnx"), apart("v1/m.onnx", "v2/m.onnx")
+    (('old.onnx', 'new.onnx'), ('v1/m.onnx', 'v2/m.onnx'))
+    """
+    parts, others = old.replace("\\", "/").split("/"), new.replace("\\", "/").split("/")
+    most = max(len(parts), len(others))
+    count = next((count for count in range(1, most) if parts[-count:] != others[-count:]), most)
+    return "/".join(parts[-count:]), "/".join(others[-count:])

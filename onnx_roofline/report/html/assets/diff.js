@@ -48,7 +48,8 @@ function count(node, row) {
 }
 
 function build() {
-  const root = branch('both models', '', 0);
+  // Its sums are of the rows below it.
+  const root = branch(tree.text ? 'what is found' : tree.changed ? 'what differs' : 'both models', '', 0);
   const words = tree.text.toLowerCase().split(/\s+/).filter(Boolean);
   DATA.rows.forEach((row) => {
     if (tree.changed && row.kind === 'same') return;

@@ -54,7 +54,7 @@ function drawWhatIf() {
     const end = column[order[order.length - 1]];
     picture.append(draw('polyline', { points: points.join(' '), class: `line curve ${CURVES[name] || 'dashed'}` }));
     if (!(end > 0)) continue;
-    const heights = [4, 22, -9, 35].map((step) => py(end) + step);
+    const heights = [4, 17, -9, 30].map((step) => py(end) + step);
     const place = Math.max(0, freePlace(heights.map((y) => [[area.right, y - 10, width, y + 2]]), taken));
     picture.append(draw('text', { x: area.right + 6, y: heights[place] }, name));
   }
@@ -109,7 +109,7 @@ function startWhatIf() {
   byId('whatif-controls').append(make('b', { id: 'whatif-value', 'aria-live': 'polite' }));
   byId('whatif-flips').replaceChildren(...SWEEP.flips.map(([label, count, kernel, steps]) => make('li', {},
     make('button', { type: 'button', disabled: kernel < 0, onclick: () => choose(kernel, 'whatif') }, count ? `${grouped(count)} x ${label}` : label), ` ${steps}`)));
-  if (!SWEEP.flips.length) byId('whatif-flips').replaceChildren(make('li', {}, SWEEP.along ? `no kernel changes its device or its bound over ${SWEEP.along}` : 'flips were not looked for'));
+  if (!SWEEP.flips.length) byId('whatif-flips').replaceChildren(make('li', {}, SWEEP.along ? `no kernel changes its device or its bound over ${SWEEP.along}` : 'flips are looked for along one axis: --flips NAME'));
   listen(byId('whatif-strip'), 'whatif');
   drawWhatIf();
 }
