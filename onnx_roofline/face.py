@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from onnx_roofline.ci.diff import Diff
     from onnx_roofline.report.csv_table import Cell, Row
+    from onnx_roofline.report.notebook import Svg
 
 
 class Options(TypedDict, total=False):
@@ -117,14 +118,18 @@ class Analysis(analysis.Analysis, frozen=True, eq=False):
         """`to_networkx()`."""
         return self.to_networkx()
 
-    def plot(self, path: str | os.PathLike[str]) -> None:
-        """Draw the roofline as .svg, .png or .pdf (extra: plot).
+    def plot(self, path: str | os.PathLike[str] | None = None) -> "Svg | None":
+        """Draw the roofline as .svg, .png or .pdf; without a path a notebook shows it (extra: plot).
 
         Raises UsageError for another suffix or a folder that can't be written.
         """
-        from onnx_roofline.report.plot.points import draw_analysis
+        from onnx_roofline.report.notebook import Svg
+        from onnx_roofline.report.plot.points import draw_analysis, svg_of
 
+        if path is None:
+            return Svg(svg_of(self))
         draw_analysis(self, os.fsdecode(path))
+        return None
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the analysis as its suffix says: .html, .json, .csv, .mlir, .graphml, .dot, or .svg, .png and .pdf.

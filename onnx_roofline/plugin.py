@@ -11,11 +11,16 @@ A plugin is a Python file (`--plugin FILE.py`) or a module that an installed pac
 `onnx_roofline.rules`, `.passes` or `.outputs`. Importing it registers what it brings; reports name it first.
 """
 
+import math
+import numbers
 import sys
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 
-from onnx_roofline.base.errors import UsageError
+from msgspec import Struct
+
+from onnx_roofline.base.errors import PluginError, RooflineError, UsageError
+from onnx_roofline.base.foreign import fault, guarded, guarded_text
 from onnx_roofline.base.text import did_you_mean, shown, visible
 from onnx_roofline.hardware import Device
 from onnx_roofline.ir.graph import Model, TensorType
@@ -80,8 +85,51 @@ class _Registry:
         if self.reading:
             self.brought.setdefault(self.reading, []).append(what)
 
+    def where(self, what: str) -> str:
+        """What a message calls a function of the plugin that is read."""
+        return f"plugin {self.reading}: {what}" if self.reading else what
+
 
 _REGISTRY = _Registry()
+
+
+class _OwnPass(Struct, frozen=True):
+    """A pass of a plugin, which is to blame for what it raises."""
+
+    own: Pass
+    where: str
+    name: str
+    requires: tuple[type, ...]
+    produces: type
+
+    unprinted: ClassVar[tuple[str, ...]] = ("own", "where", "name", "requires", "produces")
+
+    def run(self, model: Model) -> PassResult:
+        """What the plugin's pass answers. Raises PluginError for what it raises."""
+        try:
+            found = self.own.run(model)
+        except RooflineError:
+            raise
+        except Exception as error:  # whatever the code of someone else raises
+            raise fault(self.where, type(self.own).run, error) from error
+        if not isinstance(found, PassResult):
+            raise PluginError(f"{self.where}: found {type(found).__name__}, wanted a PassResult; mend it")
+        return found
+
+
+def _no_work(found: object) -> str:
+    return "" if isinstance(found, Work) else "wanted a Work, as plugin.work and plugin.elementwise make it"
+
+
+def _no_types(found: object) -> str:
+    is_list = isinstance(found, list | tuple) and all(isinstance(kind, TensorType) for kind in found)
+    return "" if is_list else "wanted a list with a TensorType for each output"
+
+
+def _no_seconds(found: object) -> str:
+    # any number of numpy too
+    is_time = isinstance(found, numbers.Real) and 0 <= float(found) < math.inf
+    return "" if is_time else "wanted seconds, a finite number from 0"
 
 
 def rule(*op_types: str, domain: str, since: int = 0) -> Callable[[RuleFunction], RuleFunction]:
@@ -94,7 +142,10 @@ def rule(*op_types: str, domain: str, since: int = 0) -> Callable[[RuleFunction]
             raise UsageError(f"plugin: a rule for {domain or 'ai.onnx'}.{op_type} exists already")
 
     def register(function: RuleFunction) -> RuleFunction:
-        add_rule(*op_types, domain=domain, since=since)(function)
+        where = _REGISTRY.where(f"rule {domain}.{', '.join(op_types)}")
+        # Arithmetic that fails is the op's operands, as in the rules of this package.
+        passed = (ArithmeticError, LookupError, ValueError, TypeError)
+        add_rule(*op_types, domain=domain, since=since)(guarded(where, function, _no_work, passed))
         lookup.forget()
         for op_type in op_types:
             _REGISTRY.note(f"rule {domain}.{op_type}")
@@ -113,7 +164,8 @@ def shape_rule(*op_types: str, domain: str) -> Callable[[ShapeRule], ShapeRule]:
             raise UsageError(f"plugin: a shape rule for {domain or 'ai.onnx'}.{op_type} exists already")
 
     def register(function: ShapeRule) -> ShapeRule:
-        add_shape_rule(*op_types, domain=domain)(function)
+        where = _REGISTRY.where(f"shape rule {domain}.{', '.join(op_types)}")
+        add_shape_rule(*op_types, domain=domain)(guarded(where, function, _no_types, (LookupError, ValueError)))
         for op_type in op_types:
             _REGISTRY.note(f"shape rule {domain}.{op_type}")
         return function
@@ -124,7 +176,10 @@ def shape_rule(*op_types: str, domain: str) -> Callable[[ShapeRule], ShapeRule]:
 def analysis_pass(found: C) -> C:
     """Register a pass that runs behind all others: a class without arguments that follows `Pass`."""
     instance: Pass = found()
-    _REGISTRY.passes.append(instance)
+    where = _REGISTRY.where(f"pass {instance.name}")
+    own = _OwnPass(instance, where, instance.name, instance.requires, instance.produces)
+    # A pass by its fields, where the protocol has names of the class.
+    _REGISTRY.passes.append(cast("Pass", own))
     _REGISTRY.note(f"pass {instance.name}")
     return found
 
@@ -138,7 +193,7 @@ def pim_time(name: str) -> Callable[[OwnModel], OwnModel]:
         raise UsageError(f"plugin: a PIM time model named {shown(name)} exists already")
 
     def register(function: OwnModel) -> OwnModel:
-        add_model(name, function)
+        add_model(name, guarded(_REGISTRY.where(f"PIM time model {name}"), function, _no_seconds))
         _REGISTRY.note(f"PIM time model {name}")
         return function
 
@@ -154,7 +209,7 @@ def output(name: str) -> Callable[[Output], Output]:
         raise UsageError(f"plugin: an output named {shown(name)} exists already")
 
     def register(function: Output) -> Output:
-        _REGISTRY.outputs[name] = function
+        _REGISTRY.outputs[name] = guarded_text(_REGISTRY.where(f"output {name}"), function)
         _REGISTRY.note(f"output {name}")
         return function
 

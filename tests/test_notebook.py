@@ -138,6 +138,24 @@ def _placed(analysis: rl.Analysis) -> list[dict[str, Any]]:
     return [{"time_s": point.time_s} for point in plot_points(analysis) if point.achieved.get(point.device)]
 
 
+def test_a_plot_without_a_path_is_the_picture_of_the_file(tmp_path: Path) -> None:
+    analysis = rl.analyze(LENET)
+    shown = analysis.plot()
+    assert shown is not None
+    assert analysis.plot(tmp_path / "lenet.svg") is None
+    assert shown._repr_svg_() == (tmp_path / "lenet.svg").read_text("utf-8")
+    assert repr(shown).startswith("<Svg: ")
+
+
+def test_a_diff_is_one_line_and_its_text_is_that_of_the_command(capsys: pytest.CaptureFixture[str]) -> None:
+    other = LENET.with_name("lenet5.torchscript.onnx")
+    found = rl.analyze(LENET).diff(rl.analyze(other))
+    assert repr(found).count("\n") == 0
+    assert "ops: " in repr(found)
+    main(["diff", str(LENET), str(other), "--only-changed"])
+    assert str(found) == capsys.readouterr().out
+
+
 def test_names_of_the_model_are_data(tmp_path: Path) -> None:
     text = unknown(tmp_path, "<script>alert(1)<script>.onnx")._repr_html_()
     assert "<script" not in text

@@ -9,6 +9,7 @@ RooflineError                 wrong input: one line for the user, exit code 2
 │   ├── MalformedModelError   an ONNX model that breaks the rules of the format
 │   └── LimitError            a stated limit is reached
 ├── ShapeError                dims, inputs or attributes that contradict each other
+├── PluginError               a plugin's function that raises, or answers what can't be used
 └── MissingExtraError         an optional library is not installed
 
 A rule that can't compute a figure raises NotModelledError, which is not a wrong input: the op becomes `unknown`.
@@ -56,6 +57,10 @@ class ShapeError(RooflineError):
 
     op: object = None
     shapes: tuple[tuple[int | None, ...] | None, ...] = ()
+
+
+class PluginError(RooflineError):
+    """A function of a plugin raised, or answered what can't be used; the message names the plugin and the function."""
 
 
 class MissingExtraError(RooflineError):

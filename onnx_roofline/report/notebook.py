@@ -4,6 +4,8 @@ import math
 from collections.abc import Iterator
 from html import escape
 
+from msgspec import Struct
+
 from onnx_roofline.analysis.analyze import Analysis
 from onnx_roofline.base.errors import UsageError
 from onnx_roofline.base.quantities import format_si
@@ -20,6 +22,20 @@ _LEFT, _RIGHT, _TOP, _BOTTOM = 46, 12, 12, 34
 # Points that are drawn, those of most time first; more would be one blot.
 _MOST_POINTS = 400
 _UNITS = {"macs": "MAC", "flops": "FLOP", "time_s": "s"}
+
+
+class Svg(Struct, frozen=True):
+    """A picture as a notebook shows it; `text` is the file."""
+
+    text: str
+
+    def __repr__(self) -> str:
+        """How large the picture is."""
+        return f"<Svg: {len(self.text):,} characters>"
+
+    def _repr_svg_(self) -> str:
+        """The picture itself."""
+        return self.text
 
 
 def summary_html(analysis: Analysis) -> str:

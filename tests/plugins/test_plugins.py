@@ -39,6 +39,10 @@ def installed(folder: Path) -> Path:
     return site
 
 
+# What makes the acme.Mystery of the model known as far as another fault needs it.
+KNOWN = "@plugin.shape_rule('Mystery', domain='acme')\ndef shape(op): return [op.input(0).type]\n"
+
+
 def document(folder: Path, *arguments: str, path: Path | None = None) -> dict:
     result = run(folder, *arguments, "--json", "-", path=path)
     assert result.returncode == 0, result.stderr
@@ -108,6 +112,39 @@ def test_what_a_file_raises_is_one_line(source: str, message: str, tmp_path: Pat
     assert result.returncode == 2
     assert message in result.stderr
     assert result.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("source", "options", "message"),
+    [
+        ("@plugin.rule('Mystery', domain='acme')\ndef f(op): return op.nothing\n" + KNOWN, [],
+         "rule acme.Mystery: raised AttributeError in line 3: "),
+        ("@plugin.rule('Mystery', domain='acme')\ndef f(op): return 5\n" + KNOWN, [],
+         "rule acme.Mystery: found int '5', wanted a Work"),
+        ("@plugin.shape_rule('Mystery', domain='acme')\ndef f(op): return 'no'", [],
+         "shape rule acme.Mystery: found str 'no', wanted a list with a TensorType"),
+        ("@plugin.output('x')\ndef f(analysis):\n  yield 'a'\n  1 / 0", ["--output", "x=x.txt"],
+         "output x: raised ZeroDivisionError in line 5: "),
+        ("@plugin.output('x')\ndef f(analysis): return 5", ["--output", "x=x.txt"], "output x: raised TypeError: "),
+        ("@plugin.output('x')\ndef f(analysis): return [5]", ["--output", "x=x.txt"],
+         "output x: raised TypeError: found a part that is int, wanted text"),
+        ("@plugin.pim_time('t')\ndef f(device, work): return 'abc'\n" + KNOWN, ["--pim-model", "t"],
+         "PIM time model t: found str 'abc', wanted seconds"),
+        ("@plugin.pim_time('t')\ndef f(device, work): return -1.0\n" + KNOWN, ["--pim-model", "t"],
+         "PIM time model t: found float '-1.0', wanted seconds"),
+        ("@plugin.analysis_pass\nclass P:\n  name, requires, produces = 'odd', (), int\n  def run(self, model):\n"
+         "    return {}", [], "pass odd: found dict, wanted a PassResult"),
+        ("@plugin.analysis_pass\nclass P:\n  name, requires, produces = 'odd', (), int\n  def run(self, model):\n"
+         "    return 1 / 0", [], "pass odd: raised ZeroDivisionError in line 6: "),
+    ],
+)  # fmt: skip
+def test_a_fault_of_a_plugin_is_no_bug_of_ours(source: str, options: list[str], message: str, tmp_path: Path) -> None:
+    (tmp_path / "own.py").write_text("from onnx_roofline import plugin\n" + source)
+    result = run(tmp_path, "--plugin", str(tmp_path / "own.py"), *options, SYSTEM)
+    assert result.returncode == 2, result.stderr
+    assert f"plugin own.py: {message}" in result.stderr
+    assert "internal error" not in result.stderr
+    assert not (tmp_path / "x.txt").exists()
 
 
 @pytest.mark.parametrize(

@@ -73,11 +73,15 @@ def write_figure(path: str, figure_for: "Callable[[str], Figure]") -> None:
 
     Raises UsageError (another suffix, a place that can't be written) and MissingExtraError.
     """
-    suffix = suffix_of(path)
+    write_atomically(path, [rendered(suffix_of(path), figure_for)])
+
+
+def rendered(suffix: str, figure_for: "Callable[[str], Figure]") -> bytes:
+    """A figure as the bytes of a file with that suffix. Raises MissingExtraError."""
     with _style():
         data = BytesIO()
         figure_for(suffix).savefig(data, format=suffix, metadata=_METADATA[suffix], dpi=DPI)
-    write_atomically(path, [data.getvalue()])
+    return data.getvalue()
 
 
 def label_boxes(title: str, system: System, dtype: str, points: Sequence[PlotPoint]) -> tuple[LabelBox, ...]:

@@ -10,8 +10,9 @@ from onnx_roofline.ir.kernel_work import KernelWork
 from onnx_roofline.ir.placed_records import Placement, Roofline
 from onnx_roofline.ir.records import Executions, Kernel, TypedOp, Work
 from onnx_roofline.report.header import first_line
-from onnx_roofline.report.plot.figure import draw_roofline
+from onnx_roofline.report.plot.figure import draw_roofline, rendered
 from onnx_roofline.report.plot.marks import PlotPoint
+from onnx_roofline.report.plot.picture import Picture
 
 # Why a kernel that runs has no place on a roofline.
 NotDrawn = Literal[
@@ -30,6 +31,15 @@ def draw_analysis(analysis: Analysis, path: str) -> None:
     dtype = dominant_dtype(analysis)
     title = analysis.model.info.path.rpartition("/")[2]
     draw_roofline(path, title, analysis.system, dtype, plot_points(analysis), first_line(analysis), not_drawn(analysis))
+
+
+def svg_of(analysis: Analysis) -> str:
+    """The same picture as the text of an .svg. Raises MissingExtraError without matplotlib."""
+    title, dtype = analysis.model.info.path.rpartition("/")[2], dominant_dtype(analysis)
+    basis, left_out = first_line(analysis), not_drawn(analysis)
+    points = plot_points(analysis)
+    data = rendered("svg", lambda _: Picture(title, analysis.system, dtype, points, True, basis, left_out).figure)
+    return data.decode("utf-8")
 
 
 def dominant_dtype(analysis: Analysis) -> str:
