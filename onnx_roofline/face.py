@@ -104,13 +104,20 @@ class Analysis(analysis.Analysis, frozen=True, eq=False):
         """A data frame with a row a module, to `depth` levels (0: all), the most expensive first (extra: frames)."""
         from onnx_roofline.report.frames import frame, module_rows
 
+        if not isinstance(depth, int) or depth < 0:
+            raise UsageError(f"depth: found {shown(str(depth), quotes=False)}, wanted a number of levels, or 0 for all")
         return frame(module_rows(self, depth), library)
 
     def diff(self, other: analysis.Analysis) -> "Diff":
-        """What another analysis has that this has not, as `onnx-roofline diff` finds it: totals, op types and ops."""
+        """What another analysis has that this has not, as `onnx-roofline diff` finds it: totals, op types and ops.
+
+        Raises UsageError for what is no analysis.
+        """
         from onnx_roofline.ci.diff import diff_snapshots
         from onnx_roofline.ci.snapshot import take_snapshot
 
+        if not isinstance(other, analysis.Analysis):
+            raise UsageError(f"diff: found {shown(type(other).__name__, quotes=False)}, wanted an analysis")
         return diff_snapshots(take_snapshot(self, with_nodes=True), take_snapshot(other, with_nodes=True))
 
     @property

@@ -156,6 +156,18 @@ def test_a_diff_is_one_line_and_its_text_is_that_of_the_command(capsys: pytest.C
     assert str(found) == capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda analysis: analysis.diff("lenet5.onnx"), "diff: found str, wanted an analysis"),
+        (lambda analysis: analysis.modules(depth=-1), "depth: found -1, wanted a number of levels, or 0 for all"),
+    ],
+)
+def test_what_can_not_be_asked_is_one_line(call: Any, message: str) -> None:
+    with pytest.raises(rl.UsageError, match=message):
+        call(rl.analyze(LENET))
+
+
 def test_names_of_the_model_are_data(tmp_path: Path) -> None:
     text = unknown(tmp_path, "<script>alert(1)<script>.onnx")._repr_html_()
     assert "<script" not in text
