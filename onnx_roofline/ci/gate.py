@@ -116,7 +116,7 @@ class _Judge:
                 self._judge_budget(snapshot, budget)
         if snapshot.totals["unknown_ops"] and self.target.entry.unknown != "off":
             types = ", ".join(snapshot.unknown_op_types[:5])
-            count = snapshot.totals["unknown_ops"]
+            count = int(snapshot.totals["unknown_ops"])
             text = f"{plural(count, 'op')} {'has' if count == 1 else 'have'} unknown counts or bytes ({types}); "
             text += "--allow-unknown accepts that"
             severity = _SEVERITIES[self.target.entry.unknown]

@@ -3,8 +3,8 @@
 from onnx_roofline.analysis.analyze import Analysis
 from onnx_roofline.analysis.precision.spec import name_of, precision_of
 from onnx_roofline.base.quantities import format_share, format_si
+from onnx_roofline.report.cells import sum_cell
 from onnx_roofline.report.header import without_time
-from onnx_roofline.report.totals import sum_cell
 
 HEADERS = ("precision", "weights", "caches", "activations", "moved", "time", "of the first", "in all", "fits")
 
