@@ -23,7 +23,7 @@ from onnx_roofline.lint.words import lint_message
 from onnx_roofline.load.external import external_files
 
 # Raised by every change after which the same file has other figures; baselines of another version are not compared.
-COST_MODEL_VERSION = 2
+COST_MODEL_VERSION = 3
 
 
 class Context(Struct, frozen=True):
