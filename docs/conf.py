@@ -58,8 +58,6 @@ def _link(found: re.Match[str]) -> str:
 
 
 def _read(app: Sphinx, page: str, source: MutableSequence[str]) -> None:
-    if page == "index" and not (DOCS / "questions.md").exists():
-        source[0] = source[0].replace("\nquestions\n", "\n")
     source[0] = re.sub(r"\[([^\]]*)\]\((\.\./[^)\s]+)\)", _link, source[0])
 
 
