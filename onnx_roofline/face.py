@@ -114,11 +114,13 @@ class Analysis(analysis.Analysis, frozen=True, eq=False):
         Raises UsageError for what is no analysis.
         """
         from onnx_roofline.ci.diff import diff_snapshots
+        from onnx_roofline.ci.diff_text import PrintedDiff
         from onnx_roofline.ci.snapshot import take_snapshot
 
         if not isinstance(other, analysis.Analysis):
             raise UsageError(f"diff: found {shown(type(other).__name__, quotes=False)}, wanted an analysis")
-        return diff_snapshots(take_snapshot(self, with_nodes=True), take_snapshot(other, with_nodes=True))
+        found = diff_snapshots(take_snapshot(self, with_nodes=True), take_snapshot(other, with_nodes=True))
+        return PrintedDiff.of(found)
 
     @property
     def graph(self) -> "networkx.MultiDiGraph":

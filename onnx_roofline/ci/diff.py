@@ -15,8 +15,6 @@ from onnx_roofline.ci.snapshot import Snapshot
 
 Kind = Literal["added", "removed", "changed", "moved"]
 
-# Ops that the text of a diff lists, as the command line does where nothing is said.
-_SHOWN = 20
 # Figures of an op that a change is told by, the first that differs.
 _FIGURES = ("flops", "macs", "naive_bytes", "time_s")
 
@@ -55,20 +53,6 @@ class Diff(Struct, frozen=True):
     def is_empty(self) -> bool:
         """Whether nothing differs."""
         return not self.totals and not self.nodes
-
-    def __repr__(self) -> str:
-        """One line: what is compared, and how much differs; `str` is the text of `onnx-roofline diff`."""
-        from onnx_roofline.ci.diff_text import verdict
-
-        return (
-            f"<Diff {visible(self.old)} -> {visible(self.new)}: totals: {len(self.totals):,} differ; {verdict(self)}>"
-        )
-
-    def __str__(self) -> str:
-        """What `onnx-roofline diff` prints, with the ops that changed most."""
-        from onnx_roofline.ci.diff_text import render_diff
-
-        return render_diff(self, "full", top=_SHOWN, only_changed=True, snapshots=())
 
 
 def diff_snapshots(old: Snapshot, new: Snapshot) -> Diff:

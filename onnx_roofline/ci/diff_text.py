@@ -13,8 +13,28 @@ from onnx_roofline.ci.formats.markdown import cell
 from onnx_roofline.ci.metrics import Value, unit_of
 from onnx_roofline.ci.snapshot import Snapshot
 
+# Ops that the text lists, as the command line does where nothing is said.
+_SHOWN = 20
 # Totals that are shown though they are the same, where that is asked for.
 _ALWAYS = ("macs", "flops", "parameters", "moved_bytes", "peak_activation_bytes", "time_s.placement", "ops")
+
+
+class PrintedDiff(Diff, frozen=True):
+    """A diff as Python shows it: one line, and as text what `onnx-roofline diff` prints."""
+
+    @classmethod
+    def of(cls, diff: Diff) -> "PrintedDiff":
+        """The same diff."""
+        return cls(**msgspec.structs.asdict(diff))
+
+    def __repr__(self) -> str:
+        """What is compared, and how much differs."""
+        sides = f"{visible(self.old)} -> {visible(self.new)}"
+        return f"<Diff {sides}: totals: {len(self.totals):,} differ; {verdict(self)}>"
+
+    def __str__(self) -> str:
+        """The text of the command, with the ops that changed most."""
+        return render_diff(self, "full", top=_SHOWN, only_changed=True, snapshots=())
 
 
 def render_diff(diff: Diff, form: str, *, top: int, only_changed: bool, snapshots: Sequence[Snapshot]) -> str:
