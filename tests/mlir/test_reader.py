@@ -99,6 +99,25 @@ def test_bodies_and_custom_ops_through_mlir_have_every_figure_again(name: str, t
     assert_same_rows(analysis, again)
 
 
+def test_names_of_any_characters_come_back(tmp_path: Path) -> None:
+    """xDSL reads no escape in a location, where MLIR has the names of nodes and of stored tensors."""
+    names = ["é漢字", 'a"b\\c', "x\u2028y\x00\x1b[31m", "plain", "50%"]
+    weight = onnx.numpy_helper.from_array(__import__("numpy").zeros((4, 4), "float32"))
+    stored, nodes, tensor = [], [], "x"
+    for name in names:
+        weight.name = f"w {name}"
+        stored.append(TensorProto.FromString(weight.SerializeToString()))
+        nodes.append(helper.make_node("MatMul", [tensor, weight.name], [f"y {name}"], name=name))
+        tensor = f"y {name}"
+    ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, (4, 4)) for name in ("x", tensor)]
+    onnx.save(helper.make_model(helper.make_graph(nodes, names[0], ends[:1], ends[1:], stored)), tmp_path / "m.onnx")
+    analysis = analyze(tmp_path / "m.onnx")
+    again = through_mlir(analysis, tmp_path)
+    assert_same_rows(analysis, again)
+    assert [row.op.inputs for row in again.model.column(TypedOp).values()] == [tuple(node.input) for node in nodes]
+    assert again.model.graph.stored.keys() == analysis.model.graph.stored.keys()
+
+
 def test_functions_through_mlir_have_every_total_again(tmp_path: Path) -> None:
     """Each signature is a function of its own then, so that scopes have other names."""
     analysis = analyze(save("functions", tmp_path))

@@ -359,7 +359,9 @@ def _own_name(value: "SSAValue") -> str:
         found = all_attributes(maker)
         position = next(place for place, result in enumerate(maker.results) if result is value)
         stated = texts(found.get(f"{OURS}outputs"))[position : position + 1]
-        located = location_name(maker) if head_of(maker, {}).op_type == "Constant" else ""
+        located = ""
+        if head_of(maker, {}).op_type == "Constant":
+            located = text(found.get(f"{OURS}name")) or location_name(maker)
         if name := next(filter(None, (*stated, located, text(found.get("global")))), ""):
             return name
     return value.name_hint or "value"

@@ -62,6 +62,18 @@ def string(text: str) -> str:
     return '"' + "".join(chr(b) if 32 <= b < 127 and b not in (34, 92) else f"\\{b:02X}" for b in data) + '"'
 
 
+def location_text(name: str) -> str:
+    r"""A name as the text of a location: xDSL reads no escapes there, so that what is not plain is percent-encoded.
+
+    >>> location_text("/conv1/Conv:0"), location_text('a"' + chr(233))
+    ('/conv1/Conv:0', 'a%22%C3%A9')
+    """
+    return "".join(
+        c if " " <= c <= "~" and c not in '"\\' else "".join(f"%{b:02X}" for b in c.encode("utf-8", "surrogatepass"))
+        for c in name
+    )
+
+
 def element_type(dtype: str) -> str:
     """The element type of an ONNX type."""
     return ELEMENT_TYPES[dtype]

@@ -21,6 +21,7 @@ from onnx_roofline.report.mlir.syntax import (
     dictionary,
     identifier,
     integer,
+    location_text,
     stored_tensor,
     string,
     tensor_type,
@@ -134,6 +135,8 @@ class ModuleWriter(Struct):
 
     def _initializer(self, name: str, stored: StoredTensor, ssa: str) -> str:
         attributes = {"value": stored_tensor(stored, stored.type, name, self.resources)}
+        if location_text(name) != name:
+            attributes[f"{PREFIX}name"] = string(name)
         if stored.sparse_values is not None:
             attributes[f"{PREFIX}sparse_values"] = integer(stored.sparse_values)
         return (
@@ -231,7 +234,7 @@ def _value_name(name: str, taken: set[str]) -> str:
 
 
 def _location(name: str) -> str:
-    return f" loc({string(name)})" if name else ""
+    return f" loc({string(location_text(name))})" if name else ""
 
 
 def _dim_names(graph: Graph, name: str) -> dict[str, str]:
