@@ -47,7 +47,8 @@ def _schedule(analysis: Analysis, spans: Sequence[Span], first: int, title: str)
     processes = {device.slug: pid for pid, device in enumerate(analysis.system.devices, first + 1)}
     names = {processes[device.slug]: device.name for device in analysis.system.devices}
     link = first + _PROCESSES
-    names[link] = "link"
+    if analysis.system.link is not None:
+        names[link] = "link"
     for pid, name in names.items():
         yield _metadata("process_name", pid, name=visible(title + name))
         yield _metadata("process_sort_index", pid, sort_index=pid)

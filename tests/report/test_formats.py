@@ -101,6 +101,13 @@ def test_trace_has_every_span_and_its_slices_never_overlap(split: Analysis) -> N
         assert all(a["ts"] + a["dur"] <= b["ts"] * (1 + 1e-12) for a, b in pairwise(lane))
 
 
+def test_trace_of_one_device_has_no_link() -> None:
+    analysis = analyze(SAMPLES / "lenet5.onnx", Settings(system="h100-sxm"))
+    events = json.loads(text_of("trace", analysis))["traceEvents"]
+    assert [e["args"]["name"] for e in events if e["name"] == "process_name"] == [analysis.system.gpu.name]
+    assert len([e for e in events if e["ph"] == "X"]) == len(timeline(analysis))
+
+
 def test_trace_counters_integrate_to_the_bytes_that_move(split: Analysis) -> None:
     events = json.loads(text_of("trace", split))["traceEvents"]
     moved = 0.0
