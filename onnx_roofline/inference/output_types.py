@@ -16,7 +16,7 @@ from onnx_roofline.base.errors import NotModelledError, ShapeError
 from onnx_roofline.inference.onnx_library import check_arity, find_schema, infer_outputs
 from onnx_roofline.inference.partial_values import numbers_of, sure_numbers_of
 from onnx_roofline.ir.graph import UNKNOWN_TYPE, Op, TensorType
-from onnx_roofline.ops.shape.lookup import find_completion, find_shape_rule
+from onnx_roofline.ops.shape.lookup import find_completion, find_shape_rule, grows_with_input
 from onnx_roofline.ops.shape.targets import completed, position_of_target
 from onnx_roofline.ops.view import view_of_op
 
@@ -153,7 +153,7 @@ def _by_library(op: Op, inputs: Inputs, values: Values) -> Types:
         return _padded(op, tuple(replace(kind, exact=False) for kind in at_most or ()))
     if certain is None:
         return _padded(op, ())
-    if all(kind.is_known for kind in certain):
+    if all(kind.is_known for kind in certain) or not grows_with_input(op.domain, op.op_type):
         return certain
     try:
         bounds = infer_outputs(op, inputs, values) or certain

@@ -3,6 +3,7 @@
 What a length has to be is worked out by hand: `g` has a row for each element found, `c` three more, `s` every other.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import onnx
@@ -251,3 +252,25 @@ def test_what_is_padded_to_whole_windows_is(rows: int, padded: int, tmp_path: Pa
     analysis = found(tmp_path, text, body)
     assert kind_of(analysis, "y").shape == (padded // rows, rows, 16)
     assert analysis.summary.unknown_ops == 0
+
+
+@pytest.mark.parametrize(
+    ("limits", "most"),
+    [
+        ((-3, 5, 1), 3),  # of 5 rows the last three, of 100 none
+        ((0, 5, 1), 5),
+        ((-3, 1000, 1), 3),
+        ((2, -2, 1), 96),  # 2 to 98
+        ((4, -3, -1), 2),  # of 4 rows the fourth and third, of 5 the fifth and fourth, of 8 and more none
+        ((-1, -1000, -3), 34),  # 99, 96, ..., 0
+    ],
+)
+def test_a_slice_is_at_most_what_any_shorter_axis_gives(limits: Sequence[int], most: int, tmp_path: Path) -> None:
+    """At most 100 rows, found by data; from the end they are others than from the start."""
+    begin, end, step = limits
+    body = f"""b = Constant <value_ints = [{begin}]> ()  e = Constant <value_ints = [{end}]> ()
+      p = Constant <value_ints = [{step}]> ()  s = Slice (g, b, e, z, p)  y = MatMul (s, w)"""
+    analysis = found(tmp_path, FOUND, body)
+    assert most == max(len(range(rows)[begin:end:step]) for rows in range(101))
+    assert kind_of(analysis, "y").shape == (most, 16)
+    assert not kind_of(analysis, "y").is_sure

@@ -136,6 +136,7 @@ UNARY: list[tuple[str, tuple[str, ...], dict[str, object]]] = [
     ("ReduceSum", ("zero",), {"keepdims": 0}), ("ReduceSum", (), {}), ("Reshape", ("minus",), {}),
     ("Unsqueeze", ("zero",), {}), ("Sigmoid", (), {}), ("Gather", ("zero",), {}),
     ("Slice", ("zero", "two"), {}), ("Slice", ("one", "big"), {}), ("Slice", ("minus", "big"), {}),
+    ("Slice", ("minus", "two"), {}),
     ("CumSum", ("zero",), {}), ("Unique", (), {}), ("Cast", (), {"to": TensorProto.FLOAT}), ("Expand", ("one",), {}),
 ]  # fmt: skip
 

@@ -88,14 +88,47 @@ def top_k(op: OpView) -> Types:
     return bound_along(axes, op.x.dtype, op.x.type), bound_along(axes, "int64", op.x.type)
 
 
-@completion("Slice")
+@completion("Slice", falls=True)
 def slice_bound(op: OpView) -> Types:
-    """At most the input; axes that are not sliced stay. Source: ONNX Slice-13."""
+    """At most what a slice of any shorter axis has; axes that are not sliced stay. Source: ONNX Slice-13."""
     if op.has(3) and not op.input(3).is_known:
         return (_bound(op.x.dtype, op.x.shape),)
+    limits = [_limits(op, position, name) for position, name in ((1, "starts"), (2, "ends"), (4, "steps"))]
+    count = next((len(one) for one in limits if one is not None), 0) or op.input(1).elements
     # Without axes the starts are those of the first ones.
-    axes = op.input(3).value.reshape(-1).tolist() if op.has(3) else range(op.input(1).elements)
-    return (bound_along([int(axis) % op.x.rank for axis in axes], op.x.dtype, op.x.type),)
+    given = _limits(op, 3, "axes") or range(count)
+    axes = [int(axis) % op.x.rank for axis in given]
+    bound = bound_along(axes, op.x.dtype, op.x.type)
+    starts, ends, steps = limits
+    if starts is None or ends is None or (steps is None and op.has(4)):
+        return (bound,)
+    shape = list(op.x.shape)
+    for axis, start, end, step in zip(axes, starts, ends, steps or (1,) * len(axes), strict=True):
+        if axis in op.x.type.known_axes():
+            shape[axis] = len(range(*slice(start, end, step).indices(shape[axis])))
+        else:
+            shape[axis] = _longest_slice(start, end, step, shape[axis])
+    sure = op.x.type.known_axes()
+    return (TensorType(op.x.dtype, tuple(shape)).resting(exact=False, assumed=False, sure_axes=sure),)
+
+
+def _limits(op: OpView, position: int, name: str) -> tuple[int, ...] | None:
+    """The numbers of an operand, or of an attribute up to opset 9; None where they are not known."""
+    if op.has(position):
+        value = op.input(position)
+        return tuple(map(int, value.value.reshape(-1))) if value.is_known else None
+    return op.ints_attr(name, ()) or None
+
+
+def _longest_slice(start: int, end: int, step: int, most: int) -> int:
+    """The longest slice of an axis of 0 to `most` elements; its length bends only where a limit leaves the axis.
+
+    >>> _longest_slice(-3, 5, 1, 9), _longest_slice(0, 5, 1, 9)  # of 5 elements the last three, of 9 none
+    (3, 5)
+    """
+    bends = {abs(limit) + shift for limit in (start, end) for shift in (-1, 0, 1)}
+    sizes = [most, *(size for size in bends if 0 <= size < most)]
+    return max(len(range(*slice(start, end, step).indices(size))) for size in sizes)
 
 
 @completion("BlackmanWindow", "HammingWindow", "HannWindow")

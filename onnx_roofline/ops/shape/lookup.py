@@ -3,7 +3,7 @@
 from functools import cache
 from importlib import import_module
 
-from onnx_roofline.ops.shape.registry import ShapeRule, completion_of, shape_rule_of
+from onnx_roofline.ops.shape.registry import ShapeRule, completion_of, is_falling, shape_rule_of
 
 _STANDARD = ("ai_onnx_ml", "data_dependent", "old_opsets", "reshape", "sequences")
 _CONTRIB = ("contrib.attention", "contrib.layout", "contrib.movement", "contrib.products")
@@ -40,6 +40,12 @@ def find_completion(domain: str, op_type: str) -> ShapeRule | None:
     """The rule that is asked after the library, or None."""
     _load(_STANDARD)
     return completion_of(domain, op_type)
+
+
+def grows_with_input(domain: str, op_type: str) -> bool:
+    """Whether bounds of the inputs make bounds of the outputs, as the library infers them."""
+    _load(_STANDARD)
+    return not is_falling(domain, op_type)
 
 
 @cache

@@ -19,6 +19,7 @@ ShapeRule = Callable[[OpView], Sequence[TensorType]]
 
 _TABLE: dict[tuple[str, str], ShapeRule] = {}
 _COMPLETIONS: dict[tuple[str, str], ShapeRule] = {}
+_FALLING: set[tuple[str, str]] = set()
 
 
 def shape_rule(*op_types: str, domain: str = "") -> Callable[[ShapeRule], ShapeRule]:
@@ -26,14 +27,24 @@ def shape_rule(*op_types: str, domain: str = "") -> Callable[[ShapeRule], ShapeR
     return _register(_TABLE, op_types, domain)
 
 
-def completion(*op_types: str, domain: str = "") -> Callable[[ShapeRule], ShapeRule]:
-    """Register a rule that is asked where the library leaves a dim open. Raises ValueError as `shape_rule` does."""
+def completion(*op_types: str, domain: str = "", falls: bool = False) -> Callable[[ShapeRule], ShapeRule]:
+    """Register a rule that is asked where the library leaves a dim open. Raises ValueError as `shape_rule` does.
+
+    `falls`: the output may be longer where the input is shorter, so that what the library makes of a bound is none.
+    """
+    if falls:
+        _FALLING.update((domain, op_type) for op_type in op_types)
     return _register(_COMPLETIONS, op_types, domain)
 
 
 def shape_rule_of(domain: str, op_type: str) -> ShapeRule | None:
     """The registered rule that is asked before the library, or None."""
     return _TABLE.get((domain, op_type))
+
+
+def is_falling(domain: str, op_type: str) -> bool:
+    """Whether a longer input may make a shorter output, for an op whose rules are loaded."""
+    return (domain, op_type) in _FALLING
 
 
 def completion_of(domain: str, op_type: str) -> ShapeRule | None:
