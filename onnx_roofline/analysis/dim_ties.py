@@ -82,7 +82,8 @@ def solve_ties(parsed: ParsedModel, options: DimOptions, inference: "ShapeInfere
     if not _is_worthwhile(parsed, probed):
         return {}
     solver = _Solver(parsed, options, unranked, kinds, probed)
-    quiet = replace(inference, trips={}, branches={})
+    # What is stated of lengths and trips holds for the stated dims, not for primes.
+    quiet = replace(inference, trips={}, branches={}, lengths={})
     deadline = time.monotonic() + TIME_S
     for _ in range(ROUNDS):
         if not solver.step(quiet) or time.monotonic() > deadline:

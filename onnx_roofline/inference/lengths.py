@@ -146,7 +146,7 @@ class Lengths:
             and not kind.assumed
             and kind.is_known
             and not op.bodies
-            and (op.function is None and all(known is None or known.is_sure for known in inputs))
+            and (op.function is None and all(map(_is_unbounded, inputs)))
         )
         # What a loop makes of a shape that it changes in ways that can't be followed is no length of the data's.
         is_open_here = None in shape and not op.bodies and op.function is None and not any(map(is_opaque, inputs))
@@ -361,3 +361,8 @@ class Lengths:
         return tuple(
             Notice("unused-option", name, f"--dim {shown(name)} {text}") for name in names if name not in self._settled
         )
+
+
+def _is_unbounded(known: Known | None) -> bool:
+    """Whether an operand is as large as it is whatever the data are, and no length decides its values."""
+    return known is None or known.is_sure or (known.type.is_sure and not known.hangs)

@@ -111,6 +111,10 @@ def _solved(best: Walk, said: Stated, label: str, one: Unsolved, name: str, dead
             return None
         if axis == one.stated:
             largest = _largest(size, one.stated, axis_with)
+            most = best.lengths.size_of(name) or 0
+            # What is taken of the length otherwise may do as well: of a Slice up to the fifth row all are behind it.
+            if most > largest and axis_with(most) == one.stated:
+                return most, False
             return largest, largest == size and axis != (axis_with(size - 1) if size else None)
         below, above = ((size, axis), above) if axis < one.stated else (below, (size, axis))
         size = _between(below, above, one.stated)

@@ -364,3 +364,12 @@ def test_less_than_nothing_is_left(tmp_path: Path) -> None:
     assert dims_of(path, b=1, S=4, T=1)["P"] == (128, "assumed")
     with pytest.raises(UsageError, match="found 'S'=4, 'T'=3, which leave -1 for 'P' = T - S by 1:Add; correct one"):
         dims_of(path, b=1, S=4, T=3)
+
+
+def test_a_length_behind_open_dims_is_stated_for_what_they_are(tmp_path: Path) -> None:
+    """Ties are found with primes for the dims; `c` has N + M rows of those that are stated, and of no prime."""
+    nodes = [node("Concat", "x,z", "c", axis=0), node("Relu", "c", "y")]
+    path = write(tmp_path, nodes, [tensor("x", ("N", 8)), tensor("z", ("M", 8))], [tensor("y")])
+    assert dims_of(path, N=3, M=4, **{"c.0": 7})["N"] == (3, "bound")
+    with pytest.raises(UsageError, match=r"--dim 'c\.0': found 8, but node 0:Concat makes it 7; drop it"):
+        dims_of(path, N=3, M=4, **{"c.0": 8})

@@ -274,3 +274,25 @@ def test_a_slice_is_at_most_what_any_shorter_axis_gives(limits: Sequence[int], m
     assert most == max(len(range(rows)[begin:end:step]) for rows in range(101))
     assert kind_of(analysis, "y").shape == (most, 16)
     assert not kind_of(analysis, "y").is_sure
+
+
+def test_a_slice_of_nothing_tells_no_length(tmp_path: Path) -> None:
+    """Of the last three rows none is before the fifth where there are none, and where there are 8 and more."""
+    body = """b = Constant <value_ints = [-3]> ()  e = Constant <value_ints = [5]> ()  s = Slice (g, b, e, z)
+      y = MatMul (s, w)"""
+    analysis = found(tmp_path, FOUND, body, s0=0)
+    assert kind_of(analysis, "g").shape == (100, 64)
+    assert not kind_of(analysis, "g").is_sure
+
+
+def test_a_length_that_a_value_of_the_data_decides_has_a_name(tmp_path: Path) -> None:
+    """k is what data say, but at most 5: nobody knows how much less."""
+    text = (
+        HEAD
+        + """g (float[5, 3] x, int64[1] k) => (y) {
+      a = Constant <value_ints = [1]> ()  m = ReduceMax <keepdims = 0> (x, a)  t = Shape (m)  n = Min (t, k)
+      v, i = TopK (m, n)  y = Exp (v) }"""
+    )
+    path = save(text, tmp_path)
+    assert {name: (dim.value, dim.origin) for name, dim in dims_of(analyze(path).model).items()} == {"v.0": (5, "data")}
+    assert kind_of(analyze(path, Settings(dims={"v.0": 2})), "y") == TensorType("float32", (2,))
