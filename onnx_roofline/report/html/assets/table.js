@@ -8,6 +8,13 @@ const isRoot = (row) => table.kind === 'kernels' || (OPS.kernel[row] >= 0 && KER
 const ofKernel = (give) => (row) => (isRoot(row) ? give(rowKernel(row)) : null);
 const placedMoved = (kernel) => KERNELS.moved[kernel][Math.max(0, KERNELS.device[kernel])];
 
+// Each name once, in their order, with how often it is there: 'MatMul Add x3'.
+function counted(names) {
+  const counts = new Map();
+  for (const name of names) counts.set(name, (counts.get(name) || 0) + 1);
+  return [...counts].map(([name, count]) => (count > 1 ? `${name} x${count}` : name)).join(' ');
+}
+
 function summed(column) {
   return (row) => {
     const ops = table.kind === 'kernels' ? KERNELS.members[row] : [row];
@@ -20,7 +27,7 @@ const blank = (show) => (value, row) => (value === null && !isRoot(row) ? '' : s
 const COLUMNS = [
   ['id', 'id', (row) => rowOp(row), (_, row) => OPS.id[rowOp(row)], 'text'],
   ['name', 'name', (row) => OPS.name[rowOp(row)], null, 'text'],
-  ['type', 'ops', (row) => (table.kind === 'kernels' ? KERNELS.members[row].map((op) => TEXTS[OPS.type[op]]).join(' ') : TEXTS[OPS.type[row]]), null, 'text'],
+  ['type', 'ops', (row) => (table.kind === 'kernels' ? counted(KERNELS.members[row].map((op) => TEXTS[OPS.type[op]])) : TEXTS[OPS.type[row]]), null, 'text'],
   ['module', 'module', (row) => TEXTS[OPS.module[rowOp(row)]], null, 'text'],
   ['device', 'place', (row) => (rowKernel(row) < 0 ? '' : deviceName(KERNELS.device[rowKernel(row)])), null, 'text'],
   ['bound', 'bound', ofKernel((kernel) => (KERNELS.device[kernel] < 0 ? '' : TEXTS[KERNELS.bound[kernel][KERNELS.device[kernel]]])), null, 'text'],
