@@ -251,7 +251,7 @@ def test_quantised_groups_move_quantised_tensors(tmp_path: Path) -> None:
         traffic_of(analysis, "q").naive_bytes == 4 * 16 * 4 + 4 + 1 + 4 * 16
     )  # float32 in, scale, zero point, int8 out
     product = traffic_of(analysis, "m")
-    assert product.read_bytes == (4 * 16 + 4 + 1, 16 * 8 + 4)
+    assert product.read_bytes == (4 * 16 + 4 + 1 + 4, 16 * 8 + 4)  # sx, zx and sy with x; sw with w
     assert product.write_bytes == (4 * 8,)
 
 
