@@ -130,12 +130,18 @@ def _files(group: str) -> dict[str, Path]:
 
 
 def _problems_of_report(name: str, analysis: Analysis) -> Iterator[str]:
-    """What is wrong with a report: tensors without a size, unknown ops, a document that breaks its schema."""
-    for key, row in analysis.model.column(TypedOp).items():
+    """What is wrong with a report: tensors without a size, unknown ops, a document that breaks its schema.
+
+    Nothing says how long strings are: the ops on them have unknown bytes, and no others.
+    """
+    rows = analysis.model.column(TypedOp)
+    kinds = {key: [kind for kind in (*row.inputs, *row.outputs) if kind is not None] for key, row in rows.items()}
+    of_strings = sum(any(kind.dtype == "string" for kind in found) for found in kinds.values())
+    for key, row in rows.items():
         for tensor, kind in zip(row.op.outputs, row.outputs, strict=True):
             if tensor and (kind.elements is None or not kind.dtype) and (name, tensor) not in NO_SIZE:
                 yield f"{name}: {key}: {tensor} is {kind}"
-    if analysis.summary.unknown_ops:
+    if analysis.summary.unknown_ops != of_strings:
         yield f"{name}: unknown ops {analysis.summary.unknown_op_types}"
     text = "".join(write_document(analysis))
     document = json.loads(text, parse_constant=lambda constant: pytest.fail(f"{name}: found {constant} in the JSON"))
@@ -143,7 +149,7 @@ def _problems_of_report(name: str, analysis: Analysis) -> Iterator[str]:
     if error is not None:
         yield f"{name}: {list(error.absolute_path)}: {error.message[:200]}"
     first, *_ = render(analysis, Screen(120), Shown())
-    if "coverage: 100 %" not in first and analysis.summary.ops:
+    if "coverage: 100 %" not in first and analysis.summary.ops and not of_strings:
         yield f"{name}: the table's first line is {first!r}"
 
 
