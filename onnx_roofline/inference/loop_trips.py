@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from onnx_roofline.base.errors import ShapeError
 from onnx_roofline.inference.bodies import body_of, scalar_of
+from onnx_roofline.inference.body_flow import condition_reads
 from onnx_roofline.inference.partial_values import is_unsure
 from onnx_roofline.inference.runs import (
     MOST_RUNS,
@@ -21,7 +22,7 @@ from onnx_roofline.inference.runs import (
 )
 from onnx_roofline.inference.scope import Known, Scope
 from onnx_roofline.inference.simulated_loops import STEPS, Simulation, simulate
-from onnx_roofline.inference.trip_counts import condition_reads, counted_trips, final_counters
+from onnx_roofline.inference.trip_counts import counted_trips, final_counters, holds_through
 from onnx_roofline.ir.graph import Op, TensorType
 from onnx_roofline.ir.records import Origin
 
@@ -252,9 +253,11 @@ def _found_trip_count(op: Op, scope: Scope, inputs: tuple[Known | None, ...], co
     counted = _counted(op, scope, inputs)
     if counted is not None:
         count, is_exact = counted
-        is_sure = is_exact and initial is not None and (limit is not None or not has_limit)
         least = count if at_most is None else min(count, at_most)
-        return least if limit is None else max(0, min(least, limit)), "exact" if is_sure else "data"
+        least = least if limit is None else max(0, min(least, limit))
+        is_exact = is_exact or _holds_until(op, scope, inputs, least)
+        is_sure = is_exact and initial is not None and (limit is not None or not has_limit)
+        return least, "exact" if is_sure else "data"
     simulated = None if again is not None else _simulated(op, scope, inputs, limit).trips
     if simulated is not None:
         is_sure = initial is not None and (limit is not None or not has_limit)
@@ -264,7 +267,7 @@ def _found_trip_count(op: Op, scope: Scope, inputs: tuple[Known | None, ...], co
     if limit is None or limit in UNBOUNDED_TRIPS:
         return 1, "assumed"
     count = max(0, limit)
-    stays = again == 1 or _condition_stays_true(op)
+    stays = again == 1 or _condition_stays_true(op) or _holds_until(op, scope, inputs, count)
     return count, "exact" if count == 0 or (stays and (initial is not None or not has_condition)) else "data"
 
 
@@ -277,6 +280,12 @@ def _bound_of(known: Known | None) -> int | None:
 def _counted(op: Op, scope: Scope, inputs: tuple[Known | None, ...]) -> tuple[int, bool] | None:
     """(trips at most, whether just so many) of a loop whose condition compares a counter with a bound."""
     return counted_trips(body_of(op, "body"), initial_values(op, inputs), lambda name: scope.find(name).value)
+
+
+def _holds_until(op: Op, scope: Scope, inputs: tuple[Known | None, ...], count: int) -> bool:
+    """Whether the condition ends a loop in none of so many iterations but the last."""
+    initial = initial_values(op, inputs)
+    return holds_through(body_of(op, "body"), initial, lambda name: scope.find(name).value, count - 1)
 
 
 def _simulated(op: Op, scope: Scope, inputs: tuple[Known | None, ...], limit: int | None) -> Simulation:

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from onnx_roofline.inference.bodies import body_of, check_interface, scalar_of, stacked
+from onnx_roofline.inference.body_flow import positions_handed_on, positions_inserted_into
 from onnx_roofline.inference.loop_trips import Iterations, Said, Trips, initial_values, trips_of, trips_to
 from onnx_roofline.inference.scope import CONSTANT, BodyRequest, GraphResult, Known, OpResult, Request, Scope, Steps
-from onnx_roofline.inference.trip_counts import final_counters, positions_handed_on, positions_inserted_into
+from onnx_roofline.inference.trip_counts import final_counters
 from onnx_roofline.ir.graph import UNKNOWN_TYPE, Op, TensorType
 from onnx_roofline.ir.records import Body
 from onnx_roofline.ops.shape.merge import merge_types

@@ -22,7 +22,7 @@ Outside = Callable[[str], "Array | None"]
 
 
 class Simulation(Struct, frozen=True):
-    """`trips` until the condition fails, None where it doesn't within what is run or follows from data; `states` are
+    """`trips` until the condition fails or the limit is reached, None where data decide or more would run; `states` are
     the values at the start of each iteration that was run, by position among the carried tensors.
     """
 
@@ -67,6 +67,9 @@ def simulate(body: Graph, initial: "Mapping[str, Array]", outside: Outside, limi
         if has_condition and not bool(found[condition].all()):
             trips = step + 1
             break
+    else:
+        if has_condition and limit is not None and limit <= STEPS:
+            trips = max(0, limit)
     return Simulation(trips, {position: tuple(each) for position, each in states.items()})
 
 

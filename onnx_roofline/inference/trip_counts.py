@@ -3,7 +3,6 @@
 PyTorch writes `while i < n: ...; i += 1` as a Loop without a trip count, and so its while_loop and its EmbeddingBag.
 """
 
-from collections import Counter
 from collections.abc import Callable, Mapping
 from fractions import Fraction
 from math import ceil, floor
@@ -11,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from onnx_roofline.ir.graph import Graph, Op, StoredTensor, captured_names
+from onnx_roofline.inference.body_flow import FOLLOWED_OPS, producers_of
+from onnx_roofline.ir.graph import Graph, Op, StoredTensor
 
 if TYPE_CHECKING:
     from onnx_roofline.ir.graph import Array
@@ -38,8 +38,6 @@ _OPPOSITES: Mapping[str, str] = {
     "Greater": "LessOrEqual",
     "GreaterOrEqual": "Less",
 }
-# Ops between an output of the body and what it is made of; exporters need fewer than ten.
-_FOLLOWED_OPS = 64
 
 # The value of a tensor that is the same in every iteration, by its name outside the body; None where it is not known.
 Outside = Callable[[str], "Array | None"]
@@ -69,6 +67,20 @@ class _Comparison(Struct, frozen=True):
     differs: bool = False
 
 
+class _Counting(Struct, frozen=True):
+    """How many iterations in a row a comparison of `counters` holds in: (side, start, what each iteration adds).
+
+    None where it never fails.
+    """
+
+    held: int | None
+    counters: tuple[tuple[_Linear, Fraction, _Linear], ...]
+
+    def stays_in_range(self, steps: int) -> bool:
+        """Whether no counter wraps or is rounded in so many iterations."""
+        return all(_stays_in_range(*counter, steps) for counter in self.counters)
+
+
 def counted_trips(body: Graph, initial: "Mapping[str, Array]", outside: Outside) -> tuple[int, bool] | None:
     """(how often a Loop runs at most, whether just so often) if its condition is true at first, or None.
 
@@ -96,67 +108,12 @@ def final_counters(body: Graph, initial: "Mapping[str, Array]", outside: Outside
     return found
 
 
-def condition_reads(body: Graph) -> frozenset[str]:
-    """Names, of the body's inputs and from outside, on which it depends how often a Loop runs."""
-    producers, results = _producers(body), {formal.name: i for i, formal in enumerate(body.inputs)}
-    pending, found = [body.outputs[0].name], set[str]()
-    while pending:
-        name = pending.pop()
-        if name in found or not name:
-            continue
-        found.add(name)
-        op = producers.get(name)
-        if op is not None:
-            pending += (*op.inputs, *captured_names(op))
-        elif results.get(name, 0) > 1:
-            pending.append(body.outputs[results[name] - 1].name)
-    return frozenset(name for name in found if name not in producers)
+def holds_through(body: Graph, initial: "Mapping[str, Array]", outside: Outside, iterations: int) -> bool:
+    """Whether the condition of a Loop holds after each of its first iterations, if it is true at first.
 
-
-def positions_handed_on(body: Graph) -> frozenset[int]:
-    """Positions of the carried tensors that a body hands on as they are."""
-    producers = _producers(body)
-    found = set[int]()
-    for position, (formal, result) in enumerate(zip(body.inputs[2:], body.outputs[1:], strict=False)):
-        name = result.name
-        for _ in range(_FOLLOWED_OPS):
-            op = producers.get(name)
-            if op is None or op.op_type != "Identity" or op.domain:
-                break
-            name = op.inputs[0]
-        if name == formal.name:
-            found.add(position)
-    return frozenset(found)
-
-
-def positions_inserted_into(body: Graph) -> frozenset[int]:
-    """Positions of the carried sequences with which a body does nothing but insert elements.
-
-    Each run then inserts as many, and of types that don't follow from how many there are.
+    False also where that is not known.
     """
-    producers = _producers(body)
-    reads = Counter(read for op in body.ops for read in (*op.inputs, *captured_names(op)))
-    results = Counter(output.name for output in body.outputs)
-
-    def is_only_inserted_into(name: str, formal: str) -> bool:
-        if reads[name] or results[name] != 1:
-            return False
-        while name != formal:
-            op = producers.get(name)
-            if op is None or op.op_type not in ("SequenceInsert", "Identity") or op.domain:
-                return False
-            name = op.inputs[0]
-            # What is read twice ends the walk, so that no link is on two of them.
-            if reads[name] != 1 or results[name]:
-                return False
-        return True
-
-    pairs = zip(body.outputs[1:], body.inputs[2:], strict=False)
-    return frozenset(i for i, (last, first) in enumerate(pairs) if is_only_inserted_into(last.name, first.name))
-
-
-def _producers(body: Graph) -> dict[str, Op]:
-    return {output: op for op in body.ops for output in op.outputs if output}
+    return _Trace(body, initial, outside).holds(body.outputs[0].name, iterations)
 
 
 class _Trace:
@@ -164,7 +121,7 @@ class _Trace:
 
     def __init__(self, body: Graph, initial: "Mapping[str, Array]", outside: Outside) -> None:
         self._body, self._initial, self._outside = body, initial, outside
-        self._producers = _producers(body)
+        self._producers = producers_of(body)
         self._positions = {formal.name: position for position, formal in enumerate(body.inputs)}
 
     def conjuncts(self, name: str) -> list[tuple[str, bool]]:
@@ -173,7 +130,7 @@ class _Trace:
         Those are what an And joins, or an Or under a Not. The condition that let the iteration run holds in it.
         """
         pending, found = [(name, False)], list[tuple[str, bool]]()
-        for _ in range(_FOLLOWED_OPS):
+        for _ in range(FOLLOWED_OPS):
             if not pending:
                 break
             name, negated = pending.pop()
@@ -203,6 +160,55 @@ class _Trace:
 
     def trips(self, name: str, negated: bool) -> int | None:
         """How often the body runs until a comparison of a counter fails: base + k step < bound for k = 0, 1, ..."""
+        counting = self._counting(name, negated)
+        held = None if counting is None else counting.held
+        return held + 1 if counting is not None and held is not None and counting.stays_in_range(held) else None
+
+    def holds(self, condition: str, iterations: int) -> bool:
+        """Whether a condition holds after each of the first iterations: each part of an And, or one of an Or."""
+        nodes, parts = [(condition, False)], list[range]()
+        for name, negated in nodes:
+            inner = self._parts(name, negated)
+            parts.append(range(len(nodes), len(nodes) + len(inner)))
+            if parts[-1].stop > FOLLOWED_OPS:
+                return False
+            nodes += inner
+        held = [False] * len(nodes)
+        # What a node is made of comes after it.
+        for place, (name, negated) in reversed(list(enumerate(nodes))):
+            if not parts[place]:
+                held[place] = self._part_holds(name, negated, iterations)
+                continue
+            is_any = self._producers[name].op_type == ("And" if negated else "Or")
+            held[place] = (any if is_any else all)(held[part] for part in parts[place])
+        return held[0]
+
+    def _parts(self, name: str, negated: bool) -> list[tuple[str, bool]]:
+        """(name, whether it is negated) of the conditions that one is made of."""
+        op = self._producers.get(name)
+        if op is None or op.domain:
+            return []
+        if op.op_type in ("And", "Or") and len(op.inputs) == 2:
+            return [(part, negated) for part in op.inputs]
+        if op.op_type == "Not" or self._is_bool_passed(op):
+            return [(op.inputs[0], negated ^ (op.op_type == "Not"))]
+        return []
+
+    def _part_holds(self, name: str, negated: bool, iterations: int) -> bool:
+        if name in self._positions:
+            # The condition that let the iteration run holds in it.
+            return self._positions[name] == 1 and not negated
+        value = self._array(name)
+        if value is not None:
+            return value.dtype.kind == "b" and bool((value != negated).all())
+        counting = self._counting(name, negated)
+        if counting is None or not counting.stays_in_range(iterations):
+            return False
+        held = counting.held
+        return held is None or held >= iterations
+
+    def _counting(self, name: str, negated: bool) -> "_Counting | None":
+        """A comparison of counters; None where one of its sides is something else."""
         found = self._comparison(name, negated)
         if found is None:
             return None
@@ -219,10 +225,7 @@ class _Trace:
             difference += sign * side.sign * start
             step += sign * side.sign * added.offset
             counters.append((side, start, added))
-        held = _held(found, difference, step)
-        if held is None:
-            return None
-        return held + 1 if all(_stays_in_range(*counter, held) for counter in counters) else None
+        return _Counting(_held(found, difference, step), tuple(counters))
 
     def after(self, base: str, count: int) -> Fraction | None:
         """A counter's value after so many iterations; None where it is none, or leaves the range of its type."""
@@ -260,7 +263,7 @@ class _Trace:
         """A number as an input of the body and a constant, through Add, Sub and Cast."""
         pending, constants = [(name, 1)], list[Fraction]()
         base, sign, largest, is_whole = "", 1, _WIDEST, False
-        for _ in range(_FOLLOWED_OPS):
+        for _ in range(FOLLOWED_OPS):
             if not pending:
                 return _Linear(sum(constants, Fraction(0)), base, sign, sum(map(abs, constants), Fraction(0)), largest,
                                is_whole)  # fmt: skip

@@ -60,6 +60,11 @@ def run(path: str, **feeds: np.ndarray) -> list[np.ndarray]:
     return session.run(None, {one.name: given[one.name] for one in session.get_inputs()})
 
 
+# What data decide, and what holds after the first five iterations.
+DATA = (
+    "sum = ReduceSum <keepdims = 0> (hout)  z = Constant <value = float {0.0}> ()  go = Greater (sum, z) "
+    "late = Constant <value = int64 {5}> ()  early = Less (it, late)"
+)
 FLOATS = "af = Cast <to = 1> (aa)  tf = Cast <to = 1> (five)"
 COUNTED = {
     # aa = 1, 2, ... and the loop goes on while it is below 5
@@ -89,6 +94,17 @@ COUNTED = {
     "a double counter": (text_of("td = Cast <to = 11> (five)  co = LessOrEqual (aa, td)", "double", "0.0", "1.0"), 6),
     "by the iteration": (text_of("itf = Cast <to = 1> (it)  tf = Cast <to = 1> (five)  co = Less (itf, tf)"), 6),
     "the limit first": (text_of(f"{FLOATS}  co = Less (af, tf)", limit=3), 3),
+    # it < 5 holds after the iterations 0 to 4, so that a sixth one runs whatever the data say
+    "the limit while one of two holds": (text_of(f"{DATA}  co = Or (go, early)", limit=6), 6),
+    "the limit while not both fail": (text_of(f"{DATA}  n1 = Not (go)  n2 = Not (early)  both = And (n1, n2) "
+                                              "co = Not (both)", limit=6), 6),
+    "a counter while one of two holds": (text_of(f"{DATA}  or = Or (go, early)  two = Constant <value_int = 2> () "
+                                                 "few = Less (it, two)  co = And (few, or)"), 3),
+    "the limit before a comparison fails": (text_of("low = Constant <value = int32 {-1}> ()  up = Greater (aa, low) "
+                                                    f"{DATA}  co = Or (go, up)", limit=2000), 2000),
+    # the squares 1, 4, ... 25 are below 100
+    "the limit before a product is large": (text_of("p = Mul (aa, aa)  t = Constant <value = int32 {100}> () "
+                                                    "co = Less (p, t)", limit=6), 6),
 }  # fmt: skip
 
 
@@ -101,6 +117,15 @@ def test_a_counter_ends_its_loop(text: str, trips: int, tmp_path: Path) -> None:
     assert analysis.summary.counts.macs == trips * 8 * 8
     assert analysis.model.whole(OpenBodies).found == ()
     assert run(path)[0].shape == (trips, 1, 8)
+
+
+def test_a_limit_that_outlasts_what_holds_is_an_upper_bound(tmp_path: Path) -> None:
+    """A seventh iteration runs only if the data say so."""
+    path = save(text_of(f"{DATA}  co = Or (go, early)", limit=7), tmp_path)
+    (found,) = analyze(path).model.whole(OpenBodies).found
+    assert (found.kind, found.taken, found.origin) == ("trips", "7", "data")
+    assert run(path)[0].shape == (6, 1, 8)
+    assert run(path, x=np.ones((1, 8), np.float32), w=np.ones((8, 8), np.float32))[0].shape == (7, 1, 8)
 
 
 # What no float counts to: 2^24 + 1 is 2^24 again in float32, and 0.1 is a sum of no few powers of two.
