@@ -67,12 +67,12 @@ def _refuse_broken_tie(path: str, key: str, row: TypedOp, stated: str) -> None:
 
 
 def _keeps_first_axis(row: TypedOp, fixed: TypedOp) -> bool:
-    """Whether only the input's first axis follows the option."""
+    """Whether only the input's first axis follows the option; not where the option leaves as many elements."""
     kinds = (row.inputs[0], fixed.inputs[0], row.outputs[0], fixed.outputs[0])
     if any(kind is None or not kind.is_known or not kind.dims for kind in kinds):
         return False
-    before, before_fixed, after, after_fixed = (kind.dims[0] for kind in kinds if kind is not None)
-    return before != before_fixed and after == after_fixed
+    (before, *_), (before_fixed, *_), (after, *_), (after_fixed, *_) = (kind.dims for kind in kinds if kind is not None)
+    return before != before_fixed and after == after_fixed and row.outputs[0].elements != fixed.outputs[0].elements
 
 
 def _refuse_kept_size(

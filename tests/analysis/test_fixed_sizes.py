@@ -60,6 +60,19 @@ def test_a_silent_merge_is_named(tmp_path: Path) -> None:
         analyze(write(tmp_path, source), Settings(dims={"batch": 8}))
 
 
+@pytest.mark.parametrize("shape", ["[16, 4, 4]", "[16, -1, 4]"])
+def test_a_shape_of_as_many_elements_is_reshaped(tmp_path: Path, shape: str) -> None:
+    """[2, 8, 16] and [4, 4, 16] have 256 elements, and so has [16, 4, 4]."""
+    source = f"""g (float[2, 8, 16] x, float[4, 3] w) => (y) {{
+      sh = Constant <value_ints = {shape}> ()  r = Reshape (x, sh)  y = MatMul (r, w) }}"""
+    path = write(tmp_path, source)
+    analysis = analyze(path, Settings(input_shapes={"x": (4, 4, 16)}))
+    assert analysis.summary.counts.macs == 16 * 4 * 4 * 3
+    assert "OVERRIDDEN dims: x.0=4, x.1=4 (the file fixes 2, 8)" in first_line(analysis)
+    with pytest.raises(RooflineError, match="node 1:Reshape: the Reshape hard-codes"):
+        analyze(path, Settings(input_shapes={"x": (4, 8, 16)}))
+
+
 def test_reshapes_of_other_tensors_are_left_alone(tmp_path: Path) -> None:
     """A table and a tensor whose rows are no batch may be reshaped to one row."""
     source = """g (float[1, 8] x, float[8, 1] table) => (y, z) {
