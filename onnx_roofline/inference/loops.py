@@ -58,6 +58,7 @@ def infer_loop(op: Op, scope: Scope, inputs: tuple[Known | None, ...], said: Sai
         result = yield request(states)
     count, origin = trips.most, trips.origin_of_types
     scanned = result.outputs[1 + len(states) :]
+    own = frozenset[str]() if trips.origin in ("exact", "bound") else _stacked_axis(op, len(states))
     final, notes = states, [] if trips.origin == "exact" else [f"trip count {count} is {trips.origin}"]
     if trips.each is not None:
         notes.append(f"it runs {trips.mean} times on average, as the loop around it goes on")
@@ -91,13 +92,15 @@ def infer_loop(op: Op, scope: Scope, inputs: tuple[Known | None, ...], said: Sai
             result = yield request(largest)
             scanned = _merged(scanned, result.outputs[1 + len(states) :])
             notes.append("the body is costed at the largest shapes of its loop-carried tensors")
+        if trips.origin not in ("exact", "bound"):
+            own = own or _grown_axis(op, states, final)
         if origin != "exact" and not trips.is_told:
             final = tuple(_resting_on(kind, origin) for kind in map(merge_types, states, final))
     repeat = (Body("body", result.prefix, trips.mean, trips.origin),)
     values = _final_values(op, scope, inputs, count) if origin in ("exact", "bound") else {}
     outputs = (
-        *(_final(kind, inputs[2 + i], values.get(i), i in unchanged) for i, kind in enumerate(final)),
-        *(Known(stacked(known.type, count, 0, origin), hangs=known.hangs) for known in scanned),
+        *(_final(kind, inputs[2 + i], values.get(i), i in unchanged, own) for i, kind in enumerate(final)),
+        *(Known(stacked(known.type, count, 0, origin), hangs=known.hangs | own) for known in scanned),
     )
     return OpResult(outputs, repeat, "; ".join(notes))
 
@@ -129,13 +132,29 @@ def _length(kind: TensorType, axis: int) -> int | None:
     return kind.shape[axis] if kind.shape is not None and axis < len(kind.shape) else None
 
 
-def _final(kind: TensorType, initial: Known | None, value: "Array | None", is_unchanged: bool) -> Known:
+def _stacked_axis(op: Op, states: int) -> frozenset[str]:
+    """The name of the first axis that is as long as there are iterations; a size of it states the trip count."""
+    return frozenset(f"{name}.0" for name in list(filter(None, op.outputs[states:]))[:1])
+
+
+def _grown_axis(op: Op, before: tuple[TensorType, ...], after: tuple[TensorType, ...]) -> frozenset[str]:
+    """The name of the first axis that is longer after the last iteration."""
+    for name, first, last in zip(op.outputs, before, after, strict=False):
+        for axis, (old, new) in enumerate(zip(first.shape or (), last.shape or (), strict=False)):
+            if name and old is not None and new is not None and new > old:
+                return frozenset((f"{name}.{axis}",))
+    return frozenset()
+
+
+def _final(
+    kind: TensorType, initial: Known | None, value: "Array | None", is_unchanged: bool, hangs: frozenset[str]
+) -> Known:
     """What a carried tensor is after the last iteration: the value is known of a counter and of what stays."""
     if is_unchanged and initial is not None and initial.type == kind:
         return initial
     if value is not None and kind.is_sure and value.shape == kind.shape:
         return Known(kind, value)
-    return Known(kind)
+    return Known(kind, hangs=frozenset() if kind.is_sure else hangs)
 
 
 def _resting_on(kind: TensorType, origin: str) -> TensorType:

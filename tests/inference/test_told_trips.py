@@ -74,6 +74,38 @@ def test_a_stated_length_of_a_loop_is_its_trip_count(stated: dict[str, int], cou
     assert analysis.model.warnings == ()
 
 
+@pytest.mark.parametrize(
+    ("stated", "count"),
+    [
+        ({"z.0": 9}, 9),  # a row of products for each slice
+        ({"r.0": 13}, 5),  # 3 + 2 * 5
+        ({"z.0": 4, "r.0": 11}, 4),
+    ],
+)
+def test_a_stated_length_behind_a_loop_is_its_trip_count(stated: dict[str, int], count: int, tmp_path: Path) -> None:
+    analysis = analyze(save(PLAIN, tmp_path), Settings(dims=stated))
+    assert trips(analysis, "MatMul") == (count, "bound")
+    assert kind_of(analysis, "z") == TensorType("float32", (count, 1, 8))
+    assert kind_of(analysis, "r") == TensorType("float32", (3 + 2 * count, 8))
+    assert analysis.summary.counts.macs == count * 64 + count * 64
+    assert analysis.model.warnings == ()
+
+
+def test_a_stated_length_behind_what_a_loop_grows_is_its_trip_count(tmp_path: Path) -> None:
+    """A loop that stacks nothing: 3 + 2 * 5 rows behind it."""
+    text = PLAIN.replace("(z, r)", "(r)").replace("h, grown, s =", "h, grown =").replace(", float[1, 8] so)", ")")
+    text = text.replace("  so = Identity (ho)", "").replace("z = MatMul (s, w)  ", "")
+    analysis = analyze(save(text, tmp_path), Settings(dims={"r.0": 13}))
+    assert trips(analysis, "MatMul") == (5, "bound")
+    assert kind_of(analysis, "r") == TensorType("float32", (13, 8))
+
+
+@pytest.mark.parametrize("stated", [{"z.0": 4, "r.0": 10}, {"r.0": 10}])
+def test_lengths_behind_a_loop_that_no_trip_count_gives_are_refused(stated: dict[str, int], tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"--dim '[rz].0'=\d+: found no size of 's.0' with which node"):
+        analyze(save(PLAIN, tmp_path), Settings(dims=stated))
+
+
 def test_lengths_that_no_trip_count_gives_are_refused(tmp_path: Path) -> None:
     path = save(PLAIN, tmp_path)
     with pytest.raises(UsageError, match=r"--dim 'grown.0': found 10, but node 1:Loop makes it 11; drop it"):
