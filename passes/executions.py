@@ -79,7 +79,7 @@ def _open_body(key: str, row: TypedOp, costs: Costs, unsure: set[str]) -> OpenBo
     if not row.bodies:
         return None
     first = row.bodies[0]
-    if first.repeat is not None and first.origin in ("exact", "bound"):
+    if first.repeat is not None and (first.origin in ("exact", "bound") or first.follows):
         return None
     if first.repeat is not None and not first.is_branch:
         return OpenBody(key, "trips", str(first.repeat), first.origin)

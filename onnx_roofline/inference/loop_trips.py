@@ -38,13 +38,20 @@ _MOST_DIFFERENT = 1024
 class Trips(Struct, frozen=True):
     """How often a body runs: `most` in any run of the scope around it, and `each` in each of them where they differ.
 
-    `is_told` says that the user states a length that the trips make.
+    `is_told` says that the user states a length that the trips make, `follows` that they would be exact if the lengths
+    on which the operands hang were.
     """
 
     most: int
     origin: Origin
     each: "Array | None" = None
     is_told: bool = False
+    follows: bool = False
+
+    @property
+    def is_open(self) -> bool:
+        """Whether nothing but the user can state them."""
+        return self.origin in ("assumed", "data") and not self.follows
 
     @property
     def mean(self) -> Fraction:
@@ -58,7 +65,7 @@ class Trips(Struct, frozen=True):
 
     def takes(self, told: int) -> bool:
         """Whether a stated length decides the trips: where nothing does, or no more than what is sure at most."""
-        return self.origin == "assumed" or (self.origin == "data" and told <= self.most)
+        return self.is_open and (self.origin == "assumed" or told <= self.most)
 
 
 class Said(Struct, frozen=True):
@@ -106,7 +113,7 @@ def trips_of(op: Op, scope: Scope, inputs: tuple[Known | None, ...], stated: int
     reads = condition_inputs(op, scope, inputs)
     different = different_runs((*inputs, *reads.values()), _MOST_DIFFERENT)
     if different is None:
-        return Trips(*_trip_count(op, scope, inputs, condition))
+        return _trip_count(op, scope, inputs, condition)
     first, like = different
     found = []
     for run in first:
@@ -115,8 +122,9 @@ def trips_of(op: Op, scope: Scope, inputs: tuple[Known | None, ...], stated: int
         found.append(_trip_count(op, inner, tuple(in_run(known, run) for known in inputs), condition))
     import numpy as np
 
-    origin = max((origin for _, origin in found), key=("exact", "bound", "data", "assumed").index)
-    return _trips_of_each(np.asarray([found[number][0] for number in like], object), origin)
+    origin = max((one.origin for one in found), key=("exact", "bound", "data", "assumed").index)
+    trips = _trips_of_each(np.asarray([found[number].most for number in like], object), origin)
+    return replace(trips, follows=any(one.follows for one in found) and not any(one.is_open for one in found))
 
 
 def _trips_of_each(each: "Array", origin: Origin) -> Trips:
@@ -214,15 +222,20 @@ class Iterations:
         return found
 
 
-def _trip_count(op: Op, scope: Scope, inputs: tuple[Known | None, ...], condition: Known) -> tuple[int, Origin]:
-    """(trip count, origin): exact where M is known and nothing ends the loop early, an upper bound where it may.
+def _trip_count(op: Op, scope: Scope, inputs: tuple[Known | None, ...], condition: Known) -> Trips:
+    """The trip count: exact where M is known and nothing ends the loop early, an upper bound where it may.
 
     `condition` is what the body's first output is known to be after one iteration, whatever the iteration.
     """
     count, origin = _found_trip_count(op, scope, inputs, condition)
-    # What is computed from an assumed length is assumed as well.
-    rests = any(is_unsure(known) for known in (*inputs[:2], condition, *condition_inputs(op, scope, inputs).values()))
-    return count, "assumed" if rests and origin in ("exact", "data") and count else origin
+    given = (*inputs[:2], condition, *condition_inputs(op, scope, inputs).values())
+    unsure = [known for known in given if known is not None and is_unsure(known)]
+    if unsure and origin in ("exact", "data") and count:
+        # What is computed from an assumed length is assumed as well.
+        return Trips(count, "assumed", follows=origin == "exact" and all(known.hangs for known in unsure))
+    limit = inputs[0] if inputs else None
+    is_bound = origin == "data" and limit is not None and bool(limit.hangs) and _bound_of(limit) == count
+    return Trips(count, origin, follows=is_bound and _runs_to_its_limit(op, inputs, condition))
 
 
 def condition_inputs(op: Op, scope: Scope, inputs: tuple[Known | None, ...]) -> dict[str, Known | None]:

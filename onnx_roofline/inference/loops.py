@@ -58,7 +58,7 @@ def infer_loop(op: Op, scope: Scope, inputs: tuple[Known | None, ...], said: Sai
         result = yield request(states)
     count, origin = trips.most, trips.origin_of_types
     scanned = result.outputs[1 + len(states) :]
-    own = frozenset[str]() if trips.origin in ("exact", "bound") else _stacked_axis(op, len(states))
+    own = _stacked_axis(op, len(states)) if trips.is_open else frozenset[str]()
     final, notes = states, [] if trips.origin == "exact" else [f"trip count {count} is {trips.origin}"]
     if trips.each is not None:
         notes.append(f"it runs {trips.mean} times on average, as the loop around it goes on")
@@ -92,11 +92,11 @@ def infer_loop(op: Op, scope: Scope, inputs: tuple[Known | None, ...], said: Sai
             result = yield request(largest)
             scanned = _merged(scanned, result.outputs[1 + len(states) :])
             notes.append("the body is costed at the largest shapes of its loop-carried tensors")
-        if trips.origin not in ("exact", "bound"):
+        if trips.is_open:
             own = own or _grown_axis(op, states, final)
         if origin != "exact" and not trips.is_told:
             final = tuple(_resting_on(kind, origin) for kind in map(merge_types, states, final))
-    repeat = (Body("body", result.prefix, trips.mean, trips.origin),)
+    repeat = (Body("body", result.prefix, trips.mean, trips.origin, trips.follows),)
     values = _final_values(op, scope, inputs, count) if origin in ("exact", "bound") else {}
     outputs = (
         *(_final(kind, inputs[2 + i], values.get(i), i in unchanged, own) for i, kind in enumerate(final)),

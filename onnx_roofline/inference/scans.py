@@ -57,7 +57,9 @@ def infer_scan(op: Op, scope: Scope, inputs: tuple[Known | None, ...], said: Sai
         if op.inputs and op.inputs[0]:
             origin = "data"
     hangs = frozenset().union(*(known.hangs for known in result.outputs))
-    repeat = (Body("body", result.prefix, Fraction(count), origin),)
+    open_slices = [known for known, kind in zip(inputs[len(states) :], slices, strict=True) if not kind.is_sure]
+    follows = not is_old and bool(lengths) and all(known is not None and known.hangs for known in open_slices)
+    repeat = (Body("body", result.prefix, Fraction(count), origin, follows and origin in ("assumed", "data")),)
     return OpResult(tuple(Known(kind, hangs=hangs) for kind in outputs), repeat)
 
 

@@ -32,13 +32,15 @@ class Body(Struct, frozen=True):
 
     `repeat` is the trip count of a Loop, the length of a Scan or sequence, 1 for a call; None where an If leaves the
     choice to the costs. `origin` is "exact", "bound" (a trip count or probability that the user gave), "data" (an upper
-    bound of what values decide) or "assumed".
+    bound of what values decide) or "assumed". `follows` says that it would be exact if lengths that data decide, or the
+    trip counts of other loops, were: who states these states it.
     """
 
     attribute: str
     scope: str
     repeat: int | Fraction | None
     origin: Origin
+    follows: bool = False
 
     @property
     def is_branch(self) -> bool:

@@ -9,7 +9,9 @@ from onnx import parser
 from onnx_roofline.analysis.analyze import Analysis, analyze
 from onnx_roofline.analysis.settings import Settings
 from onnx_roofline.base.errors import ShapeError, UsageError
+from onnx_roofline.ci.assumptions import assumed_options
 from onnx_roofline.ir.graph import TensorType
+from onnx_roofline.ir.open_records import DataLengths, OpenBodies
 from onnx_roofline.ir.records import Executions, TypedOp
 
 HEAD = '<ir_version: 10, opset_import: ["": 21]>\n'
@@ -89,6 +91,67 @@ def test_a_stated_length_behind_a_loop_is_its_trip_count(stated: dict[str, int],
     assert kind_of(analysis, "r") == TensorType("float32", (3 + 2 * count, 8))
     assert analysis.summary.counts.macs == count * 64 + count * 64
     assert analysis.model.warnings == ()
+
+
+# A second loop over the slices that a first one of k iterations stacked: a sum of 24 for each.
+OVER_SLICES = (
+    HEAD
+    + """g (float[3, 8] x, int64 k) => (y) {
+  yes = Constant <value = bool {1}> ()  zero = Constant <value_int = 0> ()
+  h, s = Loop (k, yes, x) <body = b (int64 i, bool c, float[3, 8] a) => (bool co, float[3, 8] ao, float[3, 8] so) {
+    co = Identity (c)  ao = Relu (a)  so = Identity (ao) }>
+  shape = Shape (s)  count = Gather (shape, zero)
+  last, y = Loop (count, yes, x) <body = b2 (int64 i, bool c, float[3, 8] a)
+      => (bool co, float[3, 8] ao, float[3, 8] so) {
+    co = Identity (c)  si = Gather (s, i)  ao = Add (a, si)  so = Identity (ao) }>
+}"""
+)
+
+
+def test_the_trips_of_a_loop_over_what_another_stacked_are_asked_for_once(tmp_path: Path) -> None:
+    analysis = analyze(save(OVER_SLICES, tmp_path))
+    assert [(one.key, one.origin) for one in analysis.model.whole(OpenBodies).found] == [("2:Loop", "assumed")]
+    assert trips(analysis, "Add") == (1, "assumed")
+    assert [warning.where for warning in analysis.model.warnings] == ["2:Loop"]
+    assert assumed_options(analysis) == (("trip counts",), ("--trip 2:Loop=1",))
+
+
+@pytest.mark.parametrize(
+    ("settings", "second"),
+    [
+        (Settings(trips={"2:Loop": 5}), "exact"),
+        (Settings(dims={"s.0": 5}), "exact"),
+        (Settings(dims={"y.0": 5}), "exact"),
+        (Settings(values={"k": (5,)}), "exact"),
+        (Settings(trips={"2:Loop": 5, "5:Loop": 5}), "bound"),
+    ],
+)
+def test_who_states_the_first_loop_states_the_second(settings: Settings, second: str, tmp_path: Path) -> None:
+    analysis = analyze(save(OVER_SLICES, tmp_path), settings)
+    assert analysis.model.whole(OpenBodies).found == ()
+    assert [(int(body.repeat or 0), body.origin) for body in analysis.model.column(TypedOp)["5:Loop"].bodies] == [
+        (5, second)
+    ]
+    assert analysis.summary.counts.adds == 5 * 24
+    assert kind_of(analysis, "y") == TensorType("float32", (5, 3, 8))
+
+
+def test_a_second_loop_that_is_no_longer_than_the_first_is_refused_another_length(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"--dim 'y.0': found 6, but node 5:Loop makes it 5; drop it"):
+        analyze(save(OVER_SLICES, tmp_path), Settings(dims={"s.0": 5, "y.0": 6}))
+
+
+def test_a_scan_over_what_data_pick_is_asked_for_by_its_length(tmp_path: Path) -> None:
+    analysis = analyze(save(SCAN.replace("AXIS", "0"), tmp_path))
+    assert trips(analysis, "Add") == (6, "data")
+    assert analysis.model.whole(OpenBodies).found == ()
+    assert [(one.name, one.value, one.origin) for one in analysis.model.whole(DataLengths).found] == [
+        ("found.1", 6, "data")
+    ]
+    assert trips(analyze(save(SCAN.replace("AXIS", "0"), tmp_path), Settings(dims={"found.1": 4})), "Add") == (
+        4,
+        "exact",
+    )
 
 
 def test_a_stated_length_behind_what_a_loop_grows_is_its_trip_count(tmp_path: Path) -> None:
