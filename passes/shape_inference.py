@@ -12,12 +12,15 @@ from typing import ClassVar
 from msgspec import Struct, field
 from msgspec.structs import replace
 
+from onnx_roofline.base.errors import UsageError
+from onnx_roofline.base.text import shown
 from onnx_roofline.inference.external_constants import notices_of_external_constants
 from onnx_roofline.inference.trials import infer
 from onnx_roofline.inference.user_trips import notices_of_unused, stated
 from onnx_roofline.inference.user_values import stated_values
 from onnx_roofline.inference.walk import WalkOptions
 from onnx_roofline.ir.graph import Model, TensorType
+from onnx_roofline.ir.output_dims import dims_of_outputs
 from onnx_roofline.ir.pipeline import PassResult
 from onnx_roofline.ir.records import FileTypes, TypedOp
 
@@ -26,7 +29,7 @@ class ShapeInference(Struct, frozen=True):
     """Options: `assume_dtype` recosts floating tensors at another width; `trips`, `branches`, `values`: what the user
     says of loops, branches and integer inputs; `observed` holds the true types that one real run showed, scope ->
     tensor -> type, and `observed_runs` how often each body ran per run of its op, by the body's scope. `lengths` are
-    sizes by name; those count that name an axis of a tensor that an op makes.
+    sizes by name; those count that name an axis of a tensor that an op makes, or a dim that only outputs have.
     """
 
     assume_dtype: str = ""
@@ -54,6 +57,12 @@ class ShapeInference(Struct, frozen=True):
         said = stated(model, self.trips, self.branches)
         own = _input_dims(model)
         lengths = {name: size for name, size in self.lengths.items() if name not in own and _axis_of(name)}
+        named = {name: axes for name, axes in dims_of_outputs(model.graph).items() if name in self.lengths}
+        for name, axes in named.items():
+            for axis in axes:
+                if lengths.setdefault(axis, self.lengths[name]) != self.lengths[name]:
+                    both = f"--dim {shown(name)}={self.lengths[name]} and {shown(axis)}={lengths[axis]}"
+                    raise UsageError(f"{model.info.path}: found {both}, which are one axis; drop one")
         options = WalkOptions(
             value_elements=self.value_elements,
             observed=self.observed,
@@ -62,7 +71,10 @@ class ShapeInference(Struct, frozen=True):
             leaves_contradictions=self.leaves_contradictions,
             values=stated_values(model, self.values, self.value_elements) if self.values else {},
         )
-        walk = infer(model, options, said)
+        try:
+            walk = infer(model, options, said)
+        except UsageError as error:
+            raise UsageError(_by_names(str(error), named)) from None
         is_whole = not walk.left_out and not self.leaves_contradictions
         rows: Mapping[str, TypedOp] = walk.rows if is_whole else _reached(walk.rows)
         outside = notices_of_external_constants(model, rows, self.value_elements)
@@ -81,6 +93,14 @@ def _input_dims(model: Model) -> set[str]:
         for graph_input in model.graph.inputs
         for axis, symbol in enumerate(graph_input.symbols or ())
     }
+
+
+def _by_names(message: str, named: Mapping[str, tuple[str, ...]]) -> str:
+    """A message with the axes of outputs by the names that the user gave."""
+    for name, axes in named.items():
+        for axis in axes:
+            message = message.replace(f"--dim {shown(axis)}", f"--dim {shown(name)} ({axis})")
+    return message
 
 
 def _axis_of(name: str) -> bool:

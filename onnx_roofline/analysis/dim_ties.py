@@ -14,7 +14,9 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from onnx_roofline.base.errors import ShapeError, UsageError
+from onnx_roofline.base.text import shown
 from onnx_roofline.ir.graph import Dim, Model, Op, TensorType
+from onnx_roofline.ir.output_dims import dims_of_outputs
 from onnx_roofline.ir.pipeline import Pipeline
 from onnx_roofline.ir.records import TypedOp
 from onnx_roofline.load import TOTAL_REASON, ComputedDim, DimOptions, ParsedModel, bind
@@ -54,7 +56,7 @@ class Form(Struct, frozen=True):
 class Equation(Struct, frozen=True):
     """Two lengths that have to be equal; `length` may also be 1, unless it `is_strict`, or up to `room`.
 
-    Ops demand it or the file says so.
+    Ops demand it or the file says so, or the user `is_stated` to say that it is the number `wanted`.
     """
 
     length: int
@@ -64,6 +66,7 @@ class Equation(Struct, frozen=True):
     is_demanded: bool = True
     fixes_constants: bool = True
     is_strict: bool = False
+    is_stated: bool = False
 
 
 def solve_ties(parsed: ParsedModel, options: DimOptions, inference: "ShapeInference") -> dict[str, ComputedDim]:
@@ -79,9 +82,10 @@ def solve_ties(parsed: ParsedModel, options: DimOptions, inference: "ShapeInfere
     plain = bind(parsed, DimOptions({}, unranked))
     kinds = {key: _kind_of(dim) for key, dim in plain.dims.items()}
     probed = {key: kind for key, kind in kinds.items() if any(kind in group for group in _GROUPS)}
-    if not _is_worthwhile(parsed, probed):
+    axes = _stated_axes(parsed, options)
+    if not _is_worthwhile(parsed, probed) and not (axes and 0 < len(probed) <= MOST_DIMS):
         return {}
-    solver = _Solver(parsed, options, unranked, kinds, probed)
+    solver = _Solver(parsed, options, unranked, kinds, probed, axes)
     # What is stated of lengths and trips holds for the stated dims, not for primes.
     quiet = replace(inference, trips={}, branches={}, lengths={})
     deadline = time.monotonic() + TIME_S
@@ -168,7 +172,9 @@ class _Solver:
         unranked: Mapping[str, tuple[int, ...]],
         all_kinds: Mapping[str, str],
         kinds: Mapping[str, str],
+        axes: Mapping[tuple[str, int], "_StatedAxis"],
     ) -> None:
+        self.axes = axes
         self.parsed, self.unranked, self.kinds, self.probes = parsed, unranked, kinds, probes_of(kinds)
         now = bind(parsed, options)
         self.stated = {key: dim.value for key, dim in now.dims.items() if dim.origin == "bound" and not dim.is_computed}
@@ -199,19 +205,22 @@ class _Solver:
         except ShapeError as error:
             equations = list(_of_conflict(error))
         else:
-            equations = [*_of_ties(found), *_of_outputs(found)]
+            equations = [*_of_ties(found), *_of_outputs(found, self.axes)]
         other = set(dims.values()) - set(free.values())
         forms = {v: each[0] for v, each in _forms(free, near=2).items() if len(each) == 1 and v not in other}
         return sum(self._solve(equation, forms) for equation in equations) > 0
 
     def _solve(self, equation: Equation, forms: Mapping[int, Form]) -> bool:
-        length, wanted = (forms.get(one, Form(constant=one)) for one in (equation.length, equation.wanted))
+        length = forms.get(equation.length, Form(constant=equation.length))
+        wanted = Form(constant=equation.wanted)
+        wanted = wanted if equation.is_stated else forms.get(equation.wanted, wanted)
         rest = length - wanted
         if not rest.terms or rest in self.out_of_reach or any(name in self.eliminated for name in rest.terms):
             return False
         if not equation.fixes_constants and not (length.terms and wanted.terms):
             return False
-        if any(not side.terms and side.constant in self.guesses for side in (length, wanted)):
+        sides = (length,) if equation.is_stated else (length, wanted)
+        if any(not side.terms and side.constant in self.guesses for side in sides):
             return False
         if equation.is_demanded and all(name in self.stated for name in rest.terms):
             self._refuse_contradiction(equation, length, wanted, forms)
@@ -234,7 +243,8 @@ class _Solver:
         unstated = [name for name in candidates if name not in self.stated and name not in self.solved]
         if unstated:
             chosen = max(unstated, key=preference)
-            self.solved[chosen] = _without(rest, chosen, equation.where)
+            solved = _without(rest, chosen, equation.where)
+            self.solved[chosen] = replace(solved, is_stated=equation.is_stated and not solved.terms)
             if equation.is_demanded and len(unstated) == 1:
                 self._refuse_negative(equation, chosen, (length, wanted))
         return True
@@ -300,8 +310,32 @@ def _of_ties(model: Model) -> Iterator[Equation]:
                     yield Equation(tie.length, tie.wanted, where, tie.room, is_strict=tie.is_strict)
 
 
-def _of_outputs(model: Model) -> Iterator[Equation]:
-    """Declared dims of the model's outputs that have the name of an input's dim and another size."""
+class _StatedAxis(Struct, frozen=True):
+    """A size that the user states of an axis of an output, by the name of its dim or as TENSOR.AXIS."""
+
+    name: str
+    size: int
+
+
+def _stated_axes(parsed: ParsedModel, options: DimOptions) -> dict[tuple[str, int], _StatedAxis]:
+    """What is stated of axes of the model's outputs, by (output, axis)."""
+    named = dims_of_outputs(parsed.graph)
+    inputs = {one.name for one in parsed.graph.inputs}
+    found: dict[tuple[str, int], _StatedAxis] = {}
+    for output in parsed.graph.outputs:
+        for axis, symbol in enumerate(output.symbols or ()):
+            label = f"{output.name}.{axis}"
+            names = (label, symbol) if isinstance(symbol, str) and symbol in named else (label,)
+            for name in names if output.name not in inputs else ():
+                if name in options.dims:
+                    found[output.name, axis] = _StatedAxis(name, options.dims[name])
+    return found
+
+
+def _of_outputs(model: Model, axes: Mapping[tuple[str, int], _StatedAxis]) -> Iterator[Equation]:
+    """Declared dims of the model's outputs that have the name of an input's dim and another size, and sizes that the
+    user states of the outputs.
+    """
     made: dict[str, TensorType] = {}
     for row in model.column(TypedOp).values():
         if not row.scope:
@@ -311,10 +345,14 @@ def _of_outputs(model: Model) -> Iterator[Equation]:
         if kind is None or not kind.is_known or not kind.exact or len(kind.dims) != len(output.symbols or ()):
             continue
         for axis, (symbol, size) in enumerate(zip(output.symbols or (), kind.dims, strict=True)):
+            where = f"the declared output {output.name}.{axis}"
             dim = model.dims.get(symbol) if isinstance(symbol, str) else None
             if dim is not None and dim.value != size:
-                where = f"the declared output {output.name}.{axis}"
                 yield Equation(dim.value, size, where, is_demanded=False, fixes_constants=False)
+            stated = axes.get((output.name, axis))
+            if stated is not None:
+                where = f"--dim {shown(stated.name)}={stated.size} of {output.name}.{axis}"
+                yield Equation(size, stated.size, where, is_strict=True, is_stated=True)
 
 
 def _of_conflict(error: ShapeError) -> Iterator[Equation]:
@@ -325,10 +363,23 @@ def _of_conflict(error: ShapeError) -> Iterator[Equation]:
     # The boxes of a RoiAlign have nothing to do with the number of images.
     operands = error.shapes[1:] if op.op_type == "RoiAlign" else error.shapes
     shapes = [shape for shape in operands if shape is not None]
-    for first, second in combinations(shapes, 2):
-        for one, other in _paired(op, first, second):
-            if one is not None and other is not None and one != other and 1 not in (one, other):
-                yield Equation(one, other, op.id, fixes_constants=False)
+    if op.op_type == "Gemm":
+        pairs = list(_paired_in_gemm(op, shapes))
+    else:
+        pairs = [pair for both in combinations(shapes, 2) for pair in _paired(op, *both)]
+    for one, other in pairs:
+        if one is not None and other is not None and one != other and 1 not in (one, other):
+            yield Equation(one, other, op.id, fixes_constants=False)
+
+
+def _paired_in_gemm(op: Op, shapes: list[tuple[int | None, ...]]) -> Iterable[tuple[int | None, int | None]]:
+    """[M, K] x [K, N] + what broadcasts to [M, N], either matrix transposed. Source: ONNX Gemm-13."""
+    if len(shapes) < 2 or any(len(shape) != 2 for shape in shapes[:2]):
+        return ()
+    left = shapes[0][::-1] if op.attributes.get("transA") else shapes[0]
+    right = shapes[1][::-1] if op.attributes.get("transB") else shapes[1]
+    bias = shapes[2] if len(shapes) > 2 else ()
+    return [(left[1], right[0]), *zip(reversed(bias), (right[1], left[0]), strict=False)]
 
 
 def _paired(

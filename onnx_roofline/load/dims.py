@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from onnx_roofline.base.errors import UsageError
 from onnx_roofline.ir.graph import Dim, Graph, GraphInput, Model, Notice, TensorType
+from onnx_roofline.ir.output_dims import dims_of_outputs
 from onnx_roofline.load.assumptions import assume
 from onnx_roofline.load.build import ParsedModel
 from onnx_roofline.load.dim_names import choices, meant_inside, names_of_inner_axes
@@ -33,11 +34,15 @@ class DimOptions(Struct, frozen=True):
 
 
 class ComputedDim(Struct, frozen=True):
-    """A dim that follows from others: their sum, each so many times, and a constant; `where` ties them together."""
+    """A dim that follows from others: their sum, each so many times, and a constant; `where` ties them together.
+
+    `is_stated` says that the user states it, by another name.
+    """
 
     terms: Mapping[str, int]
     constant: int
     where: str
+    is_stated: bool = False
 
     def __str__(self) -> str:
         """`past + sequence`."""
@@ -184,7 +189,8 @@ def _tied(dims: Mapping[str, Dim], known: _Known) -> dict[str, Dim]:
             if None in parts.values() or not 0 <= value <= LARGEST_DIM:
                 continue
             is_sure = all(part is not None and part.origin != "assumed" for part in parts.values())
-            found[key] = Dim(value, "bound" if is_sure else "assumed", f"computed: {one}, by {one.where}")
+            reason = one.where if one.is_stated else f"computed: {one}, by {one.where}"
+            found[key] = Dim(value, "bound" if is_sure else "assumed", reason)
     return found
 
 
@@ -323,8 +329,8 @@ def fixed_batch_axes(parsed: ParsedModel) -> tuple[tuple[GraphInput, int, int], 
 
 
 def takes_dim(parsed: ParsedModel, name: str) -> bool:
-    """Whether `--dim` takes a name: of an open dim, of an axis, of a length that data decide, or `batch`."""
-    if name in dim_names(parsed):
+    """Whether `--dim` takes a name: of an open dim, of an axis that an input or an op has, or `batch`."""
+    if name in dim_names(parsed) or name in dims_of_outputs(parsed.graph):
         return True
     tensor, dot, axis = name.rpartition(".")
     if not dot or not axis.isdecimal():
@@ -343,13 +349,14 @@ def _refuse_unknown_names(
         for axis, symbol in enumerate(graph_input.symbols or ())
         if isinstance(symbol, int)
     }
+    named = dims_of_outputs(parsed.graph)
     inner = names_of_inner_axes(parsed) if any(name not in symbols for name in options.dims) else {}
     for name in options.dims:
         if name == BATCH and name not in symbols and fixed_batches(parsed.graph.inputs, uses):
             continue
         tensor, dot, axis = name.rpartition(".")
         is_inner = dot and axis.isdecimal() and tensor in inner
-        if name not in symbols and name not in fixed and not is_inner:
+        if name not in symbols and name not in fixed and not is_inner and name not in named:
             listed = choices(
                 name, symbols, "every dim of its inputs is a number or has no name", meant_inside(name, inner)
             )

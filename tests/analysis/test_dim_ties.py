@@ -16,7 +16,8 @@ from onnx_roofline.analysis.settings import Settings
 from onnx_roofline.base.errors import ShapeError, UsageError
 from onnx_roofline.ci.assumptions import assumed_options
 from onnx_roofline.ir.graph import Dim, GraphInput, Model
-from onnx_roofline.report.header import first_line
+from onnx_roofline.ir.open_records import DataLengths
+from onnx_roofline.report.header import first_line, model_line
 
 FLOAT, INT64 = TensorProto.FLOAT, TensorProto.INT64
 Dims = Sequence[int | str | None]
@@ -373,3 +374,71 @@ def test_a_length_behind_open_dims_is_stated_for_what_they_are(tmp_path: Path) -
     assert dims_of(path, N=3, M=4, **{"c.0": 7})["N"] == (3, "bound")
     with pytest.raises(UsageError, match=r"--dim 'c\.0': found 8, but node 0:Concat makes it 7; drop it"):
         dims_of(path, N=3, M=4, **{"c.0": 8})
+
+
+def gemm(folder: Path) -> str:
+    """[n, k] x [k2, m] + [m2], of which the file declares the result [n, q]."""
+    inputs = [tensor("a", ("n", "k")), tensor("b", ("k2", "m")), tensor("bias", ("m2",))]
+    return write(folder, [node("Gemm", "a,b,bias", "y")], inputs, [tensor("y", ("n", "q"))])
+
+
+@pytest.mark.parametrize("stated", [{"q": 5}, {"y.1": 5}, {"q": 5, "m": 5}])
+def test_a_size_of_an_output_solves_the_dim_that_it_has(stated: dict[str, int], tmp_path: Path) -> None:
+    path = gemm(tmp_path)
+    assert dims_of(path)["m"][1] == "assumed"
+    found = dims_of(path, **stated)
+    assert found["m"] == found["m2"] == (5, "bound")
+    assert found["k2"] == found["k"]
+    analysis = analyze(path, Settings(dims={**stated, "n": 2, "k": 3}))
+    assert analysis.summary.counts.macs == 2 * 3 * 5
+    assert "dims: " in model_line(analysis)
+    assert "m=5" in model_line(analysis)
+    assert analysis.model.warnings == ()
+
+
+@pytest.mark.parametrize(
+    ("stated", "message"),
+    [
+        ({"q": 5, "m": 7}, r"found 'm'=7 and 5, which --dim 'q'=5 of y.1 ties together: 7 is not 5"),
+        ({"q": 5, "m": 1}, r"found 'm'=1 and 5, which --dim 'q'=5 of y.1 ties together: 1 is not 5"),
+        ({"q": 5, "y.1": 6, "m": 5}, r"found --dim 'q'=5 and 'y.1'=6, which are one axis"),
+        ({"p": 5}, r"--dim 'p': found no dim of that name; "),
+    ],
+)
+def test_a_size_of_an_output_that_its_dims_do_not_give_is_refused(
+    stated: dict[str, int], message: str, tmp_path: Path
+) -> None:
+    with pytest.raises(UsageError, match=message):
+        analyze(gemm(tmp_path), Settings(dims=stated))
+
+
+def test_a_size_of_an_output_that_the_file_fixes_is_refused(tmp_path: Path) -> None:
+    """A weight [k, 4] makes four columns whatever its input is."""
+    path = write(
+        tmp_path, [node("MatMul", "x,w", "y")], [tensor("x", ("n", 3))], [tensor("y", ("rows", "q"))],
+        {"w": np.zeros((3, 4), np.float32)},
+    )  # fmt: skip
+    with pytest.raises(UsageError, match=r"--dim 'q' \(y.1\): found 5, but node 0:MatMul makes it 4; drop it"):
+        analyze(path, Settings(dims={"q": 5}))
+    assert dims_of(path, q=4, rows=9) == {"n": (9, "bound")}
+
+
+def test_a_size_of_an_output_solves_a_sum(tmp_path: Path) -> None:
+    """Eight rows of which five are new: three are from before."""
+    inputs = [tensor("old", ("past", 4)), tensor("new", ("seq", 4))]
+    path = write(tmp_path, [node("Concat", "old,new", "all", axis=0)], inputs, [tensor("all", ("rows", 4))])
+    assert dims_of(path, rows=8, seq=5)["past"] == (3, "bound")
+    with pytest.raises(UsageError, match="leave -1 for 'past'"):
+        dims_of(path, rows=4, seq=5)
+
+
+def test_a_size_of_an_output_that_data_decide_is_a_length(tmp_path: Path) -> None:
+    """Of at most six rows three are picked."""
+    nodes = [node("NonZero", "x", "i"), node("Identity", "i", "y")]
+    path = write(tmp_path, nodes, [tensor("x", (6,))], [tensor("y", (1, "picked"), INT64)])
+    analysis = analyze(path, Settings(dims={"picked": 3}))
+    assert [(one.name, one.value, one.origin) for one in analysis.model.whole(DataLengths).found] == [
+        ("i.1", 3, "bound")
+    ]
+    with pytest.raises(UsageError, match=r"--dim 'picked' \(y.1\): found 7, but node 1:Identity makes it at most 6"):
+        analyze(path, Settings(dims={"picked": 7}))
