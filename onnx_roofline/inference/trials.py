@@ -67,6 +67,9 @@ def _with_lengths_that_follow(best: Walk, said: Stated, deadline: float) -> Walk
             if isinstance(found, Walk):
                 best = found
                 break
+            if is_alone and isinstance(found, UsageError):
+                # Another length that is stated contradicts it.
+                raise found
         else:
             _refuse_undecided(best, said, label, one, names)
     return best
@@ -91,7 +94,9 @@ def _solved(best: Walk, said: Stated, label: str, one: Unsolved, name: str, dead
     The axis grows with the length, so that two sizes between which it is bracket the one that is looked for. Raises
     UsageError where there is none.
     """
-    lengths = {other: size for other, size in best.options.lengths.items() if other != label}
+    # Those that are yet to be solved would contradict sizes that are tried.
+    lengths = {other: size for other, size in best.options.lengths.items() if other not in best.lengths.unsolved}
+    lengths.pop(label, None)
 
     def axis_with(size: int) -> int | None:
         """What the axis is with a size: infinite with one that can't be, None where other lengths decide it too."""

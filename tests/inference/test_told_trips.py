@@ -163,10 +163,43 @@ def test_a_stated_length_behind_what_a_loop_grows_is_its_trip_count(tmp_path: Pa
     assert kind_of(analysis, "r") == TensorType("float32", (13, 8))
 
 
-@pytest.mark.parametrize("stated", [{"z.0": 4, "r.0": 10}, {"r.0": 10}])
-def test_lengths_behind_a_loop_that_no_trip_count_gives_are_refused(stated: dict[str, int], tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"--dim '[rz].0'=\d+: found no size of 's.0' with which node"):
+@pytest.mark.parametrize(
+    ("stated", "message"),
+    [
+        ({"r.0": 10}, r"--dim 'r.0'=10: found no size of 's.0' with which node 3:Exp makes it so; correct it"),
+        ({"z.0": 4, "r.0": 10}, r"--dim 'r.0': found 10, but node 3:Exp makes it 11; drop it"),  # 3 + 2 * 4
+        ({"z.0": 4, "r.0": 13}, r"--dim 'r.0': found 13, but node 3:Exp makes it 11; drop it"),
+    ],
+)
+def test_lengths_behind_a_loop_that_no_trip_count_gives_are_refused(
+    stated: dict[str, int], message: str, tmp_path: Path
+) -> None:
+    with pytest.raises(UsageError, match=message):
         analyze(save(PLAIN, tmp_path), Settings(dims=stated))
+
+
+# A loop of k iterations that stacks what one of j iterations inside it stacks.
+NESTED = (
+    HEAD
+    + """g (float[3, 8] x, int64 k, int64 j) => (z) {
+  yes = Constant <value = bool {1}> ()
+  h, y = Loop (k, yes, x) <body = b (int64 i, bool c, float[3, 8] a) => (bool co, float[3, 8] ao, float[J, 3, 8] so) {
+    co = Identity (c)
+    ao, si = Loop (j, c, a) <body = b2 (int64 i2, bool c2, float[3, 8] a2)
+        => (bool co2, float[3, 8] ao2, float[3, 8] so2) {
+      co2 = Identity (c2)  ao2 = Neg (a2)  so2 = Identity (ao2) }>
+    so = Exp (si) }>
+  z = Relu (y)
+}"""
+)
+
+
+def test_the_axes_behind_two_loops_state_both(tmp_path: Path) -> None:
+    analysis = analyze(save(NESTED, tmp_path), Settings(dims={"z.0": 5, "z.1": 4}))
+    assert kind_of(analysis, "z") == TensorType("float32", (5, 4, 3, 8))
+    assert trips(analysis, "Neg") == (20, "bound")
+    assert trips(analysis, "Exp") == (5, "bound")
+    assert analysis.model.whole(OpenBodies).found == ()
 
 
 def test_lengths_that_no_trip_count_gives_are_refused(tmp_path: Path) -> None:
