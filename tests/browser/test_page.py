@@ -1,7 +1,6 @@
 """The page in a browser: it asks for nothing, says nothing on the console, and its parts are linked."""
 
 import json
-import os
 import re
 from itertools import pairwise
 from pathlib import Path
@@ -432,22 +431,6 @@ def test_what_is_unknown_is_a_question_mark_and_never_0(browser: Browser, tmp_pa
     assert boxes == ["?, ?"] * 2
     assert browser.ask("[...document.querySelectorAll('#graph-chart .edge title')].map((one) => one.textContent)") == [
         "of unknown size"]  # fmt: skip
-
-
-def test_the_pictures_of_the_docs(browser: Browser, page: Path, tmp_path: Path) -> None:
-    """ONNX_ROOFLINE_UPDATE=1 takes them anew; a font moves every pixel, so that only their size is compared."""
-    for name, section, dark in (("report", "#summary", False), ("report-dark", "#graph", True)):
-        browser.open(page, width=1200, height=1000, dark=dark)
-        browser.click("#table-rows tr.row:nth-child(3)")
-        browser.ask(f"document.querySelector('{section}').scrollIntoView()")
-        if not dark:
-            browser.press("Escape")
-        taken = tmp_path / f"{name}.png"
-        browser.picture(taken)
-        if os.environ.get("ONNX_ROOFLINE_UPDATE") == "1":
-            (ROOT / f"docs/{name}.png").write_bytes(taken.read_bytes())
-        # The header of a PNG: width and height.
-        assert (ROOT / f"docs/{name}.png").read_bytes()[16:24] == taken.read_bytes()[16:24]
 
 
 def test_json_in_the_page_is_the_data(page: Path) -> None:

@@ -17,7 +17,7 @@ from onnx_roofline.report.plot.picture import Picture
 # Why a kernel that runs has no place on a roofline.
 NotDrawn = Literal[
     "", "of unknown operations", "of unknown bytes", "without a time on any device", "without operations",
-    "that move no bytes",
+    "without bytes to move",
 ]  # fmt: skip
 # What binds a kernel that is over before it has started.
 _LAUNCH = ("launch", "overhead")
@@ -99,4 +99,4 @@ def _reason_not_drawn(analysis: Analysis, key: str) -> "NotDrawn | None":
         return "of unknown bytes"
     if placement.device is None:
         return "without a time on any device"
-    return "without operations" if not operations else "that move no bytes" if not roof.moved_bytes else ""
+    return "without operations" if not operations else "without bytes to move" if not roof.moved_bytes else ""
