@@ -355,6 +355,25 @@ def test_several_precisions_stand_side_by_side(capsys: pytest.CaptureFixture[str
     ]
 
 
+def test_a_precision_that_a_model_cannot_have_leaves_the_others(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    path = tmp_path / "m.onnx"
+    onnx.save(made(PRODUCT, w=(64, 32)), path)
+    assert main(["analyze", str(path), "--quantize", "as-exported,w4a16kv8,w8a8"]) == 2
+    out, err = capsys.readouterr()
+    assert [line.split()[0] for line in out.splitlines() if line.startswith((" as-exported", " w"))] == [
+        "as-exported", "w8a8",
+    ]  # fmt: skip
+    assert "--quantize cache=int8: found no cache of keys and values" in err
+    assert main(["analyze", str(path), "--quantize", "w4a16kv8,w2a16kv8"]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.count("found no cache") == 1
+    assert main(["analyze", str(path), "--quantize", "as-exported,w9a16"]) == 2
+    assert capsys.readouterr().out == ""
+
+
 def test_the_first_line_says_what_is_quantised(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     path = tmp_path / "m.onnx"
     onnx.save(made(PRODUCT, w=(64, 32)), path)
