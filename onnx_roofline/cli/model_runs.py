@@ -5,6 +5,7 @@ import os
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from onnx_roofline.base.errors import UsageError
 from onnx_roofline.cli.model_options import settings_of
 from onnx_roofline.cli.outputs import Output, check_outputs, refuse_inputs
 from onnx_roofline.cli.printing import print_warnings
@@ -39,6 +40,15 @@ def warned(options: argparse.Namespace, outputs: Sequence[Output] = ()) -> "Anal
     analysis = analyzed(options, outputs)
     print_warnings(analysis)
     return analysis
+
+
+def refuse_files_of_one(
+    options: argparse.Namespace, outputs: Sequence[Output], views: Sequence[str], what: str, named: str
+) -> None:
+    """Raises UsageError where several are compared and an option shows one."""
+    asked = [*(output.option for output in outputs), *views, *(["--format csv"] if options.format == "csv" else [])]
+    if asked:
+        raise UsageError(f"{asked[0]}: it shows one {what}, and {named}; leave one of them out")
 
 
 def json_output(options: argparse.Namespace) -> list[Output]:

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from onnx_roofline.base.errors import UsageError
 from onnx_roofline.cli.exit_codes import DONE
-from onnx_roofline.cli.model_runs import analyzed
+from onnx_roofline.cli.model_runs import analyzed, refuse_files_of_one
 from onnx_roofline.cli.outputs import Output
 from onnx_roofline.cli.printing import one_line, print_first, print_table
 
@@ -38,9 +38,7 @@ def run_systems(options: argparse.Namespace, outputs: list[Output], views: list[
     from onnx_roofline.report.systems import HEADERS, system_row
 
     names = several(options.system)
-    asked = [output.option for output in outputs] + views + (["--format csv"] if options.format == "csv" else [])
-    if asked:
-        raise UsageError(f"{asked[0]}: it shows one system, and --system names {len(names)}; leave one of them out")
+    refuse_files_of_one(options, outputs, views, "system", f"--system names {len(names)}")
     found = [analyzed(argparse.Namespace(**{**vars(options), "system": name})) for name in names]
     _print_warnings(found)
     slugs = ", ".join(analysis.system.slug for analysis in found)

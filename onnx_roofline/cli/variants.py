@@ -4,7 +4,7 @@ import argparse
 
 from onnx_roofline.base.errors import UsageError
 from onnx_roofline.cli.exit_codes import BAD_INPUT, DONE
-from onnx_roofline.cli.model_runs import analyzed
+from onnx_roofline.cli.model_runs import analyzed, refuse_files_of_one
 from onnx_roofline.cli.outputs import Output
 from onnx_roofline.cli.printing import one_line, print_message, print_table, print_warnings
 
@@ -15,10 +15,7 @@ def run_variants(options: argparse.Namespace, precisions: list[str], outputs: li
     from onnx_roofline.report.header import first_line
     from onnx_roofline.report.variants import HEADERS, variant_row
 
-    asked = [output.option for output in outputs] + views + (["--format csv"] if options.format == "csv" else [])
-    if asked:
-        raise UsageError(f"{asked[0]}: it shows one precision, and --quantize names {len(precisions)}; leave one of "
-                         "them out")  # fmt: skip
+    refuse_files_of_one(options, outputs, views, "precision", f"--quantize names {len(precisions)}")
     for name in precisions:
         precision_of(name)
     found, refused = [], []

@@ -298,29 +298,18 @@ def node_with_attributes(op: Op, attributes: Mapping[str, object]) -> "onnx.Node
     return node
 
 
-def node_with_inputs(op: Op, inputs: tuple[str, ...], outputs: tuple[str, ...] | None = None) -> "onnx.NodeProto":
-    """A copy of a node that reads other tensors, and makes others where `outputs` are given."""
+def with_names(op: Op, inputs: tuple[str, ...], outputs: tuple[str, ...]) -> Op:
+    """An op between other tensors, its node too."""
+    if op.proto is None:
+        return replace(op, inputs=inputs, outputs=outputs)
     import onnx
 
     node = onnx.NodeProto()
     node.CopyFrom(node_of(op))
-    del node.input[:]
+    del node.input[:], node.output[:]
     node.input.extend(inputs)
-    if outputs is not None:
-        del node.output[:]
-        node.output.extend(outputs)
-    return node
-
-
-def node_with_outputs(op: Op, outputs: tuple[str, ...]) -> "onnx.NodeProto":
-    """A copy of a node that makes tensors of other names."""
-    import onnx
-
-    node = onnx.NodeProto()
-    node.CopyFrom(node_of(op))
-    del node.output[:]
     node.output.extend(outputs)
-    return node
+    return replace(op, inputs=inputs, outputs=outputs, proto=node)
 
 
 def new_node(op_type: str, inputs: tuple[str, ...], outputs: tuple[str, ...], attributes: Mapping[str, int]) -> bytes:

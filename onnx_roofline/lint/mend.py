@@ -6,7 +6,7 @@ from functools import lru_cache
 from msgspec.structs import replace
 
 from onnx_roofline.analysis.analyze import Analysis
-from onnx_roofline.inference.onnx_library import node_with_inputs
+from onnx_roofline.inference.onnx_library import with_names
 from onnx_roofline.ir.graph import Graph, Op, captured_names, op_reads
 from onnx_roofline.ir.records import Kernel, TypedOp
 from onnx_roofline.lint.records import Change
@@ -78,12 +78,6 @@ def renamed(op: Op, reads: Mapping[str, str], makes: Mapping[str, str]) -> Op:
     inputs = tuple(_last(name, reads) for name in op.inputs)
     outputs = tuple(makes.get(name, name) for name in op.outputs)
     return op if inputs == op.inputs and outputs == op.outputs else with_names(op, inputs, outputs)
-
-
-def with_names(op: Op, inputs: tuple[str, ...], outputs: tuple[str, ...]) -> Op:
-    """An op between other tensors, its node too."""
-    proto = None if op.proto is None else node_with_inputs(op, inputs, outputs)
-    return replace(op, inputs=inputs, outputs=outputs, proto=proto)
 
 
 def _last(name: str, renames: Mapping[str, str]) -> str:

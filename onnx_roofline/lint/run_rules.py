@@ -8,11 +8,11 @@ from onnx_roofline.analysis.analyze import Analysis
 from onnx_roofline.fusion.backends import load_backend
 from onnx_roofline.fusion.kinds import ELEMENTWISE, node_kinds
 from onnx_roofline.fusion.scope_view import views_by_scope
+from onnx_roofline.inference.onnx_library import with_names
 from onnx_roofline.ir.graph import Op
 from onnx_roofline.ir.records import ConstantWork, Kernel, TypedOp, Work
 from onnx_roofline.ir.tensor_index import TensorIndex
 from onnx_roofline.lint.mend import readers as all_readers
-from onnx_roofline.lint.mend import with_names
 from onnx_roofline.lint.records import Change, Hit
 from onnx_roofline.ops.cost.lookup import traits_of
 from onnx_roofline.what_if.rerun import rerun

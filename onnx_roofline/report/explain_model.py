@@ -10,7 +10,7 @@ from onnx_roofline.lint.records import LintFinding
 from onnx_roofline.lint.words import worth
 from onnx_roofline.report.footprint import memory_parts
 from onnx_roofline.report.header import NAME_WIDTH, without_time
-from onnx_roofline.report.kernel_rows import MOST, KernelRow, kernel_rows, most_wasted
+from onnx_roofline.report.kernel_rows import MOST, KernelRow, is_wasteful, kernel_rows, most_wasted
 from onnx_roofline.report.text_table import bar, cut
 from onnx_roofline.what_if.changes import Gain
 from onnx_roofline.what_if.waste import wastes
@@ -51,8 +51,10 @@ def waste_lines(analysis: Analysis, top: int) -> Iterator[str]:
     """The kernels with most time above their roof, with bars, and how few hold most of it."""
     rows = kernel_rows(analysis)
     count, whole_s = most_wasted(rows)
-    if not whole_s:
-        yield "no time above the roof"
+    if not is_wasteful(rows):
+        time_s = sum(row.time_s or 0.0 for row in rows)
+        some = f"{format_si(whole_s, 's')}, {format_share(whole_s / time_s)}," if whole_s else "no time"
+        yield f"{some} above the roof"
         return
     held = plural(sum(row.count for row in rows[:count]), "kernel") + (f" of {count} kinds" if count > 1 else "")
     whole = format_si(whole_s, "s")

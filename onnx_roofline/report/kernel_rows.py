@@ -15,6 +15,8 @@ from onnx_roofline.what_if.waste import holding, wastes
 
 # What the first rows are: those above the roof the longest, or those that take longest.
 Order = Literal["wasted", "time"]
+# Share of the time from which on what is above the roof decides which kernels come first.
+LEAST_WASTED = 0.01
 # Share of the wasted time whose rows are counted.
 MOST = 0.8
 
@@ -43,7 +45,10 @@ class KernelRow(Struct, frozen=True):
 
 
 def kernel_rows(analysis: Analysis, order: Order = "wasted") -> list[KernelRow]:
-    """Every kernel that runs, in rows of those that cost the same; the dearest row first."""
+    """Every kernel that runs, in rows of those that cost the same; the dearest row first.
+
+    They come by their time where next to none of it is above the roof.
+    """
     model = analysis.model
     executions, placements, kernels = model.column(Executions), model.column(Placement), model.column(Kernel)
     ops, roofs = model.column(TypedOp), model.column(Roofline)
@@ -66,9 +71,11 @@ def kernel_rows(analysis: Analysis, order: Order = "wasted") -> list[KernelRow]:
         lost_s = None if None in lost else sum(one for one in lost if one is not None)
         rows.append(KernelRow(keys, fold_names([ops[key].op.module or labels[key] for key in keys]), whole_s, lost_s))
 
+    by_waste = order == "wasted" and is_wasteful(rows)
+
     def cost(row: KernelRow) -> tuple[float, float, int]:
         counts = kernel_counts(model, kernels[row.first])
-        lost_s = row.wasted_s or 0.0 if order == "wasted" else 0.0
+        lost_s = row.wasted_s or 0.0 if by_waste else 0.0
         return -lost_s, -(row.time_s or 0.0), 0 if counts is None else -counts.flops
 
     return sorted(rows, key=cost)
@@ -86,6 +93,12 @@ def kernel_counts(model: Model, kernel: Kernel) -> Counts | None:
             return None
         result = result + counts
     return result
+
+
+def is_wasteful(rows: Sequence[KernelRow]) -> bool:
+    """Whether there is time above the roof that is worth a look."""
+    wasted_s = sum(row.wasted_s or 0.0 for row in rows)
+    return wasted_s > 0 and wasted_s >= LEAST_WASTED * sum(row.time_s or 0.0 for row in rows)
 
 
 def most_wasted(rows: Sequence[KernelRow]) -> tuple[int, float]:

@@ -18,7 +18,15 @@ from onnx_roofline.report.caches import caches_line
 from onnx_roofline.report.cells import number, sum_cell
 from onnx_roofline.report.columns import GROUP_COLUMNS, kernel_columns
 from onnx_roofline.report.header import NAME_WIDTH, first_line, model_line
-from onnx_roofline.report.kernel_rows import MOST, KernelRow, Order, kernel_counts, kernel_rows, most_wasted
+from onnx_roofline.report.kernel_rows import (
+    MOST,
+    KernelRow,
+    Order,
+    is_wasteful,
+    kernel_counts,
+    kernel_rows,
+    most_wasted,
+)
 from onnx_roofline.report.modules import module_rows_within, sum_groups
 from onnx_roofline.report.text_table import Screen, Table, bar, table_lines
 from onnx_roofline.report.totals import placements_table, totals_table
@@ -59,7 +67,7 @@ def render(analysis: Analysis, screen: Screen, shown: Shown) -> Iterator[str]:
 
 def _kernels_table(analysis: Analysis, rows: Sequence[KernelRow], shown: Shown) -> Table:
     whole_s = sum(row.time_s or 0.0 for row in rows)
-    longest_s = max([row.wasted_s or 0.0 for row in rows], default=0.0)
+    longest_s = max(row.wasted_s or 0.0 for row in rows) if is_wasteful(rows) else 0.0
     cells = [_kernel_cells(analysis, row, whole_s, longest_s) for row in rows[: shown.top]]
     rest = rows[shown.top :] if shown.top is not None else []
     if rest:
@@ -121,9 +129,9 @@ def _time_cell(roof: Roof, placement: Placement, slug: str) -> str:
 
 def _holding(rows: Sequence[KernelRow], order: Order) -> Iterator[str]:
     """How few kernels hold most of the time above the roof."""
-    count, whole_s = most_wasted(rows) if order == "wasted" else (0, 0.0)
-    if not whole_s:
+    if order != "wasted" or not is_wasteful(rows):
         return
+    count, whole_s = most_wasted(rows)
     kernels = sum(row.count for row in rows[:count])
     held = "this kernel holds" if kernels == 1 else f"these {kernels:,} kernels hold"
     if kernels != count:

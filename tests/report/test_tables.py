@@ -15,7 +15,7 @@ from onnx_roofline.analysis.settings import Settings
 from onnx_roofline.cli.main import main
 from onnx_roofline.report.explain_model import waste_lines
 from onnx_roofline.report.fold import fold_names
-from onnx_roofline.report.kernel_rows import kernel_rows, most_wasted
+from onnx_roofline.report.kernel_rows import KernelRow, is_wasteful, kernel_rows, most_wasted
 from onnx_roofline.report.modules import module_rows_within
 from onnx_roofline.report.table import Shown, render
 from onnx_roofline.report.text_table import Column, Screen, Table, columns_of, table_lines
@@ -446,3 +446,10 @@ def test_joules_of_unknown_work_are_no_zero(tmp_path: Path) -> None:
     assert [line.split() for line in lines if line.startswith(" energy")] == [["energy", "?"]]
     rows = section(lines, "Placements")
     assert [row.split()[-1] for row in rows if row.startswith(" all ")] == ["?", "?"]
+
+
+def test_next_to_no_time_above_the_roof_decides_nothing() -> None:
+    rows = [KernelRow(("a",), "a", 97e-6, 0.0), KernelRow(("b",), "b", 3e-6, 2e-6)]
+    assert is_wasteful(rows)  # 2 % of 100 us
+    assert not is_wasteful([*rows, KernelRow(("c",), "c", 150e-6, 0.0)])  # 0.8 % of 250 us
+    assert not is_wasteful([])

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from onnx_roofline.inference.onnx_library import new_node, node_with_inputs, node_with_outputs
+from onnx_roofline.inference.onnx_library import new_node, with_names
 from onnx_roofline.ir.graph import Graph, GraphInput, Model, Op, StoredTensor, TensorType, nested_graphs
 
 if TYPE_CHECKING:
@@ -93,11 +93,9 @@ class GraphEdit(Struct):
         if reads := self.reads.get(op.id):
             # An optional input may come behind those that the op has.
             given = op.inputs + ("",) * (max(reads) + 1 - len(op.inputs))
-            inputs = tuple(reads.get(at, name) for at, name in enumerate(given))
-            op = replace(op, inputs=inputs, proto=None if op.proto is None else node_with_inputs(op, inputs))
+            op = with_names(op, tuple(reads.get(at, name) for at, name in enumerate(given)), op.outputs)
         if makes := self.makes.get(op.id):
-            outputs = tuple(makes.get(at, name) for at, name in enumerate(op.outputs))
-            op = replace(op, outputs=outputs, proto=None if op.proto is None else node_with_outputs(op, outputs))
+            op = with_names(op, op.inputs, tuple(makes.get(at, name) for at, name in enumerate(op.outputs)))
         return op
 
     def _retyped(self, items: Iterable[GraphInput]) -> tuple[GraphInput, ...]:
