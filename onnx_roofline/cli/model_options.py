@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from onnx_roofline.base.errors import UsageError
-from onnx_roofline.base.text import shown
+from onnx_roofline.base.text import did_you_mean, shown
 from onnx_roofline.cli.option_groups import GROUP_OF, GROUPS
 
 if TYPE_CHECKING:
@@ -47,6 +47,9 @@ class Parser(argparse.ArgumentParser):
             (operands,) = open_ended
             setattr(found, operands.dest, [*(getattr(found, operands.dest) or ()), *extras])
             extras = []
+        unknown = next((text.partition("=")[0] for text in extras if text.startswith("--")), None)
+        if unknown is not None:
+            self.error(f"found no option {unknown}{did_you_mean(unknown, self._option_string_actions, listed=False)}")
         return found, extras
 
 

@@ -119,3 +119,15 @@ def test_without_the_extra_it_is_named(capsys: pytest.CaptureFixture[str], monke
     monkeypatch.setitem(sys.modules, "shtab", None)
     assert main(["completion", "bash"]) == 2
     assert "pip install 'onnx-roofline[completion]'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("option", ["--sytem", "--sytem=h100"])
+def test_a_misspelled_option_is_named_with_the_one_that_it_resembles(
+    option: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["analyze", "model.onnx", option]) == 2
+    err = capsys.readouterr().err
+    assert "found no option --sytem" in err
+    assert "--system" in err
+    assert "onnx-roofline analyze --help" in err
+    assert err.count("\n") == 1
